@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * options.h - the command line: all of vde_switch's options with their meaning, and ours
+ *
+ * Called by the name vde_switch, the program takes vde_switch's defaults and manners as well: its directory, 32 ports,
+ * help with status 1, and a start in spite of options that it does not know.
+ */
+#ifndef VSW_CONTROL_OPTIONS_H
+#define VSW_CONTROL_OPTIONS_H
+
+#include "core/switch.h"
+#include "ports/vde_dir.h"
+
+#include <limits.h>
+
+enum { OPTION_PORTS_MAX = 256 };
+
+enum options_verdict {
+    OPTIONS_RUN,
+    OPTIONS_EXIT_OK,      /* help or version has been printed */
+    OPTIONS_EXIT_FAILURE, /* the error has been printed */
+};
+
+struct options {
+    const char *program; /* the name it was called by, without directories */
+    bool as_vde_switch;
+    struct switch_config config;
+    bool has_mac;
+    struct vde_dir_options dir;
+    char default_dir[PATH_MAX];
+    bool daemon;
+    bool no_stdin;
+    bool spanning_tree; /* asked for */
+    const char *pidfile;
+    const char *rcfile;
+    const char *mgmt; /* asked for */
+
+    /* -t and --port in the order given; a TAP of -t may fail without ending the start, as in VDE */
+    struct {
+        const char *text; /* an interface name, or a port specification */
+        bool is_tap;
+    } port[OPTION_PORTS_MAX];
+    unsigned ports;
+};
+
+/* options_read() - reads the command line, printing what the user must know */
+enum options_verdict options_read(struct options *options, int argc, char *argv[]);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * stdio_console.h - commands on stdin, replies on stdout; and stdin as the switch's lifetime
+ *
+ * Programs that start a switch hold its stdin: when they end, for whatever reason, it reads end of file and ends, too.
+ */
+#ifndef VSW_CONTROL_STDIO_CONSOLE_H
+#define VSW_CONTROL_STDIO_CONSOLE_H
+
+#include "control/program.h"
+
+struct stdio_console {
+    struct program *program;
+    ev_io input;
+    ev_io output;
+    char *line; /* what was read and is not a whole line yet */
+    size_t line_length;
+    char *reply; /* what is written and not taken yet */
+    size_t reply_length;
+};
+
+/* stdio_console_wanted() - is stdin something that can hold a switch alive? Not /dev/null, nor a closed one. */
+bool stdio_console_wanted(void);
+
+void stdio_console_start(struct stdio_console *console, struct program *program);
+void stdio_console_stop(struct stdio_console *console);
+
+#endif

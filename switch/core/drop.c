@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/drop.h"
+
+#include <assert.h>
+
+const struct drop_info drop_info[] = {
+    [DROP_NONE] = {"none", "not dropped"},
+    [DROP_RUNT] = {"runt", "too short for an Ethernet header (14 bytes)"},
+    [DROP_GIANT] = {"oversize", "longer than the largest frame that the switch carries"},
+    [DROP_BAD_TAG] = {"bad-tag", "802.1Q tag cut short, or of the reserved VLAN 4095"},
+    [DROP_UNTAGGED] = {"untagged", "untagged, and the port admits tagged frames only"},
+    [DROP_NOT_MEMBER] = {"not-member", "tagged with a VLAN that the port does not belong to"},
+    [DROP_SAME_PORT] = {"same-port", "destination is behind the port that the frame came from"},
+    [DROP_LOOP_IN] = {"loop", "port is blocked by the loop guard"},
+    [DROP_NO_ENDPOINT] = {"no-endpoint", "nothing is attached to the port"},
+    [DROP_OVERSIZE] = {"oversize", "longer than the endpoint takes"},
+    [DROP_QUEUE_FULL] = {"queue-full", "endpoint is slow and its queue is full"},
+    [DROP_SEND_ERROR] = {"send-error", "endpoint refused the frame"},
+    [DROP_DETACHED] = {"detached", "still queued when the endpoint went away"},
+    [DROP_LOOP_OUT] = {"loop", "port is blocked by the loop guard"},
+};
+static_assert(sizeof(drop_info) / sizeof(drop_info[0]) == DROP_REASONS, "a reason has no name");

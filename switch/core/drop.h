@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * drop.h - why a frame was not delivered, and the counters that say so
+ *
+ * Every frame that an endpoint hands in is resolved to somewhere, dropped on the way in for one of the reasons
+ * below, or meant for a VLAN in which nobody else listens. Every copy made of it is handed to an endpoint,
+ * dropped on the way out for one of the reasons, or still waiting in that endpoint's queue. So, at any moment
+ * between two batches, for the switch as a whole:
+ *
+ *     received = resolved + ingress drops + unheard
+ *     copies   = handed   + egress drops  + queued
+ */
+#ifndef VSW_CORE_DROP_H
+#define VSW_CORE_DROP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum drop_reason {
+    DROP_NONE, /* alive */
+
+    /* on the way in */
+    DROP_RUNT,       /* too short for an Ethernet header */
+    DROP_GIANT,      /* longer than the largest frame the switch carries */
+    DROP_BAD_TAG,    /* an 802.1Q tag cut short, or of the reserved VID 4095 */
+    DROP_UNTAGGED,   /* untagged, where the port admits tagged frames only */
+    DROP_NOT_MEMBER, /* tagged with a VLAN that the port does not belong to */
+    DROP_SAME_PORT,  /* its destination is behind the port it came from */
+    DROP_LOOP_IN,    /* the port is blocked by the loop guard */
+
+    /* on the way out */
+    DROP_NO_ENDPOINT, /* nothing is attached to the port just now */
+    DROP_OVERSIZE,    /* longer than this endpoint takes */
+    DROP_QUEUE_FULL,  /* the endpoint is slow and its queue is full */
+    DROP_SEND_ERROR,  /* the endpoint refused the frame */
+    DROP_DETACHED,    /* still queued when the endpoint went away */
+    DROP_LOOP_OUT,    /* the port is blocked by the loop guard */
+
+    DROP_REASONS
+};
+
+static inline bool drop_is_egress(enum drop_reason reason)
+{
+    return reason >= DROP_NO_ENDPOINT;
+}
+
+struct drop_info {
+    const char *name; /* one word, as it stands in replies and metrics; the same one may stand for either way */
+    const char *help; /* one sentence for people */
+};
+
+/* Indexed by enum drop_reason. */
+extern const struct drop_info drop_info[DROP_REASONS];
+
+/* What one port or one endpoint has seen since it exists (or since a reset). Frames handed in that are not
+ * dropped are counted in; out counts what an endpoint really took. Bytes are Ethernet bytes without FCS,
+ * a tag counted as it stands on that side. */
+struct counters {
+    uint64_t in_frames;
+    uint64_t in_bytes;
+    uint64_t out_frames;
+    uint64_t out_bytes;
+    uint64_t drops[DROP_REASONS];
+};
+
+/* The terms of the two equations above. The frames still queued are the sum over the endpoints' queues. */
+struct balance {
+    uint64_t received;
+    uint64_t resolved;
+    uint64_t ingress_drops;
+    uint64_t unheard;
+    uint64_t copies;
+    uint64_t handed;
+    uint64_t egress_drops;
+    uint64_t queued;
+};
+
+#endif

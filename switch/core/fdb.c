@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/fdb.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fdb {
+    struct fdb_entry *entries; /* capacity of them */
+    struct fdb_entry **bucket;
+    unsigned bucket_bits; /* there are 1 << bucket_bits buckets */
+    unsigned capacity;
+    unsigned used;           /* entries ever taken from the array; the others are untouched memory */
+    unsigned count;          /* entries in use */
+    struct fdb_entry *free;  /* given back */
+    struct list by_age;      /* dynamic entries, least recently listed first */
+    struct list static_list; /* all static entries, by by_age */
+    struct list *rank;       /* rank[n]: the owners of n learned entries */
+    unsigned top_rank;       /* what the owner with most has */
+    uint64_t secret;
+    struct fdb_settings settings;
+    fdb_notify_fn *notify;
+    void *notify_context;
+};
+
+static struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key);
+static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now);
+static bool note_flap(struct fdb_entry *entry, const struct fdb_owner *owner, uint64_t now);
+static void move(struct fdb *fdb, struct fdb_entry *entry, const struct fdb_sighting *sighting,
+                 uint64_t now);
+static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner, uint64_t now);
+static void link_dynamic(struct fdb *fdb, struct fdb_entry *entry, struct fdb_owner *owner,
+                         uint64_t now);
+static void unlink_dynamic(struct fdb *fdb, struct fdb_entry *entry);
+static bool make_room(struct fdb *fdb, struct fdb_owner *owner);
+static struct fdb_entry *take_free(struct fdb *fdb);
+static void forget(struct fdb *fdb, struct fdb_entry *entry);
+static void rank_owner(struct fdb *fdb, struct fdb_owner *owner, unsigned count);
+static void notify(struct fdb *fdb, enum fdb_change change, const struct fdb_entry *entry,
+                   const struct fdb_owner *from);
+
+struct fdb *fdb_new(unsigned capacity, uint64_t secret)
+{
+    struct fdb *fdb = calloc(1, sizeof(*fdb));
+
+    if (!fdb)
+        return NULL;
+    fdb->capacity = capacity;
+    fdb->secret = secret;
+    while (fdb->bucket_bits < 31 && 1u << fdb->bucket_bits < capacity)
+        fdb->bucket_bits++;
+    fdb->entries = calloc(capacity, sizeof(*fdb->entries));
+    fdb->bucket = calloc((size_t)1 << fdb->bucket_bits, sizeof(struct fdb_entry *));
+    fdb->rank = calloc((size_t)capacity + 1, sizeof(*fdb->rank));
+    if (!fdb->entries || !fdb->bucket || !fdb->rank) {
+        fdb_free(fdb);
+        return NULL;
+    }
+    list_init(&fdb->by_age);
+    list_init(&fdb->static_list);
+    list_init(&fdb->rank[0]);
+    fdb->settings = (struct fdb_settings){.ageing = 100 * SECOND, .min_persistence = 3 * SECOND};
+    return fdb;
+}
+
+void fdb_free(struct fdb *fdb)
+{
+    if (!fdb)
+        return;
+    free(fdb->rank);
+    free(fdb->bucket);
+    free(fdb->entries);
+    free(fdb);
+}
+
+void fdb_set_notify(struct fdb *fdb, fdb_notify_fn *notify_fn, void *context)
+{
+    fdb->notify = notify_fn;
+    fdb->notify_context = context;
+}
+
+struct fdb_settings *fdb_settings(struct fdb *fdb)
+{
+    return &fdb->settings;
+}
+
+unsigned fdb_capacity(const struct fdb *fdb)
+{
+    return fdb->capacity;
+}
+
+unsigned fdb_count(const struct fdb *fdb)
+{
+    return fdb->count;
+}
+
+void fdb_owner_init(struct fdb_owner *owner)
+{
+    list_init(&owner->dynamic);
+    list_init(&owner->statics);
+    list_init(&owner->rank);
+    owner->count = 0;
+    owner->limit = FDB_OWNER_LIMIT;
+}
+
+struct fdb_entry *fdb_find(struct fdb *fdb, unsigned vid, const uint8_t *mac)
+{
+    return *find_slot(fdb, fdb_key(vid, mac));
+}
+
+struct fdb_entry *fdb_learn(struct fdb *fdb, const struct fdb_sighting *sighting, uint64_t now,
+                            bool *flapped)
+{
+    uint64_t key = fdb_key(sighting->vid, sighting->mac);
+    struct fdb_entry *entry = *find_slot(fdb, key);
+
+    *flapped = false;
+    if (!entry) {
+        if (!make_room(fdb, sighting->owner))
+            return NULL;
+        entry = insert(fdb, key, sighting->owner, now);
+    } else {
+        *flapped = note_flap(entry, sighting->owner, now);
+        if (entry->is_static)
+            return entry;
+        if (entry->owner == sighting->owner)
+            touch(fdb, entry, now);
+        else if (sighting->announced || now - entry->seen >= fdb->settings.min_persistence)
+            move(fdb, entry, sighting, now);
+        else
+            return entry;
+    }
+    if (sighting->remote)
+        entry->remote = *sighting->remote;
+    return entry;
+}
+
+int fdb_add_static(struct fdb *fdb, unsigned vid, const uint8_t *mac, struct fdb_owner *owner,
+                   uint64_t now)
+{
+    uint64_t key = fdb_key(vid, mac);
+    struct fdb_entry *entry, **slot = find_slot(fdb, key);
+
+    if (*slot)
+        forget(fdb, *slot);
+    if (fdb->count == fdb->capacity && !make_room(fdb, NULL))
+        return -ENOSPC;
+    slot = find_slot(fdb, key);
+    entry = take_free(fdb);
+    *entry = (struct fdb_entry){.key = key, .owner = owner, .seen = now, .is_static = true};
+    entry->flaps.last = owner;
+    list_append(&fdb->static_list, &entry->by_age);
+    list_append(&owner->statics, &entry->by_owner);
+    *slot = entry;
+    notify(fdb, FDB_LEARNED, entry, NULL);
+    return 0;
+}
+
+int fdb_delete(struct fdb *fdb, unsigned vid, const uint8_t *mac)
+{
+    struct fdb_entry *entry = fdb_find(fdb, vid, mac);
+
+    if (!entry)
+        return -ENOENT;
+    forget(fdb, entry);
+    return 0;
+}
+
+static void forget_in_vlan(struct fdb *fdb, struct list *by_owner, int vid)
+{
+    list_for_each_safe (node, by_owner) {
+        struct fdb_entry *entry = container_of(node, struct fdb_entry, by_owner);
+
+        if (vid == FDB_ANY_VID || fdb_entry_vid(entry) == (unsigned)vid)
+            forget(fdb, entry);
+    }
+}
+
+void fdb_flush_owner(struct fdb *fdb, struct fdb_owner *owner, int vid)
+{
+    forget_in_vlan(fdb, &owner->dynamic, vid);
+}
+
+void fdb_flush_statics(struct fdb *fdb, struct fdb_owner *owner, int vid)
+{
+    forget_in_vlan(fdb, &owner->statics, vid);
+}
+
+void fdb_flush_vlan(struct fdb *fdb, int vid)
+{
+    list_for_each_safe (node, &fdb->by_age) {
+        struct fdb_entry *entry = container_of(node, struct fdb_entry, by_age);
+
+        if (vid == FDB_ANY_VID || fdb_entry_vid(entry) == (unsigned)vid)
+            forget(fdb, entry);
+    }
+}
+
+uint64_t fdb_expire(struct fdb *fdb, uint64_t now)
+{
+    while (!list_empty(&fdb->by_age)) {
+        struct fdb_entry *oldest = container_of(fdb->by_age.next, struct fdb_entry, by_age);
+
+        /* The list is in order of `listed`, which trails `seen` by less than a second; so may expiry. */
+        if (oldest->seen + fdb->settings.ageing > now)
+            return oldest->seen + fdb->settings.ageing;
+        forget(fdb, oldest);
+    }
+    return 0;
+}
+
+void fdb_each(struct fdb *fdb, void (*visit)(void *context, const struct fdb_entry *entry),
+              void *context)
+{
+    list_for_each (node, &fdb->by_age)
+        visit(context, container_of(node, struct fdb_entry, by_age));
+    list_for_each (node, &fdb->static_list)
+        visit(context, container_of(node, struct fdb_entry, by_age));
+}
+
+static struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key)
+{
+    /* Multiply-fold: both halves of a 128-bit product depend on every bit of key and secret. */
+    unsigned __int128 product = (unsigned __int128)(key ^ fdb->secret) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t hash = ((uint64_t)product ^ (uint64_t)(product >> 64)) * (fdb->secret | 1);
+    struct fdb_entry **slot = &fdb->bucket[fdb->bucket_bits ? hash >> (64 - fdb->bucket_bits) : 0];
+
+    while (*slot && (*slot)->key != key)
+        slot = &(*slot)->next;
+    return slot;
+}
+
+/* ENTRY was used by its owner: it is the youngest again. */
+static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now)
+{
+    entry->seen = now;
+    if (now - entry->listed < SECOND)
+        return;
+    entry->listed = now;
+    list_remove(&entry->by_age);
+    list_append(&fdb->by_age, &entry->by_age);
+    list_remove(&entry->by_owner);
+    list_append(&entry->owner->dynamic, &entry->by_owner);
+}
+
+static bool note_flap(struct fdb_entry *entry, const struct fdb_owner *owner, uint64_t now)
+{
+    struct fdb_flaps *flaps = &entry->flaps;
+
+    if (flaps->last == owner)
+        return false;
+    flaps->last = owner;
+    if (now - flaps->latest > 5 * SECOND) {
+        flaps->first = now;
+        flaps->series = 0;
+    }
+    if (now - flaps->window > SECOND) {
+        flaps->window = now;
+        flaps->recent = 0;
+    }
+    flaps->latest = now;
+    flaps->series++;
+    flaps->recent++;
+    return true;
+}
+
+static void move(struct fdb *fdb, struct fdb_entry *entry, const struct fdb_sighting *sighting,
+                 uint64_t now)
+{
+    struct fdb_owner *from = entry->owner;
+
+    /* The table stays as full as it is, but the new owner may be at its limit. */
+    if (sighting->owner->limit == 0)
+        return;
+    if (sighting->owner->count >= sighting->owner->limit)
+        make_room(fdb, sighting->owner);
+    unlink_dynamic(fdb, entry);
+    link_dynamic(fdb, entry, sighting->owner, now);
+    entry->remote = (struct fdb_remote){0};
+    notify(fdb, FDB_MOVED, entry, from);
+}
+
+static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner, uint64_t now)
+{
+    struct fdb_entry *entry = take_free(fdb);
+
+    *entry = (struct fdb_entry){.key = key};
+    entry->flaps.last = owner;
+    *find_slot(fdb, key) = entry;
+    link_dynamic(fdb, entry, owner, now);
+    notify(fdb, FDB_LEARNED, entry, NULL);
+    return entry;
+}
+
+static void link_dynamic(struct fdb *fdb, struct fdb_entry *entry, struct fdb_owner *owner,
+                         uint64_t now)
+{
+    entry->owner = owner;
+    entry->seen = now;
+    entry->listed = now;
+    list_append(&fdb->by_age, &entry->by_age);
+    list_append(&owner->dynamic, &entry->by_owner);
+    rank_owner(fdb, owner, owner->count + 1);
+}
+
+static void unlink_dynamic(struct fdb *fdb, struct fdb_entry *entry)
+{
+    list_remove(&entry->by_age);
+    list_remove(&entry->by_owner);
+    rank_owner(fdb, entry->owner, entry->owner->count - 1);
+}
+
+/* Sees to it that one more entry fits, for OWNER (NULL: a static one), by evicting another if it must. */
+static bool make_room(struct fdb *fdb, struct fdb_owner *owner)
+{
+    struct fdb_owner *victim = owner;
+
+    if (owner && owner->limit == 0)
+        return false;
+    if (!owner || owner->count < owner->limit) {
+        if (fdb->count < fdb->capacity)
+            return true;
+        if (fdb->top_rank == 0)
+            return false;
+        if (!owner || owner->count < fdb->top_rank)
+            victim = container_of(fdb->rank[fdb->top_rank].next, struct fdb_owner, rank);
+    }
+    forget(fdb, container_of(victim->dynamic.next, struct fdb_entry, by_owner));
+    return true;
+}
+
+static struct fdb_entry *take_free(struct fdb *fdb)
+{
+    struct fdb_entry *entry = fdb->free;
+
+    if (entry)
+        fdb->free = entry->next;
+    else
+        entry = &fdb->entries[fdb->used++];
+    fdb->count++;
+    return entry;
+}
+
+static void forget(struct fdb *fdb, struct fdb_entry *entry)
+{
+    notify(fdb, FDB_AGED, entry, NULL);
+    *find_slot(fdb, entry->key) = entry->next;
+    if (entry->is_static) {
+        list_remove(&entry->by_age);
+        list_remove(&entry->by_owner);
+    } else {
+        unlink_dynamic(fdb, entry);
+    }
+    entry->next = fdb->free;
+    fdb->free = entry;
+    fdb->count--;
+}
+
+static void rank_owner(struct fdb *fdb, struct fdb_owner *owner, unsigned count)
+{
+    struct list *rank = &fdb->rank[count];
+
+    if (!rank->next)
+        list_init(rank);
+    list_remove(&owner->rank);
+    owner->count = count;
+    if (count > 0)
+        list_append(rank, &owner->rank);
+    if (count > fdb->top_rank)
+        fdb->top_rank = count;
+    while (fdb->top_rank > 0 && list_empty(&fdb->rank[fdb->top_rank]))
+        fdb->top_rank--;
+}
+
+static void notify(struct fdb *fdb, enum fdb_change change, const struct fdb_entry *entry,
+                   const struct fdb_owner *from)
+{
+    if (fdb->notify)
+        fdb->notify(fdb->notify_context, change, entry, from);
+}

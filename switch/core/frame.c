@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/frame.h"
+
+#include <string.h>
+
+static bool arp_is_gratuitous(const uint8_t *arp, size_t length);
+static bool is_unsolicited_advertisement(const uint8_t *ip, size_t length);
+static void packet_add(struct packet *packet, const uint8_t *bytes, size_t length);
+
+enum drop_reason frame_parse(struct frame *frame)
+{
+    frame->tag_bytes = 0;
+    frame->tagged = false;
+    frame->tci = 0;
+    if (frame->length < FRAME_HEADER)
+        return DROP_RUNT;
+    if (read_be16(frame->bytes + FRAME_ADDRESSES) != ETHERTYPE_CTAG)
+        return DROP_NONE;
+    if (frame->length < FRAME_HEADER + TAG_BYTES)
+        return DROP_BAD_TAG;
+    frame->tag_bytes = TAG_BYTES;
+    frame->tagged = true;
+    frame->tci = read_be16(frame->bytes + FRAME_HEADER);
+    return (frame->tci & TCI_VID) == TCI_VID ? DROP_BAD_TAG : DROP_NONE;
+}
+
+bool frame_announces_move(const struct frame *frame)
+{
+    const uint8_t *type = frame->bytes + FRAME_ADDRESSES + frame->tag_bytes;
+    size_t payload = frame->length - FRAME_HEADER - frame->tag_bytes;
+
+    switch (read_be16(type)) {
+    case ETHERTYPE_RARP:
+        return true;
+    case ETHERTYPE_ARP:
+        return arp_is_gratuitous(type + 2, payload);
+    case ETHERTYPE_IPV6:
+        return is_unsolicited_advertisement(type + 2, payload);
+    default:
+        return false;
+    }
+}
+
+void packet_make(struct packet *packet, const struct frame *frame, int tci)
+{
+    const uint8_t *bytes = frame->bytes;
+    bool as_it_came = tci == TAG_NONE ? frame->tag_bytes == 0
+                                      : frame->tag_bytes == TAG_BYTES && tci == frame->tci;
+
+    packet->iov_count = 0;
+    packet->length = 0;
+    if (as_it_came) {
+        packet_add(packet, bytes, frame->length);
+        return;
+    }
+    packet_add(packet, bytes, FRAME_ADDRESSES);
+    if (tci != TAG_NONE) {
+        packet->tag[0] = ETHERTYPE_CTAG >> 8;
+        packet->tag[1] = ETHERTYPE_CTAG & 0xff;
+        packet->tag[2] = (uint8_t)(tci >> 8);
+        packet->tag[3] = (uint8_t)tci;
+        packet_add(packet, packet->tag, TAG_BYTES);
+    }
+    packet_add(packet, bytes + FRAME_ADDRESSES + frame->tag_bytes,
+               frame->length - FRAME_ADDRESSES - frame->tag_bytes);
+}
+
+/* ARP over Ethernet and IPv4 (RFC 826): hardware type 1, protocol 0x0800, address lengths 6 and 4. */
+static bool arp_is_gratuitous(const uint8_t *arp, size_t length)
+{
+    static const uint8_t ethernet_ipv4[] = {0x00, 0x01, 0x08, 0x00, 6, 4};
+    enum { SENDER = 14, TARGET = 24, LENGTH = 28 };
+
+    return length >= LENGTH && !memcmp(arp, ethernet_ipv4, sizeof(ethernet_ipv4)) &&
+           !memcmp(arp + SENDER, arp + TARGET, 4);
+}
+
+/* RFC 4861 section 4.4: ICMPv6 type 136, flags R, S and O in the top bits of the fifth byte. */
+static bool is_unsolicited_advertisement(const uint8_t *ip, size_t length)
+{
+    static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 1};
+    enum { NEXT_HEADER = 6, TO = 24, ICMP = 40, ICMPV6 = 58, ADVERTISEMENT = 136, SOLICITED = 0x40 };
+
+    return length >= ICMP + 8 && ip[NEXT_HEADER] == ICMPV6 && !memcmp(ip + TO, all_nodes, 16) &&
+           ip[ICMP] == ADVERTISEMENT && !(ip[ICMP + 4] & SOLICITED);
+}
+
+static void packet_add(struct packet *packet, const uint8_t *bytes, size_t length)
+{
+    /* Endpoints only read what an iovec points to; its type cannot say so. */
+    packet->iov[packet->iov_count++] = (struct iovec){(void *)(uintptr_t)bytes, length};
+    packet->length += (uint32_t)length;
+}

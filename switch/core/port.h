@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * port.h - ports, and the endpoints attached to them
+ *
+ * A port is a numbered slot of the switch: its VLANs, its rules, its counters. It exists before, between and after
+ * attachments. An endpoint is one live attachment: a VDE client, a TAP. A port may have several; a frame that
+ * leaves the port goes to each of them, and they never hear one another.
+ *
+ * An endpoint is embedded in a structure of the code that owns its descriptor, which talks to the core through
+ * struct endpoint_ops. The core knows no descriptors: it asks for frames to be sent, keeps what cannot be
+ * sent yet in the endpoint's queue, and asks to be called when there is room.
+ */
+#ifndef VSW_CORE_PORT_H
+#define VSW_CORE_PORT_H
+
+#include "core/drop.h"
+#include "core/fdb.h"
+#include "core/frame.h"
+#include "core/queue.h"
+#include "core/vlan.h"
+#include "util/list.h"
+
+#include <sys/types.h>
+
+struct vswitch;
+struct endpoint;
+
+struct endpoint_ops {
+    const char *type;   /* what users call it: "vde", "tap" */
+    const char *module; /* what VDE's port/print calls it: "unix prog", "tuntap" */
+
+    /* tx() - hands COUNT (1 to BATCH_FRAMES) packets to the endpoint, without blocking
+     *
+     * Return: how many it took, from the front, at least one; or -errno if it did not take the first:
+     * -EAGAIN to be asked again after endpoint_writable(), anything else to have that one dropped. It must not
+     * detach any endpoint: the batch is still on its way.
+     */
+    int (*tx)(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+
+    /* wait_writable() - whether endpoint_writable() is to be called once the endpoint takes frames again */
+    void (*wait_writable)(struct endpoint *endpoint, bool wait);
+
+    /* close() - someone else ends the attachment (port/epclose, shutdown): detach, release, free */
+    void (*close)(struct endpoint *endpoint);
+};
+
+enum { ENDPOINT_DESCRIPTION = 1024 };
+
+struct endpoint {
+    const struct endpoint_ops *ops;
+    struct port *port;         /* NULL while not attached */
+    struct list node;          /* in port->endpoints */
+    int id;                    /* as users name it: the descriptor number, as in VDE */
+    uint32_t largest;          /* longest frame it takes, tag included, in bytes */
+    uid_t user;                /* who attached it; (uid_t)-1 if nobody can tell */
+    struct counters counters;
+    struct queue queue;
+    char *description;         /* escaped text, or NULL; owned */
+};
+
+enum { PORT_NAME = 64 };
+
+/* The frames of the batch in hand that leave through this port, as indexes into it, in order. */
+struct egress {
+    uint8_t frame[BATCH_FRAMES];
+    unsigned count;
+    struct port *next; /* the next port that has some */
+};
+
+struct port {
+    struct vswitch *sw;
+    unsigned number;
+    char name[PORT_NAME]; /* "" if it has none */
+    bool allocatable;     /* may be given to a client that asks for any port */
+    uid_t acl_user;       /* only this user may attach; (uid_t)-1: anyone */
+    gid_t acl_group;      /* or members of this group; (gid_t)-1: anyone */
+    struct membership membership;
+    struct list endpoints;
+    uint64_t attached;      /* rises with each first attachment: which of two ports is the newer one */
+    uint64_t blocked_until; /* by the loop guard; 0: never was */
+    struct fdb_owner fdb;
+    struct counters counters;
+    struct egress egress;
+};
+
+static inline bool port_active(const struct port *port)
+{
+    return !list_empty(&port->endpoints);
+}
+
+static inline bool port_blocked(const struct port *port, uint64_t now)
+{
+    return port->blocked_until > now;
+}
+
+/* port_label() - the port as people call it: its name, or "port 3", written to TEXT */
+enum { PORT_LABEL = PORT_NAME };
+const char *port_label(const struct port *port, char text[PORT_LABEL]);
+
+/* port_user() - whose endpoints are attached: VDE's "current user"; (uid_t)-1 if none or unknown */
+uid_t port_user(const struct port *port);
+
+/* port_tx() - offers PACKETS, in order, to every endpoint of PORT; counts what is handed over, queued and dropped */
+void port_tx(struct port *port, const struct packet *packets, unsigned count);
+
+/* endpoint_init() - fields that its owner need not set; OPS, id, largest and user are the owner's */
+void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops);
+
+/* endpoint_describe() - sets the description from a peer's text, escaping it. Return: 0 or -ENOMEM. */
+int endpoint_describe(struct endpoint *endpoint, const void *said, size_t length);
+
+/* endpoint_writable() - sends queued frames now that there is room; the owner calls it after wait_writable() */
+void endpoint_writable(struct endpoint *endpoint);
+
+#endif

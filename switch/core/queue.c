@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CHUNK_BYTES = 65536,
+    QUEUE_POOL_CHUNKS = 64, /* 4 MiB: one full queue's worth */
+};
+
+/* Records stand one behind the other: a length, then the frame, each record aligned for the next length. */
+struct chunk {
+    struct list node;
+    uint32_t head; /* first record not taken yet */
+    uint32_t tail; /* end of the last record */
+    uint8_t records[];
+};
+
+enum { CHUNK_ROOM = CHUNK_BYTES - sizeof(struct chunk) };
+
+static struct chunk *last_chunk(const struct queue *queue);
+static struct chunk *add_chunk(struct queue *queue, struct queue_pool *pool);
+static void drop_chunk(struct chunk *chunk, struct queue_pool *pool);
+
+static uint32_t record_size(uint32_t length)
+{
+    return (uint32_t)((sizeof(uint32_t) + length + 3) & ~3u);
+}
+
+static uint32_t record_length(const struct chunk *chunk, uint32_t at)
+{
+    uint32_t length;
+
+    memcpy(&length, chunk->records + at, sizeof(length));
+    return length;
+}
+
+void queue_pool_init(struct queue_pool *pool)
+{
+    list_init(&pool->free);
+    pool->count = 0;
+}
+
+void queue_pool_free(struct queue_pool *pool)
+{
+    list_for_each_safe (node, &pool->free)
+        free(container_of(node, struct chunk, node));
+    queue_pool_init(pool);
+}
+
+void queue_init(struct queue *queue)
+{
+    list_init(&queue->chunks);
+    queue->frames = 0;
+    queue->bytes = 0;
+}
+
+unsigned queue_clear(struct queue *queue, struct queue_pool *pool)
+{
+    unsigned frames = queue->frames;
+
+    list_for_each_safe (node, &queue->chunks)
+        drop_chunk(container_of(node, struct chunk, node), pool);
+    queue_init(queue);
+    return frames;
+}
+
+int queue_push(struct queue *queue, struct queue_pool *pool, const struct packet *packet)
+{
+    uint32_t size = record_size(packet->length);
+    struct chunk *chunk = last_chunk(queue);
+    uint8_t *to;
+
+    if (size > CHUNK_ROOM)
+        return -ENOMEM;
+    if (!chunk || chunk->tail + size > CHUNK_ROOM)
+        chunk = add_chunk(queue, pool);
+    if (!chunk)
+        return -ENOMEM;
+    to = chunk->records + chunk->tail;
+    memcpy(to, &packet->length, sizeof(packet->length));
+    to += sizeof(packet->length);
+    for (unsigned i = 0; i < packet->iov_count; i++) {
+        memcpy(to, packet->iov[i].iov_base, packet->iov[i].iov_len);
+        to += packet->iov[i].iov_len;
+    }
+    chunk->tail += size;
+    queue->frames++;
+    queue->bytes += packet->length;
+    return 0;
+}
+
+unsigned queue_peek(const struct queue *queue, struct packet *packets, unsigned max)
+{
+    unsigned count = 0;
+
+    list_for_each (node, &queue->chunks) {
+        struct chunk *chunk = container_of(node, struct chunk, node);
+
+        for (uint32_t at = chunk->head; at < chunk->tail; count++) {
+            struct packet *packet = &packets[count];
+
+            if (count == max)
+                return count;
+            packet->length = record_length(chunk, at);
+            packet->iov[0] = (struct iovec){chunk->records + at + sizeof(uint32_t), packet->length};
+            packet->iov_count = 1;
+            at += record_size(packet->length);
+        }
+    }
+    return count;
+}
+
+void queue_pop(struct queue *queue, struct queue_pool *pool, unsigned count)
+{
+    for (; count > 0; count--) {
+        struct chunk *chunk = container_of(queue->chunks.next, struct chunk, node);
+        uint32_t length = record_length(chunk, chunk->head);
+
+        chunk->head += record_size(length);
+        queue->frames--;
+        queue->bytes -= length;
+        if (chunk->head == chunk->tail)
+            drop_chunk(chunk, pool);
+    }
+}
+
+static struct chunk *last_chunk(const struct queue *queue)
+{
+    return list_empty(&queue->chunks) ? NULL
+                                      : container_of(queue->chunks.prev, struct chunk, node);
+}
+
+static struct chunk *add_chunk(struct queue *queue, struct queue_pool *pool)
+{
+    struct chunk *chunk;
+
+    if (list_empty(&pool->free)) {
+        chunk = malloc(CHUNK_BYTES);
+        if (!chunk)
+            return NULL;
+        list_init(&chunk->node);
+    } else {
+        chunk = container_of(pool->free.next, struct chunk, node);
+        list_remove(&chunk->node);
+        pool->count--;
+    }
+    chunk->head = 0;
+    chunk->tail = 0;
+    list_append(&queue->chunks, &chunk->node);
+    return chunk;
+}
+
+static void drop_chunk(struct chunk *chunk, struct queue_pool *pool)
+{
+    list_remove(&chunk->node);
+    if (pool->count == QUEUE_POOL_CHUNKS) {
+        free(chunk);
+        return;
+    }
+    list_append(&pool->free, &chunk->node);
+    pool->count++;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * queue.h - frames waiting for an endpoint that cannot take them now
+ *
+ * A bounded first-in first-out queue of whole frames, copied into chunks of memory. Empty chunks go back to a pool
+ * that all queues of a switch share, so an endpoint that is slow for a moment costs no memory for the rest of its
+ * life, and a busy one does not go to the allocator for every frame.
+ */
+#ifndef VSW_CORE_QUEUE_H
+#define VSW_CORE_QUEUE_H
+
+#include "core/frame.h"
+#include "util/list.h"
+
+struct queue_pool {
+    struct list free;
+    unsigned count; /* of free chunks; at most QUEUE_POOL_CHUNKS are kept */
+};
+
+struct queue {
+    struct list chunks; /* oldest first; empty iff there are no frames */
+    unsigned frames;
+    size_t bytes; /* of the frames */
+};
+
+void queue_pool_init(struct queue_pool *pool);
+void queue_pool_free(struct queue_pool *pool);
+
+void queue_init(struct queue *queue);
+
+/* queue_clear() - drops all frames of QUEUE. Return: how many there were. */
+unsigned queue_clear(struct queue *queue, struct queue_pool *pool);
+
+/* queue_push() - copies PACKET to the end. Return: 0 or -ENOMEM. */
+int queue_push(struct queue *queue, struct queue_pool *pool, const struct packet *packet);
+
+/* queue_peek() - lays out up to MAX frames from the front, without taking them
+ * @packets: point into the queue; valid until it changes
+ *
+ * Return: how many.
+ */
+unsigned queue_peek(const struct queue *queue, struct packet *packets, unsigned max);
+
+/* queue_pop() - takes COUNT frames, which must be there, from the front */
+void queue_pop(struct queue *queue, struct queue_pool *pool, unsigned count);
+
+#endif

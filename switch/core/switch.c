@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/switch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool port_is_free(const struct port *port);
+static void fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,
+                        const struct fdb_owner *from);
+static void emit_endpoint(enum event_kind kind, struct endpoint *endpoint);
+static void port_free(struct port *port);
+static void flush_left_vlans(struct port *port, const struct membership *before);
+
+struct switch_config switch_defaults(void)
+{
+    return (struct switch_config){
+        .ports = 4096,
+        .fdb_capacity = FDB_CAPACITY,
+        .learn_limit = FDB_OWNER_LIMIT,
+        .queue_frames = QUEUE_FRAMES,
+        .queue_bytes = QUEUE_BYTES,
+        .guard = guard_defaults(),
+    };
+}
+
+struct vswitch *switch_new(const struct switch_config *config)
+{
+    struct vswitch *sw = calloc(1, sizeof(*sw));
+
+    if (!sw)
+        return NULL;
+    sw->config = *config;
+    sw->lowest_free = 1;
+    list_init(&sw->observers);
+    queue_pool_init(&sw->queue_pool);
+    sw->fdb = fdb_new(config->fdb_capacity, config->fdb_secret);
+    sw->port = calloc((size_t)config->ports + 1, sizeof(struct port *));
+    if (!sw->fdb || !sw->port || vlan_table_init(&sw->vlans) < 0) {
+        switch_free(sw);
+        return NULL;
+    }
+    fdb_set_notify(sw->fdb, fdb_changed, sw);
+    return sw;
+}
+
+void switch_free(struct vswitch *sw)
+{
+    if (!sw)
+        return;
+    for (unsigned number = 0; sw->port && number <= sw->config.ports; number++) {
+        if (!sw->port[number])
+            continue;
+        list_for_each_safe (node, &sw->port[number]->endpoints) {
+            struct endpoint *endpoint = container_of(node, struct endpoint, node);
+
+            endpoint->ops->close(endpoint);
+        }
+        port_free(sw->port[number]);
+    }
+    free(sw->port);
+    free(sw->hub.member);
+    vlan_table_free(&sw->vlans);
+    fdb_free(sw->fdb);
+    queue_pool_free(&sw->queue_pool);
+    free(sw);
+}
+
+void switch_observe(struct vswitch *sw, struct observer *observer)
+{
+    list_append(&sw->observers, &observer->node);
+    sw->observed |= observer->kinds;
+}
+
+void switch_unobserve(struct vswitch *sw, struct observer *observer)
+{
+    list_remove(&observer->node);
+    sw->observed = 0;
+    list_for_each (node, &sw->observers)
+        sw->observed |= container_of(node, struct observer, node)->kinds;
+}
+
+void switch_emit(struct vswitch *sw, const struct event *event)
+{
+    if (!switch_observed(sw, event->kind))
+        return;
+    list_for_each_safe (node, &sw->observers) {
+        struct observer *observer = container_of(node, struct observer, node);
+
+        if (observer->kinds & EVENT_BIT(event->kind))
+            observer->notify(observer, event);
+    }
+}
+
+struct port *switch_port(const struct vswitch *sw, unsigned number)
+{
+    return number <= sw->config.ports ? sw->port[number] : NULL;
+}
+
+struct port *switch_port_named(const struct vswitch *sw, const char *name)
+{
+    for (unsigned number = 0; *name && number <= sw->config.ports; number++) {
+        if (sw->port[number] && !strcmp(sw->port[number]->name, name))
+            return sw->port[number];
+    }
+    return NULL;
+}
+
+int port_create(struct vswitch *sw, int number, struct port **created)
+{
+    struct port *port;
+
+    if (number == PORT_ANY) {
+        for (number = 1; (unsigned)number <= sw->config.ports && sw->port[number];)
+            number++;
+        if ((unsigned)number > sw->config.ports)
+            return -ENOSPC;
+    }
+    if (number < 0 || (unsigned)number > sw->config.ports)
+        return -EINVAL;
+    if (sw->port[number])
+        return -EEXIST;
+    port = calloc(1, sizeof(*port));
+    if (!port)
+        return -ENOMEM;
+    port->sw = sw;
+    port->number = (unsigned)number;
+    port->allocatable = true;
+    port->acl_user = (uid_t)-1;
+    port->acl_group = (gid_t)-1;
+    list_init(&port->endpoints);
+    fdb_owner_init(&port->fdb);
+    port->fdb.limit = sw->config.learn_limit;
+    sw->port[number] = port;
+    *created = port;
+    return 0;
+}
+
+int port_take_any(struct vswitch *sw, struct port **taken)
+{
+    unsigned number = sw->lowest_free;
+
+    while (number <= sw->config.ports && !port_is_free(sw->port[number]))
+        number++;
+    sw->lowest_free = number;
+    if (number > sw->config.ports)
+        return -ENOSPC;
+    if (!sw->port[number])
+        return port_create(sw, (int)number, taken);
+    *taken = sw->port[number];
+    return 0;
+}
+
+int port_remove(struct port *port)
+{
+    struct vswitch *sw = port->sw;
+
+    if (port_active(port))
+        return -EADDRINUSE;
+    fdb_flush_owner(sw->fdb, &port->fdb, FDB_ANY_VID);
+    fdb_flush_statics(sw->fdb, &port->fdb, FDB_ANY_VID);
+    sw->port[port->number] = NULL;
+    if (port->number >= 1 && port->number < sw->lowest_free)
+        sw->lowest_free = port->number;
+    port_free(port);
+    return 0;
+}
+
+void port_set_allocatable(struct port *port, bool allocatable)
+{
+    port->allocatable = allocatable;
+    if (port->number >= 1 && port->number < port->sw->lowest_free)
+        port->sw->lowest_free = port->number;
+}
+
+int port_set_membership(struct port *port, const struct membership *wanted)
+{
+    struct vswitch *sw = port->sw;
+    struct membership before = port->membership, after;
+
+    for (unsigned vid = 0; vid < VID_COUNT && !wanted->transparent; vid++) {
+        if (membership_has(wanted, vid) && !vlan_exists(&sw->vlans, vid))
+            return -ENXIO;
+    }
+    if (membership_copy(&after, wanted) < 0)
+        return -ENOMEM;
+    vlan_leave(&sw->vlans, port);
+    port->membership = after;
+    if (port_active(port) && vlan_enter(&sw->vlans, port) < 0) {
+        membership_clear(&port->membership);
+        port->membership = before;
+        vlan_enter(&sw->vlans, port); /* takes back the places that it just left: needs no memory */
+        return -ENOMEM;
+    }
+    flush_left_vlans(port, &before);
+    membership_clear(&before);
+    return 0;
+}
+
+int port_attach(struct port *port, struct endpoint *endpoint)
+{
+    struct vswitch *sw = port->sw;
+    bool first = !port_active(port);
+
+    if (first) {
+        if (vlan_enter(&sw->vlans, port) < 0)
+            return -ENOMEM;
+        if (port->number >= 1 && port_set_add(&sw->hub, port) < 0) {
+            vlan_leave(&sw->vlans, port);
+            return -ENOMEM;
+        }
+        port->attached = ++sw->attachments;
+        port->blocked_until = 0;
+    }
+    endpoint->port = port;
+    list_append(&port->endpoints, &endpoint->node);
+    if (first)
+        switch_emit(sw, &(struct event){.kind = EVENT_PORT_UP, .port = port});
+    emit_endpoint(EVENT_ENDPOINT_UP, endpoint);
+    return 0;
+}
+
+void port_detach(struct endpoint *endpoint)
+{
+    struct port *port = endpoint->port;
+    struct vswitch *sw = port->sw;
+    unsigned queued = queue_clear(&endpoint->queue, &sw->queue_pool);
+
+    sw->balance.queued -= queued;
+    port_count_drops(port, endpoint, DROP_DETACHED, queued);
+    list_remove(&endpoint->node);
+    emit_endpoint(EVENT_ENDPOINT_DOWN, endpoint);
+    endpoint->port = NULL;
+    free(endpoint->description);
+    endpoint->description = NULL;
+    if (port_active(port))
+        return;
+    vlan_leave(&sw->vlans, port);
+    port_set_remove(&sw->hub, port);
+    fdb_flush_owner(sw->fdb, &port->fdb, FDB_ANY_VID);
+    if (port->number >= 1 && port->number < sw->lowest_free)
+        sw->lowest_free = port->number;
+    switch_emit(sw, &(struct event){.kind = EVENT_PORT_DOWN, .port = port});
+}
+
+void port_count_drops(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
+                      unsigned count)
+{
+    port->counters.drops[reason] += count;
+    if (endpoint)
+        endpoint->counters.drops[reason] += count;
+    if (drop_is_egress(reason))
+        port->sw->balance.egress_drops += count;
+    else
+        port->sw->balance.ingress_drops += count;
+}
+
+int switch_set_ports(struct vswitch *sw, unsigned ports)
+{
+    struct port **grown;
+
+    if (ports < 1 || ports > PORT_NUMBER_MAX)
+        return -EINVAL;
+    for (unsigned number = ports + 1; number <= sw->config.ports; number++) {
+        if (sw->port[number])
+            return -EADDRINUSE;
+    }
+    grown = reallocarray(sw->port, (size_t)ports + 1, sizeof(struct port *));
+    if (!grown)
+        return -ENOMEM;
+    for (unsigned number = sw->config.ports + 1; number <= ports; number++)
+        grown[number] = NULL;
+    sw->port = grown;
+    sw->config.ports = ports;
+    return 0;
+}
+
+void switch_set_hub(struct vswitch *sw, bool hub)
+{
+    sw->config.hub = hub;
+    if (hub)
+        fdb_flush_vlan(sw->fdb, FDB_ANY_VID);
+}
+
+int switch_remove_vlan(struct vswitch *sw, unsigned vid)
+{
+    if (vid == 0 || !vlan_exists(&sw->vlans, vid))
+        return -ENXIO;
+    for (unsigned number = 0; number <= sw->config.ports; number++) {
+        const struct port *port = sw->port[number];
+
+        if (port && !port->membership.transparent && membership_has(&port->membership, vid))
+            return -EADDRINUSE;
+    }
+    fdb_flush_vlan(sw->fdb, (int)vid);
+    return vlan_remove(&sw->vlans, vid);
+}
+
+static bool port_is_free(const struct port *port)
+{
+    return !port || (port->allocatable && !port_active(port));
+}
+
+static void fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,
+                        const struct fdb_owner *from)
+{
+    static const enum event_kind kind[] = {
+        [FDB_LEARNED] = EVENT_FDB_LEARNED,
+        [FDB_MOVED] = EVENT_FDB_MOVED,
+        [FDB_AGED] = EVENT_FDB_AGED,
+    };
+    struct vswitch *sw = context;
+
+    switch_emit(sw, &(struct event){
+                        .kind = kind[change],
+                        .port = container_of(entry->owner, struct port, fdb),
+                        .other = from ? container_of(from, struct port, fdb) : NULL,
+                        .entry = entry,
+                    });
+}
+
+static void emit_endpoint(enum event_kind kind, struct endpoint *endpoint)
+{
+    switch_emit(endpoint->port->sw,
+                &(struct event){.kind = kind, .port = endpoint->port, .endpoint = endpoint});
+}
+
+static void port_free(struct port *port)
+{
+    membership_clear(&port->membership);
+    free(port);
+}
+
+/* A station that was heard in a VLAN which PORT has left is not there any more. */
+static void flush_left_vlans(struct port *port, const struct membership *before)
+{
+    for (unsigned vid = 0; vid < VID_COUNT; vid++) {
+        if (!membership_has(before, vid) || membership_has(&port->membership, vid))
+            continue;
+        fdb_flush_owner(port->sw->fdb, &port->fdb, (int)vid);
+        fdb_flush_statics(port->sw->fdb, &port->fdb, (int)vid);
+    }
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * switch.h - one switch: its ports, VLANs and addresses, and what changes them
+ *
+ * Everything hangs from a struct vswitch, so a program can run several side by side. All calls come from one
+ * thread. Functions that can fail for a reason a user can mend return -errno and change nothing.
+ */
+#ifndef VSW_CORE_SWITCH_H
+#define VSW_CORE_SWITCH_H
+
+#include "core/drop.h"
+#include "core/fdb.h"
+#include "core/guard.h"
+#include "core/port.h"
+#include "core/queue.h"
+#include "core/vlan.h"
+#include "util/list.h"
+
+enum {
+    PORT_NUMBER_MAX = 65535,
+    PORT_ANY = -1, /* the lowest one from 1 up that is free for the taking */
+
+    /* What one slow endpoint may hold: ten times what a default socket buffer takes, well under a second. */
+    QUEUE_FRAMES = 4096,
+    QUEUE_BYTES = 4 * 1024 * 1024,
+};
+
+struct switch_config {
+    unsigned ports;        /* highest port number; 0 is there besides */
+    bool hub;              /* repeat every frame to every port, see nothing, learn nothing */
+    uint8_t mac[6];        /* the switch's own */
+    unsigned fdb_capacity; /* fixed at start */
+    unsigned learn_limit;  /* addresses that one port may have in it */
+    uint64_t fdb_secret;   /* keys the FDB's hash */
+    unsigned queue_frames; /* bounds of each endpoint's queue */
+    size_t queue_bytes;
+    struct guard_settings guard;
+};
+
+enum event_kind {
+    EVENT_PORT_UP,          /* port: its first endpoint attached */
+    EVENT_PORT_DOWN,        /* port: its last endpoint left */
+    EVENT_ENDPOINT_UP,      /* port, endpoint */
+    EVENT_ENDPOINT_DOWN,    /* port, endpoint */
+    EVENT_ENDPOINT_DESCRIBED, /* port, endpoint */
+    EVENT_FDB_LEARNED,      /* port, entry */
+    EVENT_FDB_MOVED,        /* port: the new one; other: the old one; entry */
+    EVENT_FDB_AGED,         /* port, entry: aged, evicted or flushed */
+    EVENT_ADDRESS_SHARED,   /* port, other, entry: both keep using the address */
+    EVENT_LOOP_BLOCKED,     /* port: the blocked one; other; entry: the address that gave it away */
+    EVENT_KINDS
+};
+
+#define EVENT_BIT(kind) (1u << (kind))
+
+struct event {
+    enum event_kind kind;
+    struct port *port;
+    struct port *other;
+    struct endpoint *endpoint;
+    const struct fdb_entry *entry;
+};
+
+/* Someone who is told what happens. NOTIFY must not change the switch. */
+struct observer {
+    struct list node;
+    unsigned kinds; /* EVENT_BIT()s of what it wants to hear */
+    void (*notify)(struct observer *observer, const struct event *event);
+};
+
+struct vswitch {
+    struct switch_config config;
+    struct port **port; /* config.ports + 1 of them, NULL where not created */
+    unsigned lowest_free; /* no port below is free for PORT_ANY */
+    struct vlan_table vlans;
+    struct port_set hub; /* attached ports from 1 up */
+    struct fdb *fdb;
+    struct queue_pool queue_pool;
+    struct balance balance;
+    uint64_t attachments; /* ever; see struct port, attached */
+    struct list observers;
+    unsigned observed; /* EVENT_BIT()s that any observer wants */
+};
+
+/* switch_defaults() - what a switch has that nobody configured; mac and fdb_secret are left zero */
+struct switch_config switch_defaults(void);
+
+/* switch_new() - Return: an empty switch, or NULL if there is no memory */
+struct vswitch *switch_new(const struct switch_config *config);
+
+/* switch_free() - closes all endpoints and frees everything. SW may be NULL. */
+void switch_free(struct vswitch *sw);
+
+void switch_observe(struct vswitch *sw, struct observer *observer);
+void switch_unobserve(struct vswitch *sw, struct observer *observer);
+void switch_emit(struct vswitch *sw, const struct event *event);
+
+static inline bool switch_observed(const struct vswitch *sw, enum event_kind kind)
+{
+    return sw->observed & EVENT_BIT(kind);
+}
+
+/* switch_port() - the port of that number, or NULL */
+struct port *switch_port(const struct vswitch *sw, unsigned number);
+
+/* switch_port_named() - the port of that name, or NULL */
+struct port *switch_port_named(const struct vswitch *sw, const char *name);
+
+/* port_create() - makes a port: untagged member of VLAN 0, open to all
+ * @number: 0 to config.ports, or PORT_ANY for the lowest number that is not in use
+ *
+ * Return: 0 and the port in *PORT, -EINVAL (number out of range), -EEXIST, -ENOSPC (all in use) or -ENOMEM.
+ */
+int port_create(struct vswitch *sw, int number, struct port **port);
+
+/* port_take_any() - a port for a client that asks for any: the lowest from 1 up that is allocatable and not in use,
+ * or not there yet. Return: as port_create(). */
+int port_take_any(struct vswitch *sw, struct port **port);
+
+/* port_remove() - Return: 0, or -EADDRINUSE while endpoints are attached */
+int port_remove(struct port *port);
+
+/* port_set_allocatable() - whether port_take_any() may give it out */
+void port_set_allocatable(struct port *port, bool allocatable);
+
+/* port_set_membership() - replaces PORT's VLANs, forgetting what was learned in those it leaves
+ *
+ * All VLANs named must exist (-ENXIO).
+ */
+int port_set_membership(struct port *port, const struct membership *membership);
+
+/* port_attach(), port_detach() - begin and end ENDPOINT's life on PORT. Attaching can fail with -ENOMEM. */
+int port_attach(struct port *port, struct endpoint *endpoint);
+void port_detach(struct endpoint *endpoint);
+
+/* port_count_drops() - counts COUNT frames dropped at PORT, and at ENDPOINT unless that is NULL */
+void port_count_drops(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
+                      unsigned count);
+
+/* switch_set_ports() - changes the highest port number. Return: 0, -EINVAL, -EADDRINUSE (one would vanish), -ENOMEM. */
+int switch_set_ports(struct vswitch *sw, unsigned ports);
+
+void switch_set_hub(struct vswitch *sw, bool hub);
+
+/* switch_remove_vlan() - Return: 0, -ENXIO (no such VLAN) or -EADDRINUSE while any port is a member by name */
+int switch_remove_vlan(struct vswitch *sw, unsigned vid);
+
+#endif

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "core/vlan.h"
+
+#include "core/port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct vlan {
+    struct port_set flood;
+};
+
+static unsigned port_set_place(const struct port_set *set, const struct port *port);
+static int port_set_copy(struct port_set *to, const struct port_set *from);
+
+int vlan_table_init(struct vlan_table *table)
+{
+    memset(table, 0, sizeof(*table));
+    table->vlan[0] = calloc(1, sizeof(*table->vlan[0]));
+    return table->vlan[0] ? 0 : -ENOMEM;
+}
+
+void vlan_table_free(struct vlan_table *table)
+{
+    for (unsigned vid = 0; vid < VID_COUNT; vid++) {
+        if (table->vlan[vid])
+            free(table->vlan[vid]->flood.member);
+        free(table->vlan[vid]);
+    }
+    free(table->transparent.member);
+}
+
+bool vlan_exists(const struct vlan_table *table, unsigned vid)
+{
+    return vid < VID_COUNT && table->vlan[vid];
+}
+
+int vlan_create(struct vlan_table *table, unsigned vid)
+{
+    struct vlan *vlan;
+
+    if (vid < VID_MIN || vid > VID_MAX)
+        return -EINVAL;
+    if (table->vlan[vid])
+        return -EEXIST;
+    vlan = calloc(1, sizeof(*vlan));
+    if (!vlan || port_set_copy(&vlan->flood, &table->transparent) < 0) {
+        free(vlan);
+        return -ENOMEM;
+    }
+    table->vlan[vid] = vlan;
+    return 0;
+}
+
+int vlan_remove(struct vlan_table *table, unsigned vid)
+{
+    if (vid == 0 || !vlan_exists(table, vid))
+        return -ENOENT;
+    free(table->vlan[vid]->flood.member);
+    free(table->vlan[vid]);
+    table->vlan[vid] = NULL;
+    return 0;
+}
+
+const struct port_set *vlan_flood_set(const struct vlan_table *table, unsigned vid)
+{
+    return table->vlan[vid] ? &table->vlan[vid]->flood : &table->transparent;
+}
+
+int vlan_enter(struct vlan_table *table, struct port *port)
+{
+    const struct membership *member = &port->membership;
+    int status = member->transparent ? port_set_add(&table->transparent, port) : 0;
+
+    for (unsigned vid = 0; vid < VID_COUNT && status == 0; vid++) {
+        if (table->vlan[vid] && membership_has(member, vid))
+            status = port_set_add(&table->vlan[vid]->flood, port);
+    }
+    if (status < 0)
+        vlan_leave(table, port);
+    return status;
+}
+
+void vlan_leave(struct vlan_table *table, struct port *port)
+{
+    port_set_remove(&table->transparent, port);
+    for (unsigned vid = 0; vid < VID_COUNT; vid++) {
+        if (table->vlan[vid])
+            port_set_remove(&table->vlan[vid]->flood, port);
+    }
+}
+
+int port_set_add(struct port_set *set, struct port *port)
+{
+    unsigned at = port_set_place(set, port);
+
+    if (at < set->count && set->member[at] == port)
+        return 0;
+    if (set->count == set->capacity) {
+        unsigned capacity = set->capacity ? 2 * set->capacity : 8;
+        struct port **member = reallocarray(set->member, capacity, sizeof(*member));
+
+        if (!member)
+            return -ENOMEM;
+        set->member = member;
+        set->capacity = capacity;
+    }
+    memmove(set->member + at + 1, set->member + at, (set->count - at) * sizeof(*set->member));
+    set->member[at] = port;
+    set->count++;
+    return 0;
+}
+
+void port_set_remove(struct port_set *set, const struct port *port)
+{
+    unsigned at = port_set_place(set, port);
+
+    if (at == set->count || set->member[at] != port)
+        return;
+    set->count--;
+    memmove(set->member + at, set->member + at + 1, (set->count - at) * sizeof(*set->member));
+}
+
+bool membership_has(const struct membership *member, unsigned vid)
+{
+    return member->transparent || (vid == member->untagged && vid != VID_NONE) ||
+           membership_has_tagged(member, vid);
+}
+
+bool membership_has_tagged(const struct membership *member, unsigned vid)
+{
+    return member->tagged && vidset_has(member->tagged, vid);
+}
+
+int membership_copy(struct membership *to, const struct membership *from)
+{
+    *to = *from;
+    if (!from->tagged)
+        return 0;
+    to->tagged = malloc(sizeof(*to->tagged));
+    if (!to->tagged)
+        return -ENOMEM;
+    *to->tagged = *from->tagged;
+    return 0;
+}
+
+void membership_clear(struct membership *member)
+{
+    free(member->tagged);
+    *member = (struct membership){0};
+}
+
+int membership_tag(struct membership *member, unsigned vid, bool tagged)
+{
+    if (tagged) {
+        if (!member->tagged)
+            member->tagged = calloc(1, sizeof(*member->tagged));
+        if (!member->tagged)
+            return -ENOMEM;
+        vidset_add(member->tagged, vid);
+    } else if (member->tagged) {
+        vidset_remove(member->tagged, vid);
+        if (vidset_empty(member->tagged)) {
+            free(member->tagged);
+            member->tagged = NULL;
+        }
+    }
+    return 0;
+}
+
+enum drop_reason vlan_ingress(const struct membership *member, struct frame *frame)
+{
+    frame->vid = frame->tci & TCI_VID;
+    if (frame->vid == 0) {
+        if (member->untagged == VID_NONE)
+            return DROP_UNTAGGED;
+        frame->vid = member->untagged;
+        return DROP_NONE;
+    }
+    return membership_has(member, frame->vid) ? DROP_NONE : DROP_NOT_MEMBER;
+}
+
+int vlan_egress(const struct membership *member, const struct frame *frame)
+{
+    bool untagged = member->transparent ? frame->vid == 0 && !frame->tagged
+                                        : frame->vid == member->untagged;
+
+    return untagged ? TAG_NONE : (frame->tci & TCI_PRIORITY) | frame->vid;
+}
+
+/* Where PORT stands, or would stand, in SET. */
+static unsigned port_set_place(const struct port_set *set, const struct port *port)
+{
+    unsigned low = 0, high = set->count;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+
+        if (set->member[middle]->number < port->number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static int port_set_copy(struct port_set *to, const struct port_set *from)
+{
+    *to = (struct port_set){0};
+    if (from->count == 0)
+        return 0;
+    to->member = reallocarray(NULL, from->count, sizeof(struct port *));
+    if (!to->member)
+        return -ENOMEM;
+    memcpy(to->member, from->member, from->count * sizeof(struct port *));
+    to->count = to->capacity = from->count;
+    return 0;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * vlan.h - who belongs to which VLAN, what that lets in, and which tag goes out
+ *
+ * One truth: a port's struct membership. The flood sets, which say for each VLAN which attached ports a flooded
+ * frame goes to, follow from it; they are brought up to date when a port attaches, detaches or changes its
+ * membership, never per frame.
+ *
+ * VLAN 0 is VDE's "no VLAN": it always exists, and every port starts in it. A port has at most one VLAN whose
+ * frames it sends untagged (its PVID, IEEE 802.1Q-2018 clause 6.9) and any number that it sends tagged. A
+ * transparent port is a member of every VLAN, created or not; its own untagged frames are VLAN 0.
+ */
+#ifndef VSW_CORE_VLAN_H
+#define VSW_CORE_VLAN_H
+
+#include "core/frame.h"
+#include "util/vidset.h"
+
+struct port;
+
+struct membership {
+    uint16_t untagged;     /* VID, 0 for VDE's "no VLAN", or VID_NONE: untagged frames are dropped */
+    bool transparent;      /* then untagged is 0 and tagged is empty */
+    struct vidset *tagged; /* NULL while empty; owned */
+};
+
+/* Ports in ascending order of their numbers. */
+struct port_set {
+    struct port **member;
+    unsigned count;
+    unsigned capacity;
+};
+
+struct vlan_table {
+    struct vlan *vlan[VID_COUNT]; /* NULL where not created; [0] always exists */
+    struct port_set transparent;  /* attached transparent ports: the flood set of every VLAN not created */
+};
+
+/* vlan_table_init() - a table with VLAN 0 alone. Return: 0 or -ENOMEM. */
+int vlan_table_init(struct vlan_table *table);
+void vlan_table_free(struct vlan_table *table);
+
+bool vlan_exists(const struct vlan_table *table, unsigned vid);
+
+/* vlan_create() - Return: 0, -EINVAL (VID outside 1..4094), -EEXIST or -ENOMEM */
+int vlan_create(struct vlan_table *table, unsigned vid);
+
+/* vlan_remove() - the caller has made sure that no port is a member. Return: 0 or -ENOENT. */
+int vlan_remove(struct vlan_table *table, unsigned vid);
+
+/* vlan_flood_set() - the attached ports that hear a flood in VID, the ingress port perhaps among them */
+const struct port_set *vlan_flood_set(const struct vlan_table *table, unsigned vid);
+
+/* vlan_enter() - adds an attached PORT to the flood sets of its VLANs
+ *
+ * Return: 0, or -ENOMEM with PORT in none of them.
+ */
+int vlan_enter(struct vlan_table *table, struct port *port);
+
+/* vlan_leave() - takes PORT out of all flood sets that its membership names */
+void vlan_leave(struct vlan_table *table, struct port *port);
+
+/* port_set_add(), port_set_remove() - keep the order; adding twice or removing a stranger does nothing.
+ * Return: 0 or -ENOMEM. */
+int port_set_add(struct port_set *set, struct port *port);
+void port_set_remove(struct port_set *set, const struct port *port);
+
+/* Belongs in any way: untagged, tagged or transparent. */
+bool membership_has(const struct membership *member, unsigned vid);
+bool membership_has_tagged(const struct membership *member, unsigned vid);
+
+/* membership_copy() - a deep copy. Return: 0 or -ENOMEM. */
+int membership_copy(struct membership *to, const struct membership *from);
+void membership_clear(struct membership *member);
+
+/* membership_tag() - makes VID tagged or not. Return: 0 or -ENOMEM. */
+int membership_tag(struct membership *member, unsigned vid, bool tagged);
+
+/* vlan_ingress() - decides which VLAN a parsed frame belongs to, setting frame->vid
+ *
+ * Untagged and priority-tagged frames (VID 0) belong to the port's PVID (802.1Q clause 6.9); a tagged one is let
+ * in if the port belongs to its VLAN in any way.
+ * Return: DROP_NONE, DROP_UNTAGGED or DROP_NOT_MEMBER.
+ */
+enum drop_reason vlan_ingress(const struct membership *member, struct frame *frame);
+
+/* vlan_egress() - the tag with which FRAME leaves a port that belongs to its VLAN
+ *
+ * Return: a TCI that keeps the frame's priority, or TAG_NONE.
+ */
+int vlan_egress(const struct membership *member, const struct frame *frame);
+
+#endif

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * main.c - from the command line to the event loop, and back
+ */
+#include "control/daemon.h"
+#include "control/options.h"
+#include "control/program.h"
+#include "control/rcfile.h"
+#include "control/report.h"
+#include "control/stdio_console.h"
+#include "core/datapath.h"
+#include "ports/datagram.h"
+#include "ports/port_type.h"
+#include "ports/tap.h"
+#include "ports/vde.h"
+#include "util/os_linux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { EXIT_DIRECTORY = 255 }; /* as vde_switch: the directory cannot be had, or a live switch is in it */
+
+struct instance {
+    struct program program;
+    struct log log;
+    struct report report;
+    struct stdio_console console;
+    struct pidfile pidfile;
+    ev_signal on_term, on_int, on_hup;
+    bool has_console;
+    bool interrupted;
+};
+
+static int run(struct instance *instance, const struct options *options);
+static int make_switch(struct instance *instance, const struct options *options);
+static int open_ports(struct instance *instance, const struct options *options);
+static void add_tap(struct runtime *runtime, const char *ifname);
+static void announce(const struct instance *instance, const struct options *options);
+static void warn_of_limits(const struct instance *instance);
+static void start_watching(struct instance *instance, const struct options *options);
+static void clean_up(struct instance *instance);
+static int fail(const struct instance *instance, const struct error *err, int status);
+static void hold_standard_descriptors(void);
+static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events);
+
+int main(int argc, char *argv[])
+{
+    static struct instance instance;
+    static struct options options;
+    int status;
+
+    switch (options_read(&options, argc, argv)) {
+    case OPTIONS_EXIT_OK:
+        return EXIT_SUCCESS;
+    case OPTIONS_EXIT_FAILURE:
+        return EXIT_FAILURE;
+    case OPTIONS_RUN:
+        break;
+    }
+    hold_standard_descriptors();
+    instance.log = (struct log){.program = options.program};
+    status = run(&instance, &options);
+    clean_up(&instance);
+    if (instance.interrupted) {
+        signal(SIGINT, SIG_DFL);
+        raise(SIGINT);
+    }
+    return status;
+}
+
+/* Everything is there when a daemon's parent returns, and when a foreground switch says that it is switching. */
+static int run(struct instance *instance, const struct options *options)
+{
+    struct error err;
+    int status, ready = -1;
+
+    if (options->daemon) {
+        ready = daemon_begin(&err);
+        if (ready < 0)
+            return fail(instance, &err, EXIT_FAILURE);
+    }
+    status = make_switch(instance, options);
+    if (status != 0)
+        return status;
+    if (options->pidfile && pidfile_write(&instance->pidfile, options->pidfile, &err) < 0)
+        return fail(instance, &err, EXIT_FAILURE);
+    status = open_ports(instance, options);
+    if (status != 0)
+        return status;
+    rcfile_run(&instance->program, options->rcfile);
+    start_watching(instance, options);
+    announce(instance, options);
+    if (options->daemon) {
+        daemon_ready(ready);
+        openlog(options->program, LOG_PID, LOG_DAEMON);
+        instance->log.to_syslog = true;
+    }
+    ev_run(instance->program.runtime.loop, 0);
+    return EXIT_SUCCESS;
+}
+
+static int make_switch(struct instance *instance, const struct options *options)
+{
+    struct runtime *runtime = &instance->program.runtime;
+    struct switch_config config = options->config;
+    struct error err;
+
+    instance->program.started = os_now();
+    if (!options->has_mac) {
+        config.mac[1] = 0xff;
+        os_random(config.mac + 2, 4);
+    }
+    os_random(&config.fdb_secret, sizeof(config.fdb_secret));
+    runtime->log = &instance->log;
+    runtime->sw = switch_new(&config);
+    runtime->batch = calloc(1, sizeof(*runtime->batch));
+    runtime->datagrams = calloc(1, sizeof(*runtime->datagrams));
+    runtime->loop = ev_default_loop(EVFLAG_NOENV);
+    if (!runtime->sw || !runtime->batch || !runtime->datagrams || !runtime->loop) {
+        error_set(&err, ENOMEM, "no memory");
+        return fail(instance, &err, EXIT_FAILURE);
+    }
+    datagram_prepare(runtime->datagrams, runtime->batch);
+    report_start(&instance->report, runtime);
+    ageing_start(&instance->program.ageing, runtime);
+    if (vde_open(runtime, &options->dir, &err) < 0)
+        return fail(instance, &err, EXIT_DIRECTORY);
+    return 0;
+}
+
+static int open_ports(struct instance *instance, const struct options *options)
+{
+    struct runtime *runtime = &instance->program.runtime;
+    struct error err;
+
+    for (unsigned i = 0; i < options->ports; i++) {
+        const char *text = options->port[i].text;
+
+        if (options->port[i].is_tap) {
+            add_tap(runtime, text);
+        } else if (port_open(runtime, text, &err) < 0) {
+            error_prefix(&err, "--port %s", text);
+            return fail(instance, &err, EXIT_FAILURE);
+        }
+    }
+    return 0;
+}
+
+/* -t: a TAP that cannot be had is no reason for the switch not to start, as in VDE. */
+static void add_tap(struct runtime *runtime, const char *ifname)
+{
+    struct error err;
+    struct port *port;
+
+    if (port_take_any(runtime->sw, &port) < 0)
+        log_say(runtime->log, LOG_ERR, "no port is left for TAP %s; -n raises their number", ifname);
+    else if (tap_open(runtime, ifname, port, &err) < 0)
+        log_say(runtime->log, LOG_ERR, "%s", err.text);
+}
+
+static void announce(const struct instance *instance, const struct options *options)
+{
+    const struct log *log = &instance->log;
+    const char *dir = instance->program.runtime.vde_dir->path;
+
+    warn_of_limits(instance);
+    if (options->spanning_tree)
+        log_say(log, LOG_WARNING, "-F: spanning tree is not available yet; the loop guard is on");
+    if (options->mgmt)
+        log_say(log, LOG_WARNING, "-M: the management socket is not available yet; stdin takes commands");
+    if (options->as_vde_switch || options->daemon)
+        return;
+    log_say(log, LOG_NOTICE, "vswitchd %s is switching in %s (process %d)", VSW_VERSION, dir,
+            (int)getpid());
+    log_say(log, LOG_NOTICE, "plug in a QEMU guest with  -nic vde,sock=%s", dir);
+}
+
+/* Each VDE client takes two descriptors. */
+static void warn_of_limits(const struct instance *instance)
+{
+    enum { OUR_OWN = 32 };
+    unsigned ports = instance->program.runtime.sw->config.ports;
+    unsigned long limit = os_raise_file_limit();
+
+    if (limit < 2ul * ports + OUR_OWN)
+        log_say(&instance->log, LOG_WARNING,
+                "room for %lu VDE clients, not for %u: the limit on open files is %lu and cannot be "
+                "raised from here; raise it outside (ulimit -Hn, or LimitNOFILE= in a unit)",
+                limit > OUR_OWN ? (limit - OUR_OWN) / 2 : 0, ports, limit);
+}
+
+static void start_watching(struct instance *instance, const struct options *options)
+{
+    struct ev_loop *loop = instance->program.runtime.loop;
+
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
+    instance->on_term.data = instance->on_int.data = instance->on_hup.data = instance;
+    ev_signal_init(&instance->on_term, on_signal, SIGTERM);
+    ev_signal_init(&instance->on_int, on_signal, SIGINT);
+    ev_signal_init(&instance->on_hup, on_signal, SIGHUP);
+    ev_signal_start(loop, &instance->on_term);
+    ev_signal_start(loop, &instance->on_int);
+    ev_signal_start(loop, &instance->on_hup);
+    instance->has_console = !options->daemon && !options->no_stdin && stdio_console_wanted();
+    if (instance->has_console)
+        stdio_console_start(&instance->console, &instance->program);
+}
+
+/* Of whatever had been made when the end came. Endpoints go with the switch, their files before the directory. */
+static void clean_up(struct instance *instance)
+{
+    struct runtime *runtime = &instance->program.runtime;
+
+    if (instance->has_console)
+        stdio_console_stop(&instance->console);
+    if (instance->program.ageing.runtime)
+        ageing_stop(&instance->program.ageing);
+    if (instance->report.runtime)
+        report_stop(&instance->report);
+    switch_free(runtime->sw);
+    if (runtime->vde_dir)
+        ports_close(runtime);
+    pidfile_remove(&instance->pidfile);
+    free(runtime->datagrams);
+    free(runtime->batch);
+    if (runtime->loop)
+        ev_loop_destroy(runtime->loop);
+}
+
+static int fail(const struct instance *instance, const struct error *err, int status)
+{
+    log_say(&instance->log, LOG_ERR, "%s", err->text);
+    return status;
+}
+
+/* A socket that got number 0, 1 or 2 would be taken for the console or for stderr. */
+static void hold_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    struct instance *instance = watcher->data;
+
+    (void)events;
+    if (watcher->signum == SIGHUP)
+        return;
+    instance->interrupted = watcher->signum == SIGINT;
+    ev_break(loop, EVBREAK_ALL);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/datagram.h"
+
+#include <errno.h>
+
+void datagram_prepare(struct datagram_vector *vector, struct batch *batch)
+{
+    for (unsigned i = 0; i < BATCH_FRAMES; i++) {
+        vector->iov[i] = (struct iovec){batch->buffer[i], BATCH_BUFFER};
+        vector->message[i].msg_hdr = (struct msghdr){.msg_iov = &vector->iov[i], .msg_iovlen = 1};
+    }
+}
+
+int datagram_rx(int fd, struct datagram_vector *vector, struct batch *batch)
+{
+    /* MSG_TRUNC: msg_len is the datagram's true length, even when it is longer than the buffer. */
+    int received =
+        recvmmsg(fd, vector->message, BATCH_FRAMES, MSG_DONTWAIT | MSG_TRUNC, NULL);
+    int count = 0;
+
+    if (received < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    for (int i = 0; i < received; i++) {
+        struct frame *frame = &batch->frame[count];
+
+        if (vector->message[i].msg_len == 0)
+            continue;
+        frame->bytes = batch->buffer[i];
+        frame->length = vector->message[i].msg_len;
+        frame->remote = NULL;
+        count++;
+    }
+    return count;
+}
+
+int datagram_tx(int fd, const struct packet *packets, unsigned count)
+{
+    struct mmsghdr message[BATCH_FRAMES];
+    int sent;
+
+    for (unsigned i = 0; i < count; i++) {
+        message[i].msg_hdr = (struct msghdr){
+            .msg_iov = (struct iovec *)packets[i].iov,
+            .msg_iovlen = packets[i].iov_count,
+        };
+    }
+    sent = sendmmsg(fd, message, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent > 0 ? sent : -errno;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/fd_endpoint.h"
+
+#include "core/datapath.h"
+#include "util/os_linux.h"
+
+static void on_readable(struct ev_loop *loop, ev_io *watcher, int events);
+static void on_writable(struct ev_loop *loop, ev_io *watcher, int events);
+
+void fd_endpoint_init(struct fd_endpoint *endpoint, struct runtime *runtime,
+                      const struct fd_endpoint_ops *ops, int fd)
+{
+    endpoint_init(&endpoint->endpoint, &ops->core);
+    endpoint->runtime = runtime;
+    ev_io_init(&endpoint->readable, on_readable, fd, EV_READ);
+    ev_io_init(&endpoint->writable, on_writable, fd, EV_WRITE);
+}
+
+int fd_endpoint_attach(struct fd_endpoint *endpoint, struct port *port)
+{
+    int status = port_attach(port, &endpoint->endpoint);
+
+    if (status == 0)
+        ev_io_start(endpoint->runtime->loop, &endpoint->readable);
+    return status;
+}
+
+void fd_endpoint_detach(struct fd_endpoint *endpoint)
+{
+    ev_io_stop(endpoint->runtime->loop, &endpoint->readable);
+    ev_io_stop(endpoint->runtime->loop, &endpoint->writable);
+    port_detach(&endpoint->endpoint);
+}
+
+void fd_endpoint_wait_writable(struct endpoint *core, bool wait)
+{
+    struct fd_endpoint *endpoint = container_of(core, struct fd_endpoint, endpoint);
+
+    if (wait)
+        ev_io_start(endpoint->runtime->loop, &endpoint->writable);
+    else
+        ev_io_stop(endpoint->runtime->loop, &endpoint->writable);
+}
+
+/* One batch, then the others' turn: the loop comes back as long as there is more. */
+static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct fd_endpoint *endpoint = container_of(watcher, struct fd_endpoint, readable);
+    const struct fd_endpoint_ops *ops =
+        container_of(endpoint->endpoint.ops, const struct fd_endpoint_ops, core);
+    struct batch *batch = endpoint->runtime->batch;
+    int count = ops->rx(endpoint, batch);
+
+    (void)loop, (void)events;
+    if (count < 0) {
+        ops->lost(endpoint, -count);
+        return;
+    }
+    if (count == 0)
+        return;
+    batch->from = &endpoint->endpoint;
+    batch->count = (unsigned)count;
+    datapath_run(endpoint->runtime->sw, batch, os_now());
+}
+
+static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    (void)loop, (void)events;
+    endpoint_writable(&container_of(watcher, struct fd_endpoint, writable)->endpoint);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * runtime.h - what every port type needs of the running program
+ */
+#ifndef VSW_PORTS_RUNTIME_H
+#define VSW_PORTS_RUNTIME_H
+
+#include "core/switch.h"
+#include "util/log.h"
+
+#include <ev.h>
+
+struct datagram_vector;
+struct vde_dir;
+
+struct runtime {
+    struct vswitch *sw;
+    struct ev_loop *loop;
+    struct log *log;
+    struct batch *batch;     /* the one batch: frames are read, switched and sent before the next is read */
+    struct datagram_vector *datagrams; /* prepared for the batch */
+    struct vde_dir *vde_dir; /* where VDE clients find us */
+    struct log_limit refused; /* clients turned away */
+    struct log_limit failing; /* endpoints in trouble */
+};
+
+#endif

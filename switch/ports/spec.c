@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/spec.h"
+
+#include "core/switch.h"
+#include "ports/port_type.h"
+#include "util/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_KEYS = 16 };
+
+static const char *const common_keys[] = {"port", "name", "vlan", "trunk", NULL};
+
+static char *next_field(char **rest);
+static int find_type(const char *name, const struct port_type *const *types, struct port_spec *spec,
+                     struct error *err);
+static int read_pair(struct port_spec *spec, char *field, struct error *err);
+static int read_common(struct port_spec *spec, struct error *err);
+static int read_vlans(struct port_spec *spec, struct error *err);
+static void accepted_keys(const struct port_type *type, const char *keys[]);
+static void join(const char *const *words, char *text, size_t size);
+
+int spec_parse(const char *text, const struct port_type *const *types, struct port_spec *spec,
+               struct error *err)
+{
+    char *rest = spec->text;
+    int status;
+
+    memset(spec, 0, sizeof(*spec));
+    spec->port = PORT_ANY;
+    if (strlen(text) >= sizeof(spec->text))
+        return error_set(err, EINVAL, "port specification is longer than %zu bytes",
+                         sizeof(spec->text) - 1);
+    strcpy(spec->text, text);
+    status = find_type(next_field(&rest), types, spec, err);
+    while (status == 0 && rest)
+        status = read_pair(spec, next_field(&rest), err);
+    if (status == 0)
+        status = read_common(spec, err);
+    if (status == 0 && spec->type->check)
+        status = spec->type->check(spec, err);
+    if (status < 0)
+        spec_clear(spec);
+    return status;
+}
+
+void spec_clear(struct port_spec *spec)
+{
+    membership_clear(&spec->membership);
+}
+
+const char *spec_value(const struct port_spec *spec, const char *key)
+{
+    for (unsigned i = 0; i < spec->pairs; i++) {
+        if (!strcmp(spec->pair[i].key, key))
+            return spec->pair[i].value;
+    }
+    return NULL;
+}
+
+int spec_check_name(const char *name, struct error *err)
+{
+    /* Names are files in the switch's directory, where these have a meaning already. */
+    static const char *const reserved[] = {"ctl", "stream", "vhost", "mgmt", "api"};
+
+    if (!*name || strlen(name) >= PORT_NAME)
+        return error_set(err, EINVAL, "a port name has 1 to %d characters", PORT_NAME - 1);
+    for (const char *at = name; *at; at++) {
+        if (!isalnum((unsigned char)*at) && (!strchr("-_.", *at) || at == name))
+            return error_set(err, EINVAL,
+                             "port name \"%s\" is not accepted: letters, digits, and - _ . inside",
+                             name);
+    }
+    if (name[strspn(name, "0123456789")] == '\0')
+        return error_set(err, EINVAL, "port name \"%s\" is a number; port=%s sets the number", name,
+                         name);
+    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+        size_t length = strlen(reserved[i]);
+
+        if (!strncmp(name, reserved[i], length) && (name[length] == '\0' || name[length] == '.'))
+            return error_set(err, EINVAL,
+                             "port name \"%s\" is reserved (so are ctl, stream, vhost, mgmt, api)",
+                             name);
+    }
+    return 0;
+}
+
+/* Cuts the first field off *REST, undoubling commas in place; *REST becomes NULL after the last one. */
+static char *next_field(char **rest)
+{
+    char *field = *rest, *to = field, *from = field;
+
+    while (*from && (*from != ',' || from[1] == ',')) {
+        from += *from == ',';
+        *to++ = *from++;
+    }
+    *rest = *from ? from + 1 : NULL;
+    *to = '\0';
+    return field;
+}
+
+static int find_type(const char *name, const struct port_type *const *types, struct port_spec *spec,
+                     struct error *err)
+{
+    const char *names[MOST_KEYS] = {NULL};
+    const char *nearest;
+    char list[256];
+
+    for (unsigned i = 0; types[i]; i++) {
+        if (!strcmp(types[i]->name, name)) {
+            spec->type = types[i];
+            return 0;
+        }
+        names[i] = types[i]->name;
+    }
+    nearest = text_nearest(name, names);
+    join(names, list, sizeof(list));
+    return error_set(err, EINVAL, "unknown port type \"%s\"%s%s%s; known are %s", name,
+                     nearest ? " (did you mean \"" : "", nearest ? nearest : "",
+                     nearest ? "\"?)" : "", list);
+}
+
+static int read_pair(struct port_spec *spec, char *field, struct error *err)
+{
+    const char *keys[MOST_KEYS], *nearest;
+    char list[256];
+    char *equals = strchr(field, '=');
+
+    accepted_keys(spec->type, keys);
+    join(keys, list, sizeof(list));
+    if (!equals)
+        return error_set(err, EINVAL, "\"%s\" is not key=value; %s takes %s", field,
+                         spec->type->name, list);
+    *equals = '\0';
+    for (unsigned i = 0; keys[i]; i++) {
+        if (strcmp(keys[i], field))
+            continue;
+        if (spec_value(spec, field))
+            return error_set(err, EINVAL, "key \"%s\" is given twice", field);
+        if (spec->pairs == SPEC_PAIRS)
+            return error_set(err, EINVAL, "more than %d keys", SPEC_PAIRS);
+        spec->pair[spec->pairs].key = field;
+        spec->pair[spec->pairs++].value = equals + 1;
+        return 0;
+    }
+    nearest = text_nearest(field, keys);
+    return error_set(err, EINVAL, "unknown key \"%s\"%s%s%s; %s takes %s", field,
+                     nearest ? " (did you mean \"" : "", nearest ? nearest : "",
+                     nearest ? "\"?)" : "", spec->type->name, list);
+}
+
+static int read_common(struct port_spec *spec, struct error *err)
+{
+    const char *port = spec_value(spec, "port"), *name = spec_value(spec, "name");
+    unsigned long number;
+
+    if (port) {
+        if (!text_to_number(port, PORT_NUMBER_MAX, &number))
+            return error_set(err, EINVAL, "port=%s is not a port number (0 to %d)", port,
+                             PORT_NUMBER_MAX);
+        spec->port = (int)number;
+    }
+    if (name) {
+        int status = spec_check_name(name, err);
+
+        if (status < 0)
+            return status;
+        strcpy(spec->name, name);
+    }
+    return read_vlans(spec, err);
+}
+
+static int read_vlans(struct port_spec *spec, struct error *err)
+{
+    const char *vlan = spec_value(spec, "vlan"), *trunk = spec_value(spec, "trunk");
+    struct membership *member = &spec->membership;
+    struct vidset tagged;
+    unsigned long vid;
+
+    spec->has_vlans = vlan || trunk;
+    if (vlan && !strcmp(vlan, "none")) {
+        member->untagged = VID_NONE;
+    } else if (vlan && !strcmp(vlan, "transparent")) {
+        member->transparent = true;
+        if (trunk)
+            return error_set(err, EINVAL, "vlan=transparent carries every VLAN: leave trunk= out");
+    } else if (vlan) {
+        if (!text_to_number(vlan, VID_MAX, &vid))
+            return error_set(err, EINVAL,
+                             "vlan=%s is not a VLAN (0 to %d, none or transparent)", vlan, VID_MAX);
+        member->untagged = (uint16_t)vid;
+    }
+    if (!trunk)
+        return 0;
+    if (!vidset_parse(trunk, &tagged))
+        return error_set(err, EINVAL, "trunk=%s is not a list of VLANs (%d to %d), as in 10+20-29",
+                         trunk, VID_MIN, VID_MAX);
+    if (vidset_has(&tagged, member->untagged))
+        return error_set(err, EINVAL, "VLAN %u cannot be both untagged (vlan=) and tagged (trunk=)",
+                         member->untagged);
+    for (unsigned v = vidset_next(&tagged, 0); v < VID_COUNT; v = vidset_next(&tagged, v + 1)) {
+        if (membership_tag(member, v, true) < 0)
+            return error_set(err, ENOMEM, "no memory");
+    }
+    return 0;
+}
+
+/* The type's own keys first: they are what people forget. */
+static void accepted_keys(const struct port_type *type, const char *keys[])
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; type->keys[i]; i++)
+        keys[n++] = type->keys[i];
+    for (unsigned i = 0; common_keys[i]; i++)
+        keys[n++] = common_keys[i];
+    keys[n] = NULL;
+}
+
+static void join(const char *const *words, char *text, size_t size)
+{
+    size_t used = 0;
+
+    text[0] = '\0';
+    for (unsigned i = 0; words[i] && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", words[i]);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/tap.h"
+
+#include "ports/fd_endpoint.h"
+#include "util/os_linux.h"
+#include "util/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+struct tap {
+    struct fd_endpoint base;
+    char ifname[IFNAMSIZ];
+};
+
+static int tap_check(const struct port_spec *spec, struct error *err);
+static int tap_open_spec(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                         struct error *err);
+static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int tap_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static void tap_lost(struct fd_endpoint *endpoint, int error);
+static void tap_close(struct endpoint *endpoint);
+
+static int attach_interface(char ifname[IFNAMSIZ], struct error *err);
+static int explain(int code, const char *ifname, struct error *err);
+
+static const char *const tap_keys[] = {"ifname", NULL};
+
+const struct port_type tap_type = {
+    .name = "tap",
+    .help = "a TAP interface of this host",
+    .keys = tap_keys,
+    .check = tap_check,
+    .open = tap_open_spec,
+};
+
+static const struct fd_endpoint_ops tap_ops = {
+    .core =
+        {
+            .type = "tap",
+            .module = "tuntap",
+            .tx = tap_tx,
+            .wait_writable = fd_endpoint_wait_writable,
+            .close = tap_close,
+        },
+    .rx = tap_rx,
+    .lost = tap_lost,
+};
+
+int tap_open(struct runtime *runtime, const char *ifname, struct port *port, struct error *err)
+{
+    struct tap *tap = calloc(1, sizeof(*tap));
+    int fd, status;
+
+    if (!tap)
+        return error_set(err, ENOMEM, "no memory");
+    text_copy(tap->ifname, sizeof(tap->ifname), ifname);
+    fd = attach_interface(tap->ifname, err);
+    if (fd < 0) {
+        free(tap);
+        return fd;
+    }
+    fd_endpoint_init(&tap->base, runtime, &tap_ops, fd);
+    tap->base.endpoint.id = fd;
+    status = endpoint_describe(&tap->base.endpoint, tap->ifname, strlen(tap->ifname));
+    if (status == 0)
+        status = fd_endpoint_attach(&tap->base, port);
+    if (status < 0) {
+        free(tap->base.endpoint.description);
+        free(tap);
+        close(fd);
+        return error_set(err, -status, "cannot attach TAP %s: %s", ifname, strerror(-status));
+    }
+    return 0;
+}
+
+static int tap_check(const struct port_spec *spec, struct error *err)
+{
+    const char *ifname = spec_value(spec, "ifname");
+
+    if (!ifname || !*ifname)
+        return error_set(err, EINVAL, "ifname= is missing: the name of the TAP interface");
+    return 0;
+}
+
+static int tap_open_spec(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                         struct error *err)
+{
+    return tap_open(runtime, spec_value(spec, "ifname"), port, err);
+}
+
+/* One read a frame is all that the TAP driver offers, but one wake may bring many. */
+static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch)
+{
+    int fd = fd_endpoint_fd(endpoint);
+    int count = 0;
+
+    while (count < BATCH_FRAMES) {
+        struct frame *frame = &batch->frame[count];
+        /* A longer frame fills the buffer, which is longer than FRAME_MAX: it cannot pass for a short one. */
+        ssize_t length = read(fd, batch->buffer[count], BATCH_BUFFER);
+
+        if (length < 0 && (errno == EAGAIN || errno == EINTR))
+            break;
+        if (length < 0)
+            return count > 0 ? count : -errno;
+        frame->bytes = batch->buffer[count];
+        frame->length = (uint32_t)length;
+        frame->remote = NULL;
+        count++;
+    }
+    return count;
+}
+
+static int tap_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+{
+    int fd = fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint));
+    unsigned sent = 0;
+
+    for (; sent < count; sent++) {
+        if (writev(fd, packets[sent].iov, (int)packets[sent].iov_count) < 0)
+            break;
+    }
+    return sent > 0 ? (int)sent : -errno;
+}
+
+/* The interface was deleted: its descriptor reads EBADFD for ever. */
+static void tap_lost(struct fd_endpoint *endpoint, int error)
+{
+    struct tap *tap = container_of(endpoint, struct tap, base);
+    struct runtime *runtime = endpoint->runtime;
+    char label[PORT_LABEL];
+
+    log_limited(runtime->log, &runtime->failing, os_now(), LOG_WARNING,
+                "%s: TAP %s is gone (%s); the port waits for another endpoint",
+                port_label(endpoint->endpoint.port, label), tap->ifname,
+                error == EBADFD ? "interface deleted" : strerror(error));
+    tap_close(&endpoint->endpoint);
+}
+
+static void tap_close(struct endpoint *core)
+{
+    struct tap *tap = container_of(core, struct tap, base.endpoint);
+
+    fd_endpoint_detach(&tap->base);
+    close(fd_endpoint_fd(&tap->base));
+    free(tap);
+}
+
+/* Return: a descriptor; IFNAME is then the name that the kernel gave it (tap%d is a pattern). */
+static int attach_interface(char ifname[IFNAMSIZ], struct error *err)
+{
+    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0)
+        return explain(errno, ifname, err);
+    memcpy(request.ifr_name, ifname, IFNAMSIZ);
+    if (ioctl(fd, TUNSETIFF, &request) < 0) {
+        int status = explain(errno, ifname, err);
+
+        close(fd);
+        return status;
+    }
+    memcpy(ifname, request.ifr_name, IFNAMSIZ);
+    ifname[IFNAMSIZ - 1] = '\0';
+    return fd;
+}
+
+static int explain(int code, const char *ifname, struct error *err)
+{
+    char shown[4 * IFNAMSIZ];
+
+    text_escape(shown, sizeof(shown), ifname, strlen(ifname));
+    switch (code) {
+    case EPERM:
+        return error_set(
+            err, code,
+            "cannot %s TAP %s: CAP_NET_ADMIN is missing. Either make it once as root:  "
+            "ip tuntap add dev %s mode tap user $USER && ip link set %s up\n"
+            "          or allow the program to:  setcap cap_net_admin+ep $(command -v vswitchd)",
+            if_nametoindex(ifname) ? "attach to" : "create", shown, shown, shown);
+    case EBUSY:
+        return error_set(err, code, "cannot attach to TAP %s: another program holds it", shown);
+    case EINVAL:
+        return error_set(err, code, "cannot attach to %s: it exists and is not a plain TAP interface, or the name is not valid", shown);
+    case ENOENT:
+    case ENODEV:
+    case ENXIO:
+        return error_set(err, code,
+                         "cannot open /dev/net/tun: the kernel's TAP driver is missing (modprobe tun)");
+    default:
+        return error_set(err, code, "cannot attach to TAP %s: %s", shown, strerror(code));
+    }
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * vde.c - accepting VDE clients: listeners, and connections that have not asked for anything yet
+ *
+ * Theory of operation. The switch listens on ctl, and on one more socket for each named port. A connection is pending
+ * until its whole request has arrived (clients send it in one piece, but nothing obliges them to); it then becomes an
+ * endpoint (vde_client.c), or is closed, which is the only way in which the protocol can say no. Pending ones are
+ * bounded in number and time, so silent connections keep nobody else out.
+ */
+#include "ports/vde.h"
+
+#include "ports/vde_client.h"
+#include "ports/vde_request.h"
+#include "util/os_linux.h"
+#include "util/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    PENDING_MAX = 256,
+    PENDING_SECONDS = 5,
+    ACCEPTS_PER_WAKE = 16, /* then the frames get their turn */
+};
+
+struct vde_server {
+    struct vde_dir dir;
+    struct runtime *runtime;
+    struct list listeners;
+    struct list pending; /* oldest first */
+    unsigned pending_count;
+    int spare; /* a descriptor to let go of when there are none left; see turn_away() */
+};
+
+struct listener {
+    struct list node;
+    struct vde_server *server;
+    ev_io readable;
+    char name[PORT_NAME]; /* of the port that it serves, or "" for ctl */
+};
+
+struct pending {
+    struct list node;
+    struct vde_server *server;
+    ev_io readable;
+    ev_timer timeout;
+    char name[PORT_NAME]; /* the listener's */
+    uint8_t request[VDE_REQUEST_MAX];
+    size_t length;
+};
+
+static int open_named(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                      struct error *err);
+static struct vde_server *server_of(const struct runtime *runtime);
+static int add_listener(struct vde_server *server, int fd, const char *name, struct error *err);
+static void remove_listener(struct listener *listener);
+static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
+static void turn_away(struct vde_server *server, int listening);
+static void add_pending(struct vde_server *server, int fd, const char *name);
+static int end_pending(struct pending *pending);
+static void on_request(struct ev_loop *loop, ev_io *watcher, int events);
+static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events);
+static void refuse(struct vde_server *server, int fd, const char *why);
+
+static const char *const vde_keys[] = {NULL};
+
+const struct port_type vde_type = {
+    .name = "vde",
+    .help = "a port that waits for VDE clients: QEMU -netdev vde, vde_plug and their like",
+    .keys = vde_keys,
+    .open = open_named,
+};
+
+int vde_open(struct runtime *runtime, const struct vde_dir_options *options, struct error *err)
+{
+    struct vde_server *server = calloc(1, sizeof(*server));
+    int status;
+
+    if (!server)
+        return error_set(err, ENOMEM, "no memory");
+    server->runtime = runtime;
+    list_init(&server->listeners);
+    list_init(&server->pending);
+    status = vde_dir_open(&server->dir, options, err);
+    if (status < 0) {
+        free(server);
+        return status;
+    }
+    server->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    runtime->vde_dir = &server->dir;
+    return add_listener(server, server->dir.ctl, "", err);
+}
+
+void vde_close(struct runtime *runtime)
+{
+    struct vde_server *server = server_of(runtime);
+
+    list_for_each_safe (node, &server->pending)
+        close(end_pending(container_of(node, struct pending, node)));
+    list_for_each_safe (node, &server->listeners)
+        remove_listener(container_of(node, struct listener, node));
+    vde_dir_close(&server->dir);
+    close(server->spare);
+    runtime->vde_dir = NULL;
+    free(server);
+}
+
+/* A port of this type needs nothing but its configuration; a named one can also be asked for by its name. */
+static int open_named(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                      struct error *err)
+{
+    struct vde_server *server = server_of(runtime);
+    int fd, status;
+
+    (void)port;
+    if (!*spec->name)
+        return 0;
+    fd = vde_dir_listen(&server->dir, spec->name, err);
+    if (fd < 0)
+        return fd;
+    status = add_listener(server, fd, spec->name, err);
+    if (status < 0)
+        vde_dir_unlink(&server->dir, spec->name);
+    return status;
+}
+
+static struct vde_server *server_of(const struct runtime *runtime)
+{
+    return container_of(runtime->vde_dir, struct vde_server, dir);
+}
+
+static int add_listener(struct vde_server *server, int fd, const char *name, struct error *err)
+{
+    struct listener *listener = calloc(1, sizeof(*listener));
+
+    if (!listener) {
+        close(fd);
+        return error_set(err, ENOMEM, "no memory");
+    }
+    listener->server = server;
+    text_copy(listener->name, sizeof(listener->name), name);
+    ev_io_init(&listener->readable, on_connection, fd, EV_READ);
+    ev_io_start(server->runtime->loop, &listener->readable);
+    list_append(&server->listeners, &listener->node);
+    return 0;
+}
+
+static void remove_listener(struct listener *listener)
+{
+    struct vde_server *server = listener->server;
+
+    ev_io_stop(server->runtime->loop, &listener->readable);
+    if (*listener->name) {
+        close(listener->readable.fd);
+        vde_dir_unlink(&server->dir, listener->name);
+    }
+    list_remove(&listener->node);
+    free(listener);
+}
+
+static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct listener *listener = container_of(watcher, struct listener, readable);
+    struct vde_server *server = listener->server;
+
+    (void)loop, (void)events;
+    for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
+        int fd = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            add_pending(server, fd, listener->name);
+        } else if (errno == EMFILE || errno == ENFILE) {
+            turn_away(server, watcher->fd);
+            return;
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            return;
+        }
+    }
+}
+
+/* Without a descriptor a connection cannot even be refused, and would wake us for ever: use the one in reserve. */
+static void turn_away(struct vde_server *server, int listening)
+{
+    int fd;
+
+    close(server->spare);
+    fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        refuse(server, fd,
+               "out of file descriptors; raise the limit (ulimit -n, or LimitNOFILE= in a unit)");
+    server->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void add_pending(struct vde_server *server, int fd, const char *name)
+{
+    struct pending *pending = calloc(1, sizeof(*pending));
+
+    if (!pending) {
+        refuse(server, fd, "no memory");
+        return;
+    }
+    if (server->pending_count == PENDING_MAX) {
+        struct pending *oldest = container_of(server->pending.next, struct pending, node);
+
+        refuse(server, end_pending(oldest), "too many silent connections; this is the oldest");
+    }
+    pending->server = server;
+    text_copy(pending->name, sizeof(pending->name), name);
+    ev_io_init(&pending->readable, on_request, fd, EV_READ);
+    ev_io_start(server->runtime->loop, &pending->readable);
+    ev_timer_init(&pending->timeout, on_timeout, PENDING_SECONDS, 0);
+    ev_timer_start(server->runtime->loop, &pending->timeout);
+    list_append(&server->pending, &pending->node);
+    server->pending_count++;
+}
+
+/* Return: its connection, for the caller to close or to keep. */
+static int end_pending(struct pending *pending)
+{
+    struct vde_server *server = pending->server;
+    int fd = pending->readable.fd;
+
+    ev_io_stop(server->runtime->loop, &pending->readable);
+    ev_timer_stop(server->runtime->loop, &pending->timeout);
+    list_remove(&pending->node);
+    server->pending_count--;
+    free(pending);
+    return fd;
+}
+
+static void on_request(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct pending *pending = container_of(watcher, struct pending, readable);
+    struct vde_server *server = pending->server;
+    struct vde_request request;
+    struct error err;
+    ssize_t got = recv(watcher->fd, pending->request + pending->length,
+                       sizeof(pending->request) - pending->length, MSG_DONTWAIT);
+    int status, fd;
+
+    (void)loop, (void)events;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        refuse(server, end_pending(pending), "hung up before its request was complete");
+        return;
+    }
+    pending->length += (size_t)got;
+    status = vde_request_parse(pending->request, pending->length, &request, &err);
+    if (status == -EAGAIN)
+        return;
+    if (status == 0)
+        status = vde_client_plug(server->runtime, watcher->fd, &request,
+                                 *pending->name ? pending->name : NULL, &err);
+    fd = end_pending(pending);
+    if (status < 0)
+        refuse(server, fd, err.text);
+}
+
+static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct pending *pending = container_of(watcher, struct pending, timeout);
+    struct vde_server *server = pending->server;
+
+    (void)loop, (void)events;
+    refuse(server, end_pending(pending), "no complete request within 5 s");
+}
+
+/* Says why to the log, with the client's identity: the client itself only sees that the connection closes. */
+static void refuse(struct vde_server *server, int fd, const char *why)
+{
+    struct runtime *runtime = server->runtime;
+    struct os_peer peer;
+
+    if (os_peer(fd, &peer) < 0)
+        peer = (struct os_peer){.uid = (uid_t)-1, .pid = -1};
+    log_limited(runtime->log, &runtime->refused, os_now(), LOG_WARNING,
+                "refused a VDE client (user %d, process %d): %s", (int)peer.uid, (int)peer.pid, why);
+    close(fd);
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * vde_client.c - from a request to an endpoint, and the endpoint's life
+ *
+ * Order matters. Our socket is connected to the client's before the reply is sent, because some clients unlink
+ * theirs as soon as they have it; and it is bound with its final owner and mode before anybody knows its name.
+ */
+#include "ports/vde_client.h"
+
+#include "ports/datagram.h"
+#include "ports/fd_endpoint.h"
+#include "ports/vde_dir.h"
+#include "util/os_linux.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    DATA_NAME = 32,
+    SEND_BUFFER = 1024 * 1024, /* the kernel may grant less; what does not fit waits in the endpoint's queue */
+    QEMU_LARGEST = 4096,       /* the buffer of QEMU's net/vde.c: it would cut longer frames short */
+};
+
+struct vde_client {
+    struct fd_endpoint base; /* our data socket */
+    ev_io ctl;               /* readable when the client hangs up */
+    char name[DATA_NAME];    /* of our data socket, in the directory */
+};
+
+static int vde_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int vde_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static void vde_client_close(struct endpoint *endpoint);
+
+static int choose_port(struct runtime *runtime, const struct vde_request *request, const char *name,
+                       struct port **port, struct error *err);
+static int check_access(const struct port *port, int ctl, const struct os_peer *peer,
+                        struct error *err);
+static struct vde_client *make_client(struct runtime *runtime, int ctl,
+                                      const struct vde_request *request, const struct os_peer *peer,
+                                      struct error *err);
+static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err);
+static int reply(const struct vde_client *client);
+static void release(struct vde_client *client);
+static void on_ctl_readable(struct ev_loop *loop, ev_io *watcher, int events);
+
+static const struct fd_endpoint_ops vde_ops = {
+    .core =
+        {
+            .type = "vde",
+            .module = "unix prog",
+            .tx = vde_tx,
+            .wait_writable = fd_endpoint_wait_writable,
+            .close = vde_client_close,
+        },
+    .rx = vde_rx,
+};
+
+int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *request,
+                    const char *name, struct error *err)
+{
+    struct vde_client *client;
+    struct os_peer peer;
+    struct port *port;
+    int status = os_peer(ctl, &peer);
+
+    if (status < 0)
+        return error_set(err, -status, "cannot tell who connected: %s", strerror(-status));
+    client = make_client(runtime, ctl, request, &peer, err);
+    if (!client)
+        return -ECONNREFUSED;
+    status = choose_port(runtime, request, name, &port, err);
+    if (status == 0)
+        status = check_access(port, ctl, &peer, err);
+    if (status == 0)
+        status = bind_data_socket(client, port, err);
+    if (status < 0) {
+        release(client);
+        return status;
+    }
+    status = fd_endpoint_attach(&client->base, port);
+    if (status < 0) {
+        vde_dir_unlink(runtime->vde_dir, client->name);
+        release(client);
+        return error_set(err, -status, "cannot attach: %s", strerror(-status));
+    }
+    status = reply(client);
+    if (status < 0) {
+        client->ctl.fd = -1;
+        vde_client_close(&client->base.endpoint);
+        return error_set(err, -status, "cannot reply: %s", strerror(-status));
+    }
+    ev_io_start(runtime->loop, &client->ctl);
+    if (request->description_length > 0)
+        endpoint_describe(&client->base.endpoint, request->description,
+                          request->description_length);
+    return 0;
+}
+
+/* A socket that the client closed may report that once. The plug is ctl, so this is no reason to leave. */
+static int vde_rx(struct fd_endpoint *endpoint, struct batch *batch)
+{
+    int count = datagram_rx(fd_endpoint_fd(endpoint), endpoint->runtime->datagrams, batch);
+
+    return count > 0 ? count : 0;
+}
+
+static int vde_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+{
+    return datagram_tx(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), packets,
+                       count);
+}
+
+/* Closing ctl is what tells the client that it is unplugged. */
+static void vde_client_close(struct endpoint *core)
+{
+    struct vde_client *client = container_of(core, struct vde_client, base.endpoint);
+    struct runtime *runtime = client->base.runtime;
+    int ctl = client->ctl.fd;
+
+    if (ctl >= 0) {
+        ev_io_stop(runtime->loop, &client->ctl);
+        close(ctl);
+    }
+    fd_endpoint_detach(&client->base);
+    vde_dir_unlink(runtime->vde_dir, client->name);
+    release(client);
+}
+
+static int choose_port(struct runtime *runtime, const struct vde_request *request, const char *name,
+                       struct port **port, struct error *err)
+{
+    struct vswitch *sw = runtime->sw;
+    unsigned number = request->to_port0 ? 0 : request->port;
+    int status;
+
+    if (name) {
+        *port = switch_port_named(sw, name);
+        return *port ? 0 : error_set(err, ENXIO, "there is no port \"%s\" any more", name);
+    }
+    if (!request->to_port0 && number == VDE_PORT_ANY) {
+        status = port_take_any(sw, port);
+    } else {
+        *port = switch_port(sw, number);
+        status = *port ? 0 : port_create(sw, (int)number, port);
+    }
+    if (status == -EINVAL)
+        return error_set(err, EINVAL, "port %u is out of range: this switch has ports 0 to %u",
+                         number, sw->config.ports);
+    if (status == -ENOSPC)
+        return error_set(err, ENOSPC, "all %u ports are in use; -n raises their number",
+                         sw->config.ports);
+    if (status < 0)
+        return error_set(err, -status, "cannot create port %u: %s", number, strerror(-status));
+    return 0;
+}
+
+/* A port's user and group let in whom they name, and root. Two users never share a port. */
+static int check_access(const struct port *port, int ctl, const struct os_peer *peer,
+                        struct error *err)
+{
+    bool open = port->acl_user == (uid_t)-1 && port->acl_group == (gid_t)-1;
+    bool welcome = open || peer->uid == 0 || peer->uid == port->acl_user ||
+                   (port->acl_group != (gid_t)-1 && os_peer_in_group(ctl, peer, port->acl_group));
+
+    if (!welcome)
+        return error_set(err, EACCES, "port %u is not open to user %u", port->number,
+                         (unsigned)peer->uid);
+    if (port_user(port) != (uid_t)-1 && port_user(port) != peer->uid)
+        return error_set(err, EADDRINUSE, "port %u is in use by user %u", port->number,
+                         (unsigned)port_user(port));
+    return 0;
+}
+
+/* Return: a client whose data socket is connected, not yet bound or attached; or NULL with words in ERR. */
+static struct vde_client *make_client(struct runtime *runtime, int ctl,
+                                      const struct vde_request *request, const struct os_peer *peer,
+                                      struct error *err)
+{
+    static const char qemu[] = "QEMU";
+    struct vde_client *client = calloc(1, sizeof(*client));
+    int size = SEND_BUFFER;
+    int fd;
+
+    if (!client) {
+        error_set(err, ENOMEM, "no memory");
+        return NULL;
+    }
+    fd = os_connect_datagram(&request->address, peer->uid, err);
+    if (fd < 0) {
+        free(client);
+        return NULL;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    fd_endpoint_init(&client->base, runtime, &vde_ops, fd);
+    ev_io_init(&client->ctl, on_ctl_readable, ctl, EV_READ);
+    client->base.endpoint.id = ctl;
+    client->base.endpoint.user = peer->uid;
+    if (request->description_length >= sizeof(qemu) - 1 &&
+        !memcmp(request->description, qemu, sizeof(qemu) - 1))
+        client->base.endpoint.largest = QEMU_LARGEST;
+    return client;
+}
+
+/* A switch that runs as root gives the socket to the client's user; else -m and -g say who may write to it. */
+static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err)
+{
+    const struct vde_dir *dir = client->base.runtime->vde_dir;
+    uid_t user = client->base.endpoint.user;
+    bool give = geteuid() == 0;
+    char path[VDE_PATH];
+    int fd = fd_endpoint_fd(&client->base), status;
+
+    snprintf(client->name, sizeof(client->name), "%03u.%d", port->number, fd);
+    if (snprintf(path, sizeof(path), "%s/%s", dir->path, client->name) >= (int)sizeof(path))
+        return error_set(err, ENAMETOOLONG, "path of the data socket is too long");
+    unlink(path);
+    status = os_bind_socket(fd, path, give ? dir->mode & 0700 : dir->mode, give ? user : (uid_t)-1,
+                            dir->group);
+    if (status < 0)
+        return error_set(err, -status, "cannot make data socket %s: %s", path, strerror(-status));
+    return 0;
+}
+
+/* The address of our data socket, 110 bytes; the client connects to it. */
+static int reply(const struct vde_client *client)
+{
+    struct sockaddr_un address = {0};
+    socklen_t size = sizeof(address);
+    ssize_t sent;
+
+    getsockname(fd_endpoint_fd(&client->base), (struct sockaddr *)&address, &size);
+    sent = send(client->ctl.fd, &address, sizeof(address), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent == (ssize_t)sizeof(address))
+        return 0;
+    return sent < 0 ? -errno : -EPIPE;
+}
+
+/* Of a client that is not attached. Its ctl stays with the caller. */
+static void release(struct vde_client *client)
+{
+    free(client->base.endpoint.description);
+    close(fd_endpoint_fd(&client->base));
+    free(client);
+}
+
+static void on_ctl_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct vde_client *client = container_of(watcher, struct vde_client, ctl);
+    uint8_t ignored[256];
+    ssize_t length = recv(watcher->fd, ignored, sizeof(ignored), MSG_DONTWAIT);
+
+    (void)loop, (void)events;
+    if (length > 0 || (length < 0 && (errno == EAGAIN || errno == EINTR)))
+        return;
+    vde_client_close(&client->base.endpoint);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "util/os_linux.h"
+
+#include "util/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static int check_socket(int fd, const char *path, uid_t owner, struct error *err);
+static int give_away(const char *path, uid_t uid, gid_t gid);
+
+uint64_t os_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void os_random(void *buffer, size_t size)
+{
+    uint8_t *at = buffer;
+
+    while (size > 0) {
+        ssize_t got = getrandom(at, size, 0);
+
+        if (got < 0)
+            continue;
+        at += got;
+        size -= (size_t)got;
+    }
+}
+
+unsigned long os_raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 0;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return limit.rlim_cur;
+}
+
+int os_peer(int fd, struct os_peer *peer)
+{
+    struct ucred cred;
+    socklen_t size = sizeof(cred);
+
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &size) < 0)
+        return -errno;
+    *peer = (struct os_peer){.uid = cred.uid, .gid = cred.gid, .pid = cred.pid};
+    return 0;
+}
+
+bool os_peer_in_group(int fd, const struct os_peer *peer, gid_t gid)
+{
+    socklen_t size = 0;
+    gid_t *groups;
+    bool found = peer->gid == gid;
+
+    if (found || getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, NULL, &size) == 0 || errno != ERANGE)
+        return found;
+    groups = malloc(size);
+    if (groups && getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) == 0) {
+        for (size_t i = 0; i < size / sizeof(*groups); i++)
+            found = found || groups[i] == gid;
+    }
+    free(groups);
+    return found;
+}
+
+int os_connect_datagram(const struct sockaddr_un *address, uid_t owner, struct error *err)
+{
+    struct sockaddr_un to = *address;
+    char shown[2 * sizeof(to.sun_path)];
+    int path = -1, fd, status;
+
+    text_escape(shown, sizeof(shown), to.sun_path, strnlen(to.sun_path, sizeof(to.sun_path)));
+    to.sun_family = AF_UNIX;
+    if (to.sun_path[0] != '\0') {
+        char copy[sizeof(to.sun_path) + 1] = {0};
+
+        memcpy(copy, address->sun_path, sizeof(address->sun_path));
+        path = open(copy, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (path < 0)
+            return error_set(err, errno, "cannot find data socket %s: %s", shown, strerror(errno));
+        status = check_socket(path, shown, owner, err);
+        if (status < 0) {
+            close(path);
+            return status;
+        }
+        memset(to.sun_path, 0, sizeof(to.sun_path));
+        snprintf(to.sun_path, sizeof(to.sun_path), "/proc/self/fd/%d", path);
+    }
+    fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        status = error_set(err, errno, "cannot make a socket: %s", strerror(errno));
+    else if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+        status = error_set(err, errno, "cannot connect to data socket %s: %s", shown, strerror(errno));
+    else
+        status = fd;
+    if (status < 0 && fd >= 0)
+        close(fd);
+    if (path >= 0)
+        close(path);
+    return status;
+}
+
+int os_bind_socket(int fd, const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    mode_t mask;
+    int status = 0;
+
+    if (strlen(path) >= sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    strcpy(address.sun_path, path);
+    /* bind() gives the file the mode of the socket itself: there is no moment in which others may connect. */
+    if (fchmod(fd, mode) < 0)
+        return -errno;
+    mask = umask(0);
+    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+        status = -errno;
+    umask(mask);
+    if (status < 0)
+        return status;
+    if (uid != (uid_t)-1 || gid != (gid_t)-1)
+        status = give_away(path, uid, gid);
+    if (status < 0)
+        unlink(path);
+    return status;
+}
+
+static int check_socket(int fd, const char *path, uid_t owner, struct error *err)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) < 0)
+        return error_set(err, errno, "cannot look at data socket %s: %s", path, strerror(errno));
+    if (!S_ISSOCK(info.st_mode))
+        return error_set(err, ENOTSOCK, "data socket %s is not a socket", path);
+    if (owner != 0 && info.st_uid != owner)
+        return error_set(err, EACCES, "data socket %s belongs to user %u, but user %u asks", path,
+                         (unsigned)info.st_uid, (unsigned)owner);
+    return 0;
+}
+
+/* Whoever may write to the directory could have put a link in the place of the socket by now. */
+static int give_away(const char *path, uid_t uid, gid_t gid)
+{
+    struct stat info;
+    int status = 0;
+    int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &info) < 0)
+        status = -errno;
+    else if (!S_ISSOCK(info.st_mode) || info.st_uid != geteuid())
+        status = -EPERM;
+    else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+        status = -errno;
+    close(fd);
+    return status;
+}

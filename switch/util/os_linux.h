@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * os_linux.h - what the switch asks of Linux that other systems do otherwise
+ */
+#ifndef VSW_UTIL_OS_LINUX_H
+#define VSW_UTIL_OS_LINUX_H
+
+#include "util/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/un.h>
+
+/* os_now() - monotonic nanoseconds */
+uint64_t os_now(void);
+
+/* os_random() - fills BUFFER from the kernel's generator; always succeeds, waiting for it early at boot */
+void os_random(void *buffer, size_t size);
+
+/* os_raise_file_limit() - lifts the soft limit on open files to the hard one. Return: the limit now in force. */
+unsigned long os_raise_file_limit(void);
+
+struct os_peer {
+    uid_t uid;
+    gid_t gid;
+    pid_t pid;
+};
+
+/* os_peer() - who is at the other end of a connected UNIX socket (SO_PEERCRED). Return: 0 or -errno. */
+int os_peer(int fd, struct os_peer *peer);
+
+/* os_peer_in_group() - is the process that connected FD a member of GID, by its own or a supplementary group? */
+bool os_peer_in_group(int fd, const struct os_peer *peer, gid_t gid);
+
+/* os_connect_datagram() - a non-blocking datagram socket connected to a peer's UNIX socket
+ * @address: a path, or an abstract name of which all 108 bytes count
+ * @owner:   the path must be a socket that this user owns, or OWNER must be root
+ *
+ * The check holds for the very inode that is connected to: the path is opened once with O_PATH, without following
+ * a link at its end, looked at, and connected through /proc/self/fd, so swapping it meanwhile gains nothing.
+ * Return: the descriptor, or -errno with words in ERR.
+ */
+int os_connect_datagram(const struct sockaddr_un *address, uid_t owner, struct error *err);
+
+/* os_bind_socket() - binds FD to PATH with exactly MODE, and gives the file to UID and GID (-1: leave as they are)
+ *
+ * Return: 0, or -errno with nothing left at PATH.
+ */
+int os_bind_socket(int fd, const char *path, mode_t mode, uid_t uid, gid_t gid);
+
+#endif

@@ -1,0 +1,47 @@
+"""What the end-to-end tests share: privilege, and guests and namespaces that end with the tests."""
+
+import contextlib
+import signal
+
+import pytest
+
+import netns
+from guest import Guest
+
+
+def pytest_configure():
+    """Namespaces and TAPs need root, if only root of a user namespace. Done while there is one thread."""
+    netns.become_root()
+
+
+TEST_SECONDS = 180
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """No test, with its set-up and clean-up, may hang the run."""
+    def late(*_):
+        raise TimeoutError(f"{item.nodeid} took more than {TEST_SECONDS} s")
+
+    signal.signal(signal.SIGALRM, late)
+    signal.alarm(TEST_SECONDS)
+    yield
+    signal.alarm(0)
+
+
+@pytest.fixture
+def namespaces():
+    """Gives as many new network namespaces as are asked for: `a, b = namespaces(2)`."""
+    with contextlib.ExitStack() as stack:
+        yield lambda number: [stack.enter_context(netns.Namespace()) for _ in range(number)]
+
+
+@pytest.fixture(scope="module")
+def boot():
+    """Boots guests, all at once: `alice, bob = boot(alice=[netdevs], bob=[netdevs])`."""
+    with contextlib.ExitStack() as stack:
+        def start(**guests):
+            started = [stack.enter_context(Guest(name, netdevs)) for name, netdevs in guests.items()]
+            return [guest.wait_ready() for guest in started]
+
+        yield start

@@ -1,0 +1,47 @@
+"""Programs that a test starts: each ends with the test, whatever happens to the test."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+
+# The kernel kills the program when the test run dies, even by SIGKILL.
+LEASH = ("setpriv", "--pdeathsig=KILL", "--")
+
+
+def start(*argv, **options):
+    """Starts a program in a process group of its own. OPTIONS are those of Popen."""
+    options.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.Popen([*LEASH, *map(str, argv)], process_group=0, **options)
+
+
+def stop(process, timeout=5):
+    """Ends a program, politely first, and what it has started. Does nothing if its end has been awaited."""
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGTERM)
+        _await_end(process, timeout)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
+        with contextlib.suppress(BrokenPipeError):
+            pipe.close()
+
+
+def _await_end(process, timeout):
+    """Waits for the end without collecting the status, so that the number stays taken while it is used."""
+    end = time.monotonic() + timeout
+    while time.monotonic() < end:
+        if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+            return
+        time.sleep(0.01)
+
+
+@contextlib.contextmanager
+def running(*argv, **options):
+    """A program that runs as long as the `with` block."""
+    process = start(*argv, **options)
+    try:
+        yield process
+    finally:
+        stop(process)

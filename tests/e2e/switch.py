@@ -1,0 +1,178 @@
+"""One switch under test: start it, type commands on its stdin console, stop it, look at what it left.
+
+A switch lives as long as its stdin (the leash of the VDE tools), so it cannot outlive the test run.
+"""
+
+import os
+import pathlib
+import re
+import select
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PROGRAM = os.environ.get("VSWITCHD", str(ROOT / "build" / "asan" / "vswitchd"))
+
+REPLY = re.compile(r"^(1\d{3})(?: (.*))?$")
+
+
+def wait_for(what, timeout=10.0, message="condition"):
+    """Polls WHAT until it is true; fails the test after TIMEOUT seconds."""
+    end = time.monotonic() + timeout
+    while True:
+        value = what()
+        if value:
+            return value
+        assert time.monotonic() < end, f"timed out after {timeout} s waiting for {message}"
+        time.sleep(0.01)
+
+
+class Switch:
+    """A running switch. Use it as a context manager; leaving it asserts a clean exit."""
+
+    def __init__(self, *args, rc=None, program=None, dir=None, env=None, prefix=(), check_exit=True):
+        """ARGS follow `-s DIR`; RC is the text of an rc file; PREFIX is put before the program
+        (`ip netns exec NAME`, for one)."""
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="vsw."))
+        self.dir = pathlib.Path(dir) if dir else self.home / "sw"
+        self.check_exit = check_exit
+        self._stderr = open(self.home / "stderr", "w+", encoding="utf-8", errors="replace")
+        if rc is None:
+            rcfile = "/dev/null"
+        else:
+            rcfile = self.home / "rc"
+            rcfile.write_text(rc)
+        self.argv = [*prefix, program or PROGRAM, "-s", str(self.dir), "-f", str(rcfile), *map(str, args)]
+        self.process = subprocess.Popen(
+            self.argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            env={**os.environ, **(env or {})},
+        )
+        self._unread = b""
+        try:
+            wait_for(self._is_up, 15, f"{self.dir}/ctl; stderr so far: {self.stderr()!r}")
+        except BaseException:
+            self.kill()
+            raise
+
+    def _is_up(self):
+        status = self.process.poll()
+        assert status is None, f"switch ended with {status}: {self.stderr()}"
+        return (self.dir / "ctl").exists()
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def stderr(self):
+        """All that the switch has written to stderr so far."""
+        return (self.home / "stderr").read_text(errors="replace")
+
+    def cmd(self, line, timeout=20.0):
+        """Runs one console command. Returns (code, data lines); code is 1000 for success."""
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+        data, inside = [], False
+        end = time.monotonic() + timeout
+        while True:
+            text = self._line(end)
+            if text == "0000 DATA END WITH '.'":
+                inside = True
+            elif inside and text == ".":
+                inside = False
+            elif inside:
+                data.append(text)
+            else:
+                reply = REPLY.match(text)
+                if reply:
+                    return int(reply[1]), data
+
+    def ok(self, line):
+        """Runs one console command that must succeed. Returns its data lines."""
+        code, data = self.cmd(line)
+        assert code == 1000, f"{line}: {code}"
+        return data
+
+    def _line(self, end):
+        while b"\n" not in self._unread:
+            ready, _, _ = select.select([self.process.stdout], [], [], max(0, end - time.monotonic()))
+            assert ready, f"no reply in time; stderr: {self.stderr()}"
+            chunk = os.read(self.process.stdout.fileno(), 65536)
+            assert chunk, f"switch closed its stdout; stderr: {self.stderr()}"
+            self._unread += chunk
+        line, self._unread = self._unread.split(b"\n", 1)
+        return line.decode(errors="replace").removeprefix("vde$ ")
+
+    def balance(self):
+        """The switch-wide frame counters (`frame/balance`) as a dict of ints."""
+        return {k: int(v) for k, v in (line.split() for line in self.ok("frame/balance"))}
+
+    def assert_balanced(self):
+        """Every frame was delivered or counted: the two conservation equations hold."""
+        b = self.balance()
+        assert b["received"] == b["resolved"] + b["ingress_drops"] + b["unheard"], b
+        assert b["copies"] == b["handed"] + b["egress_drops"] + b["queued"], b
+        return b
+
+    def drops(self, port):
+        """Drops of one port by reason (`port/drops N`), zero ones left out, both directions added up."""
+        drops = {}
+        for line in self.ok(f"port/drops {port}"):
+            reason, _way, count = line.split()
+            drops[reason] = drops.get(reason, 0) + int(count)
+        return drops
+
+    def port(self, number):
+        """IN and OUT (frames, bytes) of one port, from the VDE port block."""
+        text = "\n".join(self.ok(f"port/allprint {number}"))
+        found = re.findall(r"(IN|OUT):\s+pkts\s+(\d+)\s+bytes\s+(\d+)", text)
+        return {way: (int(frames), int(size)) for way, frames, size in found}
+
+    def fds(self):
+        """How many descriptors the switch has open."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def stop(self, timeout=30):
+        """Closes stdin, as a parent that exits would. Returns the exit status (negative: a signal)."""
+        if self.process.poll() is None and not self.process.stdin.closed:
+            self.process.stdin.close()
+        try:
+            return self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+            raise
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def close(self):
+        """Stops the switch and asserts that it ended well and left nothing behind."""
+        ended = self.process.poll() is not None
+        status = self.stop()
+        text = self.stderr()
+        left = list(self.dir.iterdir()) if self.dir.exists() else []
+        self._stderr.close()
+        self.process.stdout.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+        assert "Sanitizer" not in text and "runtime error" not in text, text
+        if self.check_exit and not ended:
+            assert status == 0, f"exit status {status}: {text}"
+            assert not left, f"left behind: {left}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        if kind is None:
+            self.close()
+        else:
+            self.kill()
+            print(f"switch {' '.join(map(str, self.argv))} said:\n{self.stderr()}")

@@ -1,0 +1,124 @@
+"""Many clients, many attachments, and one that does not keep up."""
+
+import contextlib
+import os
+import resource
+
+import pytest
+
+from switch import Switch, wait_for
+from vdeclient import BROADCAST, SMALL_QUARANTINE, Lab, VdeClient, file_limit, frame, host, memory, settle
+
+CLIENTS = 1000
+ROUNDS = 10_000
+
+
+@pytest.fixture
+def many_files():
+    """Lets this process open what a thousand clients need."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.usefixtures("many_files")
+def test_a_thousand_clients():
+    """Each has its port; a broadcast reaches all others, and unicast reaches each one alone."""
+    with Switch("-n", "1200") as switch, Lab(switch, range(1, CLIENTS + 1)) as lab:
+        assert len(os.listdir(switch.dir)) >= CLIENTS + 1
+        sent = frame(BROADCAST, host(1))
+        assert lab.send(1, sent) == {port: [sent] for port in range(2, CLIENTS + 1)}
+        answers = {port: frame(host(1), host(port)) for port in range(2, CLIENTS + 1)}
+        for port, answer in answers.items():
+            lab[port].send(answer)
+            assert lab[1].recv() == answer
+        asked = {port: frame(host(port), host(1)) for port in range(2, CLIENTS + 1)}
+        assert lab.send(1, *asked.values()) == {port: [each] for port, each in asked.items()}
+
+
+@pytest.mark.usefixtures("many_files")
+def test_all_leave_at_once():
+    """As when the machine's guests are all stopped by one command."""
+    with Switch("-n", "1200") as switch:
+        names, descriptors = os.listdir(switch.dir), switch.fds()
+        with contextlib.ExitStack() as stack:
+            for _ in range(CLIENTS):
+                stack.enter_context(VdeClient(switch.dir))
+        wait_for(lambda: switch.fds() == descriptors, message=f"descriptors to fall back to {descriptors}")
+        assert os.listdir(switch.dir) == names
+        with VdeClient(switch.dir) as again:
+            assert again.port == 1
+
+
+def test_low_file_limit_is_announced():
+    """Whoever wants 4,096 ports and may open 256 files hears of it at the start, not at the 120th guest."""
+    with Switch(prefix=file_limit(256)) as switch:
+        settle(switch)
+        assert any("256" in line for line in switch.stderr().splitlines())
+
+
+def test_attach_and_detach():
+    """Ten thousand times, and nothing is left of it: no file, no descriptor, no memory."""
+    with Switch("-n", "1000", env=SMALL_QUARANTINE) as switch:
+        names, descriptors = os.listdir(switch.dir), switch.fds()
+        attach_and_detach(switch, ROUNDS // 10)
+        before = memory(switch)
+        attach_and_detach(switch, ROUNDS)
+        wait_for(lambda: switch.fds() == descriptors, message=f"descriptors to fall back to {descriptors}")
+        assert os.listdir(switch.dir) == names
+        assert memory(switch) - before < 2 << 10, "KiB"
+        with VdeClient(switch.dir) as again:
+            assert again.port == 1
+
+
+def attach_and_detach(switch, rounds):
+    for _ in range(rounds):
+        VdeClient(switch.dir).close()
+
+
+FRAME_SIZE = 1514
+BURST = 16
+
+
+def test_slow_reader():
+    """One of ten receivers never reads: the nine others get every frame, in order, and its port counts the rest.
+
+    The test reads the nine after every burst, so that they keep up by construction.
+    """
+    frames = 12_000
+    with Switch("-n", "20") as switch, Lab(switch, range(1, 12)) as lab:
+        slow, fast = lab[11], [lab[port] for port in range(2, 11)]
+        for number in range(0, frames, BURST):
+            burst = [numbered(number + offset) for offset in range(BURST)]
+            for each in burst:
+                lab[1].send(each)
+            for client in fast:
+                assert [client.recv() for _ in burst] == burst
+        settle(switch)
+        drops = switch.drops(11)
+        assert all("queue" in reason for reason in drops), drops
+        assert 0 < sum(drops.values()) < frames
+        assert {port: switch.drops(port) for port in range(1, 11)} == {port: {} for port in range(1, 11)}
+        arrived = drain(switch, slow)
+        assert len(arrived) == frames - sum(drops.values())
+        assert arrived == sorted(set(arrived)), "out of order or twice"
+        lab.learn(1)
+        answer = frame(host(1), host(11))
+        assert lab.send(11, answer) == {1: [answer]}
+
+
+def numbered(number):
+    """A broadcast of full size that carries its NUMBER."""
+    return frame(BROADCAST, host(1), payload=number.to_bytes(4, "big"), size=FRAME_SIZE)
+
+
+def drain(switch, client):
+    """Reads until the switch has nothing more queued for the client. Returns the frames' numbers."""
+    numbers = []
+    while True:
+        settle(switch)
+        frames = client.pending()
+        if not frames:
+            return numbers
+        numbers += [int.from_bytes(each[14:18], "big") for each in frames]

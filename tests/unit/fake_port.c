@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fake_port.h"
+
+#include "util/vidset.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int fake_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static void fake_wait_writable(struct endpoint *endpoint, bool wait);
+static void fake_close(struct endpoint *endpoint);
+static void record_event(struct observer *observer, const struct event *event);
+static void *need(void *memory);
+
+static const struct endpoint_ops fake_ops = {
+    .type = "fake",
+    .module = "fake",
+    .tx = fake_tx,
+    .wait_writable = fake_wait_writable,
+    .close = fake_close,
+};
+
+void wire_put(struct wire *wire, const void *bytes, size_t length)
+{
+    struct iovec run = {(void *)(uintptr_t)bytes, length};
+
+    wire_put_packet(wire, &(struct packet){.iov = {run}, .iov_count = 1, .length = (uint32_t)length});
+}
+
+void wire_put_packet(struct wire *wire, const struct packet *packet)
+{
+    size_t gathered = 0;
+
+    if (wire->used + sizeof(packet->length) + packet->length > wire->room) {
+        wire->room = 2 * (wire->used + sizeof(packet->length) + packet->length);
+        wire->bytes = need(realloc(wire->bytes, wire->room));
+    }
+    memcpy(wire->bytes + wire->used, &packet->length, sizeof(packet->length));
+    wire->used += sizeof(packet->length);
+    for (unsigned i = 0; i < packet->iov_count; i++) {
+        gathered += packet->iov[i].iov_len;
+        assert_true(gathered <= packet->length);
+        memcpy(wire->bytes + wire->used, packet->iov[i].iov_base, packet->iov[i].iov_len);
+        wire->used += packet->iov[i].iov_len;
+    }
+    assert_int_equal(gathered, packet->length);
+    wire->frames++;
+}
+
+void wire_clear(struct wire *wire)
+{
+    free(wire->bytes);
+    *wire = (struct wire){0};
+}
+
+const uint8_t *wire_next(const struct wire *wire, size_t *at, uint32_t *length)
+{
+    const uint8_t *bytes;
+
+    if (*at == wire->used)
+        return NULL;
+    memcpy(length, wire->bytes + *at, sizeof(*length));
+    bytes = wire->bytes + *at + sizeof(*length);
+    *at += sizeof(*length) + *length;
+    return bytes;
+}
+
+const uint8_t *mac_of(unsigned station, uint8_t mac[MAC_BYTES])
+{
+    const uint8_t own[MAC_BYTES] = {2, 0, 0, 0, (uint8_t)(station >> 8), (uint8_t)station};
+
+    if (station == EVERYONE)
+        memset(mac, 0xff, MAC_BYTES);
+    else
+        memcpy(mac, own, MAC_BYTES);
+    return mac;
+}
+
+struct sample sample(unsigned to, unsigned from)
+{
+    struct sample sample = {.length = 60};
+
+    mac_of(to, sample.bytes);
+    mac_of(from, sample.bytes + MAC_BYTES);
+    sample.bytes[12] = 0x88; /* IEEE 802 local experimental EtherType 1 */
+    sample.bytes[13] = 0xb5;
+    for (unsigned i = FRAME_HEADER; i < sizeof(sample.bytes); i++)
+        sample.bytes[i] = (uint8_t)(i * 7 + to + 3 * from);
+    return sample;
+}
+
+struct sample tagged(struct sample sample, uint16_t tci)
+{
+    const uint8_t tag[TAG_BYTES] = {0x81, 0x00, (uint8_t)(tci >> 8), (uint8_t)tci};
+
+    memmove(sample.bytes + FRAME_ADDRESSES + TAG_BYTES, sample.bytes + FRAME_ADDRESSES,
+            sizeof(sample.bytes) - FRAME_ADDRESSES - TAG_BYTES);
+    memcpy(sample.bytes + FRAME_ADDRESSES, tag, TAG_BYTES);
+    sample.length += TAG_BYTES;
+    return sample;
+}
+
+struct sample sized(struct sample sample, uint32_t length)
+{
+    assert_true(length <= sizeof(sample.bytes));
+    sample.length = length;
+    return sample;
+}
+
+struct sample announcement(unsigned from)
+{
+    static const uint8_t request[] = {0x08, 0x06, 0, 1, 0x08, 0, 6, 4, 0, 1};
+    static const uint8_t address[] = {10, 0, 0, 1};
+    struct sample arp = sample(EVERYONE, from);
+
+    memset(arp.bytes + FRAME_ADDRESSES, 0, arp.length - FRAME_ADDRESSES);
+    memcpy(arp.bytes + FRAME_ADDRESSES, request, sizeof(request));
+    mac_of(from, arp.bytes + FRAME_HEADER + 8);
+    memcpy(arp.bytes + FRAME_HEADER + 14, address, sizeof(address));
+    memcpy(arp.bytes + FRAME_HEADER + 24, address, sizeof(address));
+    return arp;
+}
+
+struct lab *lab_new(void)
+{
+    struct switch_config config = switch_defaults();
+
+    config.ports = 64;
+    config.fdb_capacity = 1024;
+    return lab_new_with(&config);
+}
+
+struct lab *lab_new_with(const struct switch_config *config)
+{
+    struct lab *lab = need(calloc(1, sizeof(*lab)));
+
+    lab->sw = need(switch_new(config));
+    lab->batch = need(calloc(1, sizeof(*lab->batch)));
+    lab->now = 1000 * SECOND;
+    lab->observer.kinds = EVENT_BIT(EVENT_KINDS) - 1;
+    lab->observer.notify = record_event;
+    switch_observe(lab->sw, &lab->observer);
+    return lab;
+}
+
+void lab_free(struct lab *lab)
+{
+    assert_conserved(lab->sw);
+    switch_free(lab->sw);
+    free(lab->batch);
+    free(lab);
+}
+
+int lab_setup(void **state)
+{
+    *state = lab_new();
+    return 0;
+}
+
+int lab_teardown(void **state)
+{
+    lab_free(*state);
+    return 0;
+}
+
+struct port *lab_port(struct lab *lab, unsigned number)
+{
+    struct port *port = switch_port(lab->sw, number);
+
+    if (!port)
+        assert_int_equal(port_create(lab->sw, (int)number, &port), 0);
+    return port;
+}
+
+struct fake *lab_attach(struct lab *lab, unsigned number)
+{
+    struct fake *fake = need(calloc(1, sizeof(*fake)));
+
+    endpoint_init(&fake->endpoint, &fake_ops);
+    fake->room = UNLIMITED;
+    fake->at_once = UNLIMITED;
+    fake->mtu = UNLIMITED;
+    assert_int_equal(port_attach(lab_port(lab, number), &fake->endpoint), 0);
+    return fake;
+}
+
+void lab_detach(struct fake *fake)
+{
+    fake->endpoint.ops->close(&fake->endpoint);
+}
+
+void lab_vlans(struct lab *lab, unsigned number, unsigned untagged, const char *list)
+{
+    struct vidset set = {0};
+    struct membership membership = {.untagged = (uint16_t)untagged, .tagged = &set};
+
+    if (list)
+        assert_true(vidset_parse(list, &set));
+    for (unsigned vid = VID_MIN; vid <= VID_MAX; vid++) {
+        if (membership_has(&membership, vid) && !vlan_exists(&lab->sw->vlans, vid))
+            assert_int_equal(vlan_create(&lab->sw->vlans, vid), 0);
+    }
+    if (!list)
+        membership.tagged = NULL;
+    assert_int_equal(port_set_membership(lab_port(lab, number), &membership), 0);
+}
+
+void lab_transparent(struct lab *lab, unsigned number)
+{
+    const struct membership membership = {.transparent = true};
+
+    assert_int_equal(port_set_membership(lab_port(lab, number), &membership), 0);
+}
+
+/* Each frame stands in memory of exactly its size, so that the sanitizer sees a read beyond its end. */
+void lab_put(struct lab *lab, const struct sample *sample)
+{
+    uint32_t there = sample->length < FRAME_MAX ? sample->length : FRAME_MAX;
+    uint8_t *bytes = need(malloc(there ? there : 1));
+
+    assert_true(lab->batch->count < BATCH_FRAMES);
+    memcpy(bytes, sample->bytes, there);
+    lab->batch->frame[lab->batch->count++] = (struct frame){.bytes = bytes, .length = sample->length};
+}
+
+void lab_run(struct lab *lab, struct fake *from)
+{
+    lab->batch->from = &from->endpoint;
+    datapath_run(lab->sw, lab->batch, lab->now);
+    for (unsigned i = 0; i < lab->batch->count; i++)
+        free((void *)(uintptr_t)lab->batch->frame[i].bytes);
+    lab->batch->count = 0;
+    assert_conserved(lab->sw);
+}
+
+void lab_send(struct lab *lab, struct fake *from, struct sample sample)
+{
+    lab_put(lab, &sample);
+    lab_run(lab, from);
+}
+
+unsigned lab_carry(struct lab *lab, struct fake *from, struct fake *to)
+{
+    const uint8_t *bytes;
+    struct sample sample;
+    unsigned carried = 0;
+
+    while (carried < BATCH_FRAMES &&
+           (bytes = wire_next(&from->sent, &from->read, &sample.length))) {
+        memcpy(sample.bytes, bytes, sample.length);
+        lab_put(lab, &sample);
+        carried++;
+    }
+    lab_run(lab, to);
+    return carried;
+}
+
+void fake_resume(struct fake *fake, unsigned room)
+{
+    fake->room = room;
+    if (fake->waiting)
+        endpoint_writable(&fake->endpoint);
+}
+
+void fake_skip(struct fake *fake)
+{
+    fake->read = fake->sent.used;
+}
+
+unsigned lab_count(const struct lab *lab, enum event_kind kind)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < lab->events; i++)
+        count += lab->event[i].kind == kind;
+    return count;
+}
+
+const struct lab_event *lab_event(const struct lab *lab, enum event_kind kind)
+{
+    const struct lab_event *last = NULL;
+
+    for (unsigned i = 0; i < lab->events; i++) {
+        if (lab->event[i].kind == kind)
+            last = &lab->event[i];
+    }
+    assert_non_null(last);
+    return last;
+}
+
+struct port *lab_owner(struct lab *lab, unsigned vid, unsigned station)
+{
+    uint8_t mac[MAC_BYTES];
+    const struct fdb_entry *entry = fdb_find(lab->sw->fdb, vid, mac_of(station, mac));
+
+    return entry ? container_of(entry->owner, struct port, fdb) : NULL;
+}
+
+unsigned unread(const struct fake *fake)
+{
+    size_t at = fake->read;
+    uint32_t length;
+    unsigned frames = 0;
+
+    while (wire_next(&fake->sent, &at, &length))
+        frames++;
+    return frames;
+}
+
+void check_heard(struct fake *fake, struct sample sample, const char *file, int line)
+{
+    uint32_t length = 0;
+    const uint8_t *bytes = wire_next(&fake->sent, &fake->read, &length);
+
+    _assert_true(bytes != NULL, "something was heard", file, line);
+    _assert_int_equal(length, sample.length, file, line);
+    _assert_memory_equal(bytes, sample.bytes, length, file, line);
+}
+
+void check_conserved(const struct vswitch *sw, const char *file, int line)
+{
+    const struct balance *balance = &sw->balance;
+    uint64_t queued = 0;
+
+    for (unsigned number = 0; number <= sw->config.ports; number++) {
+        if (!sw->port[number])
+            continue;
+        list_for_each (node, &sw->port[number]->endpoints)
+            queued += container_of(node, struct endpoint, node)->queue.frames;
+    }
+    _assert_int_equal(balance->queued, queued, file, line);
+    _assert_int_equal(balance->received,
+                      balance->resolved + balance->ingress_drops + balance->unheard, file, line);
+    _assert_int_equal(balance->copies, balance->handed + balance->egress_drops + balance->queued,
+                      file, line);
+}
+
+static int fake_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count)
+{
+    struct fake *fake = container_of(endpoint, struct fake, endpoint);
+    unsigned taken = 0;
+
+    assert_true(count >= 1 && count <= BATCH_FRAMES);
+    fake->calls++;
+    if (fake->error)
+        return fake->error;
+    if (fake->room == 0)
+        return -EAGAIN;
+    if (packets[0].length > fake->mtu)
+        return -EMSGSIZE;
+    for (; taken < count && taken < fake->at_once && fake->room > 0; taken++) {
+        if (packets[taken].length > fake->mtu)
+            break;
+        wire_put_packet(&fake->sent, &packets[taken]);
+        fake->room -= fake->room != UNLIMITED;
+    }
+    return (int)taken;
+}
+
+static void fake_wait_writable(struct endpoint *endpoint, bool wait)
+{
+    container_of(endpoint, struct fake, endpoint)->waiting = wait;
+}
+
+static void fake_close(struct endpoint *endpoint)
+{
+    struct fake *fake = container_of(endpoint, struct fake, endpoint);
+
+    port_detach(endpoint);
+    wire_clear(&fake->sent);
+    free(fake);
+}
+
+static void record_event(struct observer *observer, const struct event *event)
+{
+    struct lab *lab = container_of(observer, struct lab, observer);
+
+    if (lab->events == LAB_EVENTS)
+        return;
+    lab->event[lab->events++] = (struct lab_event){
+        .kind = event->kind,
+        .port = event->port,
+        .other = event->other,
+        .key = event->entry ? event->entry->key : 0,
+    };
+}
+
+static void *need(void *memory)
+{
+    assert_non_null(memory);
+    return memory;
+}

@@ -1,0 +1,900 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * test_fdb.c - who is behind which port: learning, moving, ageing, and what happens when there is no room
+ */
+#include "fake_port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OWNERS = 20, BIG = 65536 };
+
+struct change {
+    enum fdb_change change;
+    uint64_t key;
+    const struct fdb_owner *owner;
+    const struct fdb_owner *from;
+};
+
+/* A table with owners that are nothing else. */
+struct table {
+    struct fdb *fdb;
+    struct fdb_owner owner[OWNERS];
+    uint64_t now;
+    struct change change[64]; /* the latest, in a ring */
+    unsigned changes;
+    unsigned count[FDB_AGED + 1];
+};
+
+static void note(void *context, enum fdb_change change, const struct fdb_entry *entry,
+                 const struct fdb_owner *from)
+{
+    struct table *table = context;
+
+    table->change[table->changes++ % 64] =
+        (struct change){change, entry->key, entry->owner, from};
+    table->count[change]++;
+}
+
+static struct table *table_new(unsigned capacity, uint64_t secret)
+{
+    struct table *table = calloc(1, sizeof(*table));
+
+    assert_non_null(table);
+    table->fdb = fdb_new(capacity, secret);
+    assert_non_null(table->fdb);
+    table->now = 1000 * SECOND;
+    for (unsigned i = 0; i < OWNERS; i++)
+        fdb_owner_init(&table->owner[i]);
+    fdb_set_notify(table->fdb, note, table);
+    return table;
+}
+
+static void table_free(struct table *table)
+{
+    fdb_free(table->fdb);
+    free(table);
+}
+
+static int setup(void **state)
+{
+    *state = table_new(64, 0x1234567890abcdef);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    table_free(*state);
+    return 0;
+}
+
+static const uint8_t *mac_from(uint64_t number, uint8_t mac[MAC_BYTES])
+{
+    for (int i = 0; i < MAC_BYTES; i++)
+        mac[i] = (uint8_t)(number >> (40 - 8 * i));
+    return mac;
+}
+
+static struct fdb_entry *hear_as(struct table *table, unsigned owner, unsigned vid, uint64_t number,
+                                 bool announced, bool *flapped)
+{
+    uint8_t mac[MAC_BYTES];
+    const struct fdb_sighting sighting = {
+        .owner = &table->owner[owner],
+        .vid = vid,
+        .mac = mac_from(number, mac),
+        .announced = announced,
+    };
+
+    return fdb_learn(table->fdb, &sighting, table->now, flapped);
+}
+
+static struct fdb_entry *hear(struct table *table, unsigned owner, unsigned vid, uint64_t number)
+{
+    bool flapped;
+
+    return hear_as(table, owner, vid, number, false, &flapped);
+}
+
+static struct fdb_entry *find(struct table *table, unsigned vid, uint64_t number)
+{
+    uint8_t mac[MAC_BYTES];
+
+    return fdb_find(table->fdb, vid, mac_from(number, mac));
+}
+
+static int pin(struct table *table, unsigned owner, unsigned vid, uint64_t number)
+{
+    uint8_t mac[MAC_BYTES];
+
+    return fdb_add_static(table->fdb, vid, mac_from(number, mac), &table->owner[owner], table->now);
+}
+
+/* OWNER's number, -1 if nobody knows the address. */
+static int owner_of(struct table *table, unsigned vid, uint64_t number)
+{
+    const struct fdb_entry *entry = find(table, vid, number);
+
+    return entry ? (int)(entry->owner - table->owner) : -1;
+}
+
+static void sleep_for(struct table *table, uint64_t nanoseconds)
+{
+    table->now += nanoseconds;
+}
+
+static void count_visit(void *context, const struct fdb_entry *entry)
+{
+    (void)entry;
+    (*(unsigned *)context)++;
+}
+
+/* The table's own count, the owners' counts, and what can be walked agree. */
+static void check_counts(struct table *table)
+{
+    unsigned walked = 0, owned = 0;
+
+    fdb_each(table->fdb, count_visit, &walked);
+    for (unsigned i = 0; i < OWNERS; i++) {
+        unsigned mine = 0;
+
+        list_for_each (node, &table->owner[i].dynamic)
+            mine++;
+        assert_int_equal(mine, table->owner[i].count);
+        owned += mine;
+        list_for_each (node, &table->owner[i].statics)
+            owned++;
+    }
+    assert_int_equal(walked, fdb_count(table->fdb));
+    assert_int_equal(owned, fdb_count(table->fdb));
+}
+
+/* --- learning --- */
+
+static void test_learn_and_find(void **state)
+{
+    struct table *table = *state;
+    uint8_t mac[6], expected[6];
+
+    assert_int_equal(fdb_capacity(table->fdb), 64);
+    assert_null(find(table, 0, 1));
+    assert_non_null(hear(table, 3, 7, 0x020000000001));
+    assert_int_equal(owner_of(table, 7, 0x020000000001), 3);
+    assert_null(find(table, 8, 0x020000000001));
+    assert_null(find(table, 0, 0x020000000001));
+    assert_int_equal(fdb_count(table->fdb), 1);
+    assert_int_equal(fdb_entry_vid(find(table, 7, 0x020000000001)), 7);
+    fdb_entry_mac(find(table, 7, 0x020000000001), mac);
+    assert_memory_equal(mac, mac_from(0x020000000001, expected), 6);
+    check_counts(table);
+}
+
+static void test_same_address_in_two_vlans(void **state)
+{
+    struct table *table = *state;
+
+    hear(table, 1, 10, 5);
+    hear(table, 2, 4094, 5);
+    hear(table, 3, 0, 5);
+    assert_int_equal(owner_of(table, 10, 5), 1);
+    assert_int_equal(owner_of(table, 4094, 5), 2);
+    assert_int_equal(owner_of(table, 0, 5), 3);
+}
+
+static void test_notifies_learn_move_and_age(void **state)
+{
+    struct table *table = *state;
+
+    hear(table, 1, 10, 5);
+    assert_int_equal(table->changes, 1);
+    assert_int_equal(table->change[0].change, FDB_LEARNED);
+    assert_ptr_equal(table->change[0].owner, &table->owner[1]);
+    assert_null(table->change[0].from);
+    hear(table, 1, 10, 5);
+    assert_int_equal(table->changes, 1);
+    sleep_for(table, 3 * SECOND);
+    hear(table, 2, 10, 5);
+    assert_int_equal(table->changes, 2);
+    assert_int_equal(table->change[1].change, FDB_MOVED);
+    assert_int_equal(table->change[1].key, table->change[0].key);
+    assert_ptr_equal(table->change[1].owner, &table->owner[2]);
+    assert_ptr_equal(table->change[1].from, &table->owner[1]);
+    sleep_for(table, 100 * SECOND);
+    fdb_expire(table->fdb, table->now);
+    assert_int_equal(table->changes, 3);
+    assert_int_equal(table->change[2].change, FDB_AGED);
+    assert_ptr_equal(table->change[2].owner, &table->owner[2]);
+}
+
+static const struct fdb_remote far_end = {.address = {[10] = 0xff, 0xff, 192, 0, 2, 1}, .port = 4789};
+
+static struct fdb_entry *hear_through(struct table *table, unsigned owner, uint64_t number,
+                                      const struct fdb_remote *remote)
+{
+    uint8_t mac[MAC_BYTES];
+    bool flapped;
+    const struct fdb_sighting sighting = {
+        .owner = &table->owner[owner],
+        .vid = 1,
+        .mac = mac_from(number, mac),
+        .remote = remote,
+    };
+
+    return fdb_learn(table->fdb, &sighting, table->now, &flapped);
+}
+
+static void test_remote_is_carried(void **state)
+{
+    static const struct fdb_remote nobody = {0};
+    struct fdb_remote other = far_end;
+    struct table *table = *state;
+
+    hear_through(table, 1, 5, &far_end);
+    assert_memory_equal(&find(table, 1, 5)->remote, &far_end, sizeof(far_end));
+    other.port = 4790;
+    hear_through(table, 1, 5, &other);
+    assert_int_equal(find(table, 1, 5)->remote.port, 4790);
+    sleep_for(table, 3 * SECOND);
+    hear_through(table, 2, 5, NULL);
+    assert_memory_equal(&find(table, 1, 5)->remote, &nobody, sizeof(nobody));
+}
+
+/* Whose move is not believed does not get to say which tunnel the address is behind either. */
+static void test_remote_of_a_disbelieved_move(void **state)
+{
+    static const struct fdb_remote nobody = {0};
+    struct table *table = *state;
+
+    hear_through(table, 1, 5, NULL);
+    hear_through(table, 2, 5, &far_end);
+    assert_memory_equal(&find(table, 1, 5)->remote, &nobody, sizeof(nobody));
+    table->owner[2].limit = 0;
+    sleep_for(table, 10 * SECOND);
+    hear_through(table, 2, 5, &far_end);
+    assert_int_equal(owner_of(table, 1, 5), 1);
+    assert_memory_equal(&find(table, 1, 5)->remote, &nobody, sizeof(nobody));
+}
+
+/* --- moving --- */
+
+static void test_moves_only_after_silence(void **state)
+{
+    struct table *table = *state;
+
+    hear(table, 1, 0, 5);
+    sleep_for(table, 2 * SECOND);
+    hear(table, 1, 0, 5); /* still talking */
+    sleep_for(table, 3 * SECOND - 1);
+    assert_ptr_equal(hear(table, 2, 0, 5), find(table, 0, 5));
+    assert_int_equal(owner_of(table, 0, 5), 1);
+    sleep_for(table, 1);
+    hear(table, 2, 0, 5);
+    assert_int_equal(owner_of(table, 0, 5), 2);
+    check_counts(table);
+}
+
+/* Each frame of the old owner counts, even where the lists are only put in order once a second. */
+static void test_talking_owner_keeps_its_address(void **state)
+{
+    struct table *table = *state;
+
+    for (unsigned i = 0; i < 100; i++) {
+        hear(table, 1, 0, 5);
+        sleep_for(table, SECOND / 3);
+        hear(table, 2, 0, 5);
+        assert_int_equal(owner_of(table, 0, 5), 1);
+        sleep_for(table, SECOND / 3);
+    }
+    sleep_for(table, 3 * SECOND - SECOND / 3 - SECOND / 3 - 1);
+    hear(table, 2, 0, 5);
+    assert_int_equal(owner_of(table, 0, 5), 1);
+}
+
+/* A disbelieved sighting is no sign of life of the old owner. */
+static void test_spoofer_does_not_refresh(void **state)
+{
+    struct table *table = *state;
+
+    hear(table, 1, 0, 5);
+    for (unsigned i = 0; i < 2; i++) {
+        sleep_for(table, SECOND);
+        hear(table, 2, 0, 5);
+        assert_int_equal(owner_of(table, 0, 5), 1);
+    }
+    sleep_for(table, SECOND);
+    hear(table, 2, 0, 5);
+    assert_int_equal(owner_of(table, 0, 5), 2);
+}
+
+static void test_moves_at_once_when_announced(void **state)
+{
+    struct table *table = *state;
+    bool flapped;
+
+    hear(table, 1, 0, 5);
+    hear_as(table, 2, 0, 5, true, &flapped);
+    assert_true(flapped);
+    assert_int_equal(owner_of(table, 0, 5), 2);
+    assert_int_equal(table->owner[1].count, 0);
+    assert_int_equal(table->owner[2].count, 1);
+}
+
+static void test_min_persistence_is_settable(void **state)
+{
+    struct table *table = *state;
+
+    assert_int_equal(fdb_settings(table->fdb)->min_persistence, 3 * SECOND);
+    fdb_settings(table->fdb)->min_persistence = 0;
+    hear(table, 1, 0, 5);
+    hear(table, 2, 0, 5);
+    assert_int_equal(owner_of(table, 0, 5), 2);
+    fdb_settings(table->fdb)->min_persistence = 20 * SECOND;
+    sleep_for(table, 19 * SECOND);
+    hear(table, 1, 0, 5);
+    assert_int_equal(owner_of(table, 0, 5), 2);
+}
+
+/* A move makes the entry as young as a new one, in the new owner's list. */
+static void test_moved_entry_is_young(void **state)
+{
+    struct table *table = *state;
+
+    hear(table, 1, 0, 5);
+    sleep_for(table, 90 * SECOND);
+    hear(table, 2, 0, 5);
+    sleep_for(table, 90 * SECOND);
+    fdb_expire(table->fdb, table->now);
+    assert_int_equal(owner_of(table, 0, 5), 2);
+    fdb_flush_owner(table->fdb, &table->owner[1], FDB_ANY_VID);
+    assert_int_equal(owner_of(table, 0, 5), 2);
+    fdb_flush_owner(table->fdb, &table->owner[2], FDB_ANY_VID);
+    assert_int_equal(owner_of(table, 0, 5), -1);
+}
+
+static void test_flaps_are_counted(void **state)
+{
+    struct table *table = *state;
+    bool flapped = true;
+
+    hear_as(table, 1, 0, 5, false, &flapped);
+    assert_false(flapped);
+    hear_as(table, 1, 0, 5, false, &flapped);
+    assert_false(flapped);
+    for (unsigned i = 1; i <= 6; i++) {
+        hear_as(table, 1 + i % 2, 0, 5, false, &flapped);
+        assert_true(flapped);
+        assert_int_equal(find(table, 0, 5)->flaps.recent, i);
+        assert_int_equal(find(table, 0, 5)->flaps.series, i);
+        sleep_for(table, SECOND / 10);
+    }
+    sleep_for(table, 2 * SECOND);
+    hear_as(table, 2, 0, 5, false, &flapped);
+    assert_int_equal(find(table, 0, 5)->flaps.recent, 1);
+    assert_int_equal(find(table, 0, 5)->flaps.series, 7);
+    sleep_for(table, 6 * SECOND);
+    hear_as(table, 1, 0, 5, false, &flapped);
+    assert_int_equal(find(table, 0, 5)->flaps.series, 1);
+}
+
+/* --- ageing --- */
+
+static void test_ages_after_100_seconds(void **state)
+{
+    struct table *table = *state;
+    uint64_t due = table->now + 100 * SECOND;
+
+    assert_int_equal(fdb_expire(table->fdb, table->now), 0);
+    hear(table, 1, 0, 5);
+    assert_int_equal(fdb_expire(table->fdb, table->now), due);
+    assert_int_equal(fdb_expire(table->fdb, due - 1), due);
+    assert_int_equal(owner_of(table, 0, 5), 1);
+    assert_int_equal(fdb_expire(table->fdb, due), 0);
+    assert_int_equal(owner_of(table, 0, 5), -1);
+    assert_int_equal(fdb_count(table->fdb), 0);
+    check_counts(table);
+}
+
+static void test_ages_in_order_of_use(void **state)
+{
+    struct table *table = *state;
+    uint64_t start = table->now;
+
+    for (uint64_t i = 0; i < 5; i++) {
+        hear(table, 1, 0, i);
+        sleep_for(table, 2 * SECOND);
+    }
+    hear(table, 1, 0, 0); /* at 10 s */
+    hear(table, 1, 0, 3);
+    assert_int_equal(fdb_expire(table->fdb, start + 100 * SECOND), start + 102 * SECOND);
+    assert_int_equal(fdb_count(table->fdb), 5);
+    assert_int_equal(fdb_expire(table->fdb, start + 102 * SECOND), start + 104 * SECOND);
+    assert_int_equal(owner_of(table, 0, 1), -1);
+    assert_int_equal(fdb_expire(table->fdb, start + 104 * SECOND), start + 108 * SECOND);
+    assert_int_equal(owner_of(table, 0, 2), -1);
+    assert_int_equal(fdb_expire(table->fdb, start + 109 * SECOND), start + 110 * SECOND);
+    assert_int_equal(owner_of(table, 0, 4), -1);
+    assert_int_equal(owner_of(table, 0, 0), 1);
+    assert_int_equal(owner_of(table, 0, 3), 1);
+    assert_int_equal(fdb_expire(table->fdb, start + 110 * SECOND), 0);
+}
+
+/* An entry in constant use never ages, and the deadline is never later than a second after the true one. */
+static void test_busy_entries_stay(void **state)
+{
+    struct table *table = *state;
+    uint64_t quiet = table->now, due;
+
+    hear(table, 1, 0, 6);
+    for (unsigned i = 0; i < 1000; i++) {
+        hear(table, 2, 0, 5);
+        sleep_for(table, SECOND / 5 + 1);
+        due = fdb_expire(table->fdb, table->now);
+        assert_true(due > table->now);
+        assert_true(due <= table->now + 100 * SECOND);
+        if (owner_of(table, 0, 6) == -1)
+            assert_true(table->now >= quiet + 100 * SECOND);
+        else
+            assert_true(table->now < quiet + 101 * SECOND);
+    }
+    assert_int_equal(owner_of(table, 0, 5), 2);
+    assert_int_equal(owner_of(table, 0, 6), -1);
+}
+
+/* Whoever follows the deadlines forgets every entry within a second of its time. */
+static void test_deadlines_can_be_followed(void **state)
+{
+    struct table *table = *state;
+    uint64_t last[16] = {0}, due = 0;
+    uint64_t random = 1;
+
+    for (unsigned step = 0; step < 5000; step++) {
+        random = random * 6364136223846793005 + 1442695040888963407;
+        sleep_for(table, (random >> 33) % (5 * SECOND));
+        if (due && table->now >= due)
+            due = fdb_expire(table->fdb, table->now);
+        if (random >> 60 != 15) {
+            hear(table, 1, 0, random >> 60);
+            last[random >> 60] = table->now;
+        }
+        due = fdb_expire(table->fdb, table->now);
+        for (unsigned i = 0; i < 15; i++) {
+            if (table->now >= last[i] + 101 * SECOND)
+                assert_int_equal(owner_of(table, 0, i), -1);
+            else if (last[i] && table->now < last[i] + 100 * SECOND)
+                assert_int_equal(owner_of(table, 0, i), 1);
+        }
+    }
+}
+
+static void test_ageing_is_settable(void **state)
+{
+    struct table *table = *state;
+
+    hear(table, 1, 0, 5);
+    fdb_settings(table->fdb)->ageing = 10 * SECOND;
+    assert_int_equal(fdb_expire(table->fdb, table->now + 10 * SECOND - 1), table->now + 10 * SECOND);
+    assert_int_equal(fdb_expire(table->fdb, table->now + 10 * SECOND), 0);
+    assert_int_equal(owner_of(table, 0, 5), -1);
+}
+
+/* --- static entries --- */
+
+static void test_static_does_not_move_or_age(void **state)
+{
+    struct table *table = *state;
+    bool flapped;
+
+    assert_int_equal(pin(table, 1, 0, 5), 0);
+    assert_true(find(table, 0, 5)->is_static);
+    sleep_for(table, 1000 * SECOND);
+    assert_int_equal(fdb_expire(table->fdb, table->now), 0);
+    hear(table, 2, 0, 5);
+    hear_as(table, 2, 0, 5, true, &flapped);
+    assert_int_equal(owner_of(table, 0, 5), 1);
+    assert_true(find(table, 0, 5)->is_static);
+    check_counts(table);
+}
+
+static void test_static_is_not_counted_against_the_port(void **state)
+{
+    struct table *table = *state;
+
+    table->owner[1].limit = 2;
+    for (uint64_t i = 0; i < 10; i++)
+        assert_int_equal(pin(table, 1, 0, i), 0);
+    assert_int_equal(table->owner[1].count, 0);
+    hear(table, 1, 0, 100);
+    hear(table, 1, 0, 101);
+    assert_int_equal(table->owner[1].count, 2);
+    assert_int_equal(fdb_count(table->fdb), 12);
+    hear(table, 1, 0, 102);
+    for (uint64_t i = 0; i < 10; i++)
+        assert_int_equal(owner_of(table, 0, i), 1);
+    check_counts(table);
+}
+
+static void test_static_replaces_what_was_known(void **state)
+{
+    struct table *table = *state;
+
+    hear(table, 1, 0, 5);
+    assert_int_equal(pin(table, 2, 0, 5), 0);
+    assert_int_equal(owner_of(table, 0, 5), 2);
+    assert_int_equal(table->owner[1].count, 0);
+    assert_int_equal(pin(table, 3, 0, 5), 0);
+    assert_int_equal(owner_of(table, 0, 5), 3);
+    assert_true(list_empty(&table->owner[2].statics));
+    assert_int_equal(fdb_count(table->fdb), 1);
+    check_counts(table);
+}
+
+static void test_static_survives_flushes_and_floods(void **state)
+{
+    struct table *table = *state;
+
+    assert_int_equal(pin(table, 1, 0, 5), 0);
+    for (uint64_t i = 100; i < 1000; i++)
+        hear(table, 1 + i % 3, 0, i);
+    fdb_flush_owner(table->fdb, &table->owner[1], FDB_ANY_VID);
+    fdb_flush_vlan(table->fdb, FDB_ANY_VID);
+    fdb_flush_vlan(table->fdb, 0);
+    assert_int_equal(owner_of(table, 0, 5), 1);
+    assert_int_equal(fdb_count(table->fdb), 1);
+    fdb_flush_statics(table->fdb, &table->owner[1], 7);
+    assert_int_equal(owner_of(table, 0, 5), 1);
+    fdb_flush_statics(table->fdb, &table->owner[1], 0);
+    assert_int_equal(owner_of(table, 0, 5), -1);
+    check_counts(table);
+}
+
+static void test_table_full_of_statics(void **state)
+{
+    struct table *table = *state;
+
+    for (uint64_t i = 0; i < 63; i++)
+        assert_int_equal(pin(table, 1, 0, i), 0);
+    assert_non_null(hear(table, 2, 0, 100));
+    assert_non_null(hear(table, 3, 0, 101)); /* evicts the only one that may go */
+    assert_int_equal(owner_of(table, 0, 100), -1);
+    assert_int_equal(pin(table, 1, 0, 63), 0); /* and so does a static one */
+    assert_int_equal(owner_of(table, 0, 101), -1);
+    assert_int_equal(pin(table, 1, 0, 64), -ENOSPC);
+    assert_null(hear(table, 2, 0, 102));
+    assert_int_equal(pin(table, 2, 0, 63), 0); /* replacing needs no room */
+    assert_int_equal(owner_of(table, 0, 63), 2);
+    check_counts(table);
+}
+
+static void test_delete(void **state)
+{
+    struct table *table = *state;
+    uint8_t mac[MAC_BYTES];
+
+    hear(table, 1, 3, 5);
+    pin(table, 2, 3, 6);
+    assert_int_equal(fdb_delete(table->fdb, 3, mac_from(7, mac)), -ENOENT);
+    assert_int_equal(fdb_delete(table->fdb, 4, mac_from(5, mac)), -ENOENT);
+    assert_int_equal(fdb_delete(table->fdb, 3, mac_from(5, mac)), 0);
+    assert_int_equal(fdb_delete(table->fdb, 3, mac_from(6, mac)), 0);
+    assert_int_equal(fdb_count(table->fdb), 0);
+    assert_int_equal(table->count[FDB_AGED], 2);
+    check_counts(table);
+}
+
+/* --- flushing --- */
+
+static void test_flush_by_port_and_vlan(void **state)
+{
+    struct table *table = *state;
+
+    for (uint64_t i = 0; i < 24; i++)
+        hear(table, 1 + i % 3, i % 4, i);
+    fdb_flush_owner(table->fdb, &table->owner[1], 0);
+    for (uint64_t i = 0; i < 24; i++)
+        assert_int_equal(owner_of(table, i % 4, i), i % 3 == 0 && i % 4 == 0 ? -1 : 1 + (int)(i % 3));
+    fdb_flush_vlan(table->fdb, 1);
+    for (uint64_t i = 0; i < 24; i++) {
+        bool gone = i % 4 == 1 || (i % 3 == 0 && i % 4 == 0);
+
+        assert_int_equal(owner_of(table, i % 4, i), gone ? -1 : 1 + (int)(i % 3));
+    }
+    fdb_flush_owner(table->fdb, &table->owner[2], FDB_ANY_VID);
+    for (uint64_t i = 1; i < 24; i += 3)
+        assert_int_equal(owner_of(table, i % 4, i), -1);
+    assert_int_equal(owner_of(table, 2, 2), 3);
+    check_counts(table);
+    fdb_flush_vlan(table->fdb, FDB_ANY_VID);
+    assert_int_equal(fdb_count(table->fdb), 0);
+    check_counts(table);
+}
+
+/* --- no room --- */
+
+static void test_port_at_its_limit_evicts_its_oldest(void **state)
+{
+    struct table *table = *state;
+
+    table->owner[1].limit = 4;
+    hear(table, 2, 0, 50);
+    for (uint64_t i = 0; i < 4; i++) {
+        hear(table, 1, 0, i);
+        sleep_for(table, SECOND);
+    }
+    hear(table, 1, 0, 0); /* now 1 is the oldest */
+    hear(table, 1, 0, 4);
+    assert_int_equal(owner_of(table, 0, 1), -1);
+    assert_int_equal(owner_of(table, 0, 0), 1);
+    assert_int_equal(table->owner[1].count, 4);
+    assert_int_equal(owner_of(table, 0, 50), 2);
+    check_counts(table);
+}
+
+static void test_port_without_room_learns_nothing(void **state)
+{
+    struct table *table = *state;
+    bool flapped;
+
+    table->owner[1].limit = 0;
+    assert_null(hear(table, 1, 0, 5));
+    hear(table, 2, 0, 6);
+    hear_as(table, 1, 0, 6, true, &flapped);
+    assert_int_equal(owner_of(table, 0, 6), 2);
+    assert_int_equal(fdb_count(table->fdb), 1);
+}
+
+static void test_move_to_a_port_at_its_limit(void **state)
+{
+    struct table *table = *state;
+    bool flapped;
+
+    table->owner[1].limit = 2;
+    hear(table, 1, 0, 1);
+    sleep_for(table, SECOND);
+    hear(table, 1, 0, 2);
+    hear(table, 2, 0, 3);
+    hear_as(table, 1, 0, 3, true, &flapped);
+    assert_int_equal(owner_of(table, 0, 1), -1);
+    assert_int_equal(owner_of(table, 0, 2), 1);
+    assert_int_equal(owner_of(table, 0, 3), 1);
+    assert_int_equal(table->owner[1].count, 2);
+    check_counts(table);
+}
+
+static void test_full_table_evicts_from_the_fullest_port(void **state)
+{
+    struct table *table = *state;
+
+    for (uint64_t i = 0; i < 10; i++)
+        hear(table, 1, 0, 100 + i); /* quiet, and older than all */
+    sleep_for(table, 2 * SECOND);
+    for (uint64_t i = 0; i < 30; i++)
+        hear(table, 2, 0, 200 + i);
+    sleep_for(table, 2 * SECOND);
+    for (uint64_t i = 0; i < 24; i++)
+        hear(table, 3, 0, 300 + i);
+    assert_int_equal(fdb_count(table->fdb), 64);
+    for (uint64_t i = 0; i < 3; i++) {
+        hear(table, 1, 0, 400 + i);
+        assert_int_equal(owner_of(table, 0, 200 + i), -1);
+        assert_int_equal(owner_of(table, 0, 201 + i), 2);
+    }
+    assert_int_equal(table->owner[1].count, 13);
+    assert_int_equal(table->owner[2].count, 27);
+    assert_int_equal(table->owner[3].count, 24);
+    check_counts(table);
+}
+
+/* Among the fullest, a port pays for itself. */
+static void test_fullest_port_evicts_its_own(void **state)
+{
+    struct table *table = *state;
+
+    for (uint64_t i = 0; i < 32; i++) {
+        hear(table, 1, 0, 100 + i);
+        hear(table, 2, 0, 200 + i);
+    }
+    hear(table, 2, 0, 300);
+    assert_int_equal(owner_of(table, 0, 200), -1);
+    assert_int_equal(table->owner[1].count, 32);
+    hear(table, 1, 0, 400);
+    assert_int_equal(owner_of(table, 0, 100), -1);
+    assert_int_equal(table->owner[2].count, 32);
+}
+
+/* The fullest port is found again after it shrank by flush, age, delete and move. */
+static void test_fullest_port_after_it_shrank(void **state)
+{
+    struct table *table = *state;
+    uint8_t mac[MAC_BYTES];
+
+    for (uint64_t i = 0; i < 40; i++)
+        hear(table, 1, i % 2, 100 + i);
+    for (uint64_t i = 0; i < 24; i++)
+        hear(table, 2, 0, 200 + i);
+    fdb_flush_owner(table->fdb, &table->owner[1], 0);
+    fdb_delete(table->fdb, 1, mac_from(101, mac));
+    for (uint64_t i = 0; i < 21; i++)
+        hear(table, 3, 0, 300 + i); /* 19, 24 and 21 */
+    assert_int_equal(fdb_count(table->fdb), 64);
+    hear(table, 1, 0, 400);
+    assert_int_equal(table->owner[2].count, 23);
+    assert_int_equal(owner_of(table, 0, 200), -1);
+    check_counts(table);
+}
+
+/* A guest that floods with made-up addresses pays with its own entries, not with its neighbours'. */
+static void test_million_addresses_from_one_port(void **state)
+{
+    struct table *table = table_new(BIG, 0xfeedfacecafebeef);
+
+    (void)state;
+    for (uint64_t i = 0; i < 3000; i++)
+        hear(table, 1 + i % 10, 0, 0x020000000000 + i);
+    for (uint64_t i = 0; i < 1000000; i++) {
+        assert_non_null(hear(table, 0, i % 4095, 0x060000000000 + i));
+        if (i % 1000 == 0)
+            sleep_for(table, SECOND / 50);
+    }
+    for (uint64_t i = 0; i < 3000; i++)
+        assert_int_equal(owner_of(table, 0, 0x020000000000 + i), 1 + i % 10);
+    assert_int_equal(table->owner[0].count, FDB_OWNER_LIMIT);
+    assert_int_equal(fdb_count(table->fdb), 3000 + FDB_OWNER_LIMIT);
+    check_counts(table);
+    table_free(table);
+}
+
+/* The same with a table that is full before any port is at its limit. */
+static void test_million_addresses_into_a_full_table(void **state)
+{
+    struct table *table = table_new(4096, 7);
+
+    (void)state;
+    table->owner[0].limit = 1000000;
+    for (uint64_t i = 0; i < 1000; i++)
+        hear(table, 1 + i % 10, 0, 0x020000000000 + i);
+    for (uint64_t i = 0; i < 1000000; i++)
+        assert_non_null(hear(table, 0, 0, 0x060000000000 + i));
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_int_equal(owner_of(table, 0, 0x020000000000 + i), 1 + i % 10);
+    assert_int_equal(fdb_count(table->fdb), 4096);
+    assert_int_equal(table->owner[0].count, 3096);
+    for (uint64_t i = 1000000 - 3096; i < 1000000; i++)
+        assert_int_equal(owner_of(table, 0, 0x060000000000 + i), 0); /* the youngest are kept */
+    check_counts(table);
+    table_free(table);
+}
+
+static void test_table_of_one(void **state)
+{
+    struct table *table = table_new(1, 0);
+
+    (void)state;
+    hear(table, 1, 0, 1);
+    hear(table, 2, 0, 2);
+    assert_int_equal(owner_of(table, 0, 1), -1);
+    assert_int_equal(owner_of(table, 0, 2), 2);
+    check_counts(table);
+    table_free(table);
+}
+
+/* --- constant time --- */
+
+static void longest_visit(void *context, const struct fdb_entry *entry)
+{
+    unsigned *longest = context, length = 0;
+
+    for (; entry; entry = entry->next)
+        length++;
+    if (length > *longest)
+        *longest = length;
+}
+
+/* Fills a table to the brim with addresses of one pattern. Return: its longest hash chain. */
+static unsigned longest_chain(uint64_t secret, uint64_t first, uint64_t step, unsigned vids)
+{
+    struct table *table = table_new(BIG, secret);
+    unsigned longest = 0;
+
+    table->owner[0].limit = BIG;
+    for (uint64_t i = 0; i < BIG; i++)
+        hear(table, 0, 1 + (unsigned)(i % vids), (first + i / vids * step) & 0xfeffffffffff);
+    assert_int_equal(fdb_count(table->fdb), BIG);
+    fdb_each(table->fdb, longest_visit, &longest);
+    table_free(table);
+    return longest;
+}
+
+/* With as many entries as buckets, chance alone makes a longest chain of about 8; 20 never happens. */
+static void test_chains_stay_short(void **state)
+{
+    static const struct {
+        uint64_t first, step;
+        unsigned vids;
+    } pattern[] = {
+        {0x020000000000, 1, 1},         {0x020000000000, 2, 1},       {0x020000000000, 0x100, 1},
+        {0x020000000000, 0x10000, 1},   {0, 0x1000000, 1},            {0x020000000000, 3, 4094},
+        {0x020000000000, 0x101010, 16}, {0x525400000000, 0x10001, 1}, {0, 1, 2},
+    };
+    static const uint64_t secret[] = {0, 1, 0x9e3779b97f4a7c15, UINT64_MAX};
+
+    (void)state;
+    for (unsigned s = 0; s < sizeof(secret) / sizeof(secret[0]); s++) {
+        for (unsigned p = 0; p < sizeof(pattern) / sizeof(pattern[0]); p++) {
+            unsigned longest =
+                longest_chain(secret[s], pattern[p].first, pattern[p].step, pattern[p].vids);
+
+            if (longest > 20)
+                fail_msg("secret %u, pattern %u: a chain of %u", s, p, longest);
+        }
+    }
+}
+
+/* Addresses that share a chain under one secret, found by trying, do not share one under another. */
+static void test_secret_keys_the_hash(void **state)
+{
+    struct table *known = table_new(1024, 1), *other = table_new(1024, 0x123456789abcdef);
+    uint64_t chosen[64];
+    unsigned count = 0, longest = 0;
+
+    (void)state;
+    known->owner[0].limit = 2; /* the first address, kept young, and one other at a time */
+    for (uint64_t i = 1; count < 64; i++) {
+        struct fdb_entry *first = hear(known, 0, 0, 0x020000000000);
+
+        hear(known, 0, 0, 0x020000000000 + i);
+        if (first->next)
+            chosen[count++] = 0x020000000000 + i;
+        sleep_for(known, SECOND);
+    }
+    for (unsigned i = 0; i < count; i++)
+        hear(other, 0, 0, chosen[i]);
+    fdb_each(other->fdb, longest_visit, &longest);
+    assert_in_range(longest, 1, 6);
+    table_free(known);
+    table_free(other);
+}
+
+int main(void)
+{
+#define WITH_TABLE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        WITH_TABLE(test_learn_and_find),
+        WITH_TABLE(test_same_address_in_two_vlans),
+        WITH_TABLE(test_notifies_learn_move_and_age),
+        WITH_TABLE(test_remote_is_carried),
+        WITH_TABLE(test_remote_of_a_disbelieved_move),
+        WITH_TABLE(test_moves_only_after_silence),
+        WITH_TABLE(test_talking_owner_keeps_its_address),
+        WITH_TABLE(test_spoofer_does_not_refresh),
+        WITH_TABLE(test_moves_at_once_when_announced),
+        WITH_TABLE(test_min_persistence_is_settable),
+        WITH_TABLE(test_moved_entry_is_young),
+        WITH_TABLE(test_flaps_are_counted),
+        WITH_TABLE(test_ages_after_100_seconds),
+        WITH_TABLE(test_ages_in_order_of_use),
+        WITH_TABLE(test_busy_entries_stay),
+        WITH_TABLE(test_deadlines_can_be_followed),
+        WITH_TABLE(test_ageing_is_settable),
+        WITH_TABLE(test_static_does_not_move_or_age),
+        WITH_TABLE(test_static_is_not_counted_against_the_port),
+        WITH_TABLE(test_static_replaces_what_was_known),
+        WITH_TABLE(test_static_survives_flushes_and_floods),
+        WITH_TABLE(test_table_full_of_statics),
+        WITH_TABLE(test_delete),
+        WITH_TABLE(test_flush_by_port_and_vlan),
+        WITH_TABLE(test_port_at_its_limit_evicts_its_oldest),
+        WITH_TABLE(test_port_without_room_learns_nothing),
+        WITH_TABLE(test_move_to_a_port_at_its_limit),
+        WITH_TABLE(test_full_table_evicts_from_the_fullest_port),
+        WITH_TABLE(test_fullest_port_evicts_its_own),
+        WITH_TABLE(test_fullest_port_after_it_shrank),
+        WITH_TABLE(test_table_of_one),
+        cmocka_unit_test(test_million_addresses_from_one_port),
+        cmocka_unit_test(test_million_addresses_into_a_full_table),
+        cmocka_unit_test(test_chains_stay_short),
+        cmocka_unit_test(test_secret_keys_the_hash),
+    };
+
+    return cmocka_run_group_tests_name("fdb", tests, NULL, NULL);
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * test_queue.c - frames that wait
+ */
+#include "fake_port.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct bench {
+    struct queue queue;
+    struct queue_pool pool;
+};
+
+static int setup(void **state)
+{
+    struct bench *bench = calloc(1, sizeof(*bench));
+
+    assert_non_null(bench);
+    queue_init(&bench->queue);
+    queue_pool_init(&bench->pool);
+    *state = bench;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct bench *bench = *state;
+
+    queue_clear(&bench->queue, &bench->pool);
+    queue_pool_free(&bench->pool);
+    free(bench);
+    return 0;
+}
+
+/* The bytes of frame NUMBER: they tell it from every other. */
+static void fill(uint8_t *bytes, uint32_t length, unsigned number)
+{
+    for (uint32_t i = 0; i < length; i++)
+        bytes[i] = (uint8_t)(number * 31 + i + (number >> 8));
+}
+
+/* A length for frame NUMBER, of all alignments and up to the largest. */
+static uint32_t length_of(unsigned number)
+{
+    return 1 + (number * 2654435761u) % FRAME_MAX;
+}
+
+static int push(struct bench *bench, unsigned number, uint32_t length)
+{
+    uint8_t *bytes = malloc(length);
+    struct packet packet = {.iov_count = 3, .length = length};
+    int status;
+
+    assert_non_null(bytes);
+    fill(bytes, length, number);
+    packet.iov[0] = (struct iovec){bytes, length / 3};
+    packet.iov[1] = (struct iovec){bytes + length / 3, length / 3};
+    packet.iov[2] = (struct iovec){bytes + 2 * (length / 3), length - 2 * (length / 3)};
+    status = queue_push(&bench->queue, &bench->pool, &packet);
+    free(bytes); /* the queue has a copy */
+    return status;
+}
+
+static void check_packet(const struct packet *packet, unsigned number, uint32_t length)
+{
+    struct wire wire = {0};
+    uint8_t *expected = malloc(length);
+
+    assert_non_null(expected);
+    fill(expected, length, number);
+    wire_put_packet(&wire, packet);
+    assert_int_equal(packet->length, length);
+    assert_memory_equal(wire.bytes + sizeof(uint32_t), expected, length);
+    wire_clear(&wire);
+    free(expected);
+}
+
+static void test_first_in_first_out(void **state)
+{
+    struct bench *bench = *state;
+    struct packet packets[BATCH_FRAMES];
+    unsigned in = 0, out = 0;
+
+    while (out < 2000) {
+        unsigned count;
+
+        for (unsigned i = 0; i < 40; i++, in++)
+            assert_int_equal(push(bench, in, length_of(in)), 0);
+        count = queue_peek(&bench->queue, packets, 1 + out % BATCH_FRAMES);
+        assert_true(count > 0);
+        for (unsigned i = 0; i < count; i++)
+            check_packet(&packets[i], out + i, length_of(out + i));
+        queue_pop(&bench->queue, &bench->pool, count);
+        out += count;
+        assert_int_equal(bench->queue.frames, in - out);
+    }
+}
+
+static void test_peek_takes_nothing(void **state)
+{
+    struct bench *bench = *state;
+    struct packet packets[BATCH_FRAMES];
+
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(push(bench, i, 100), 0);
+    assert_int_equal(queue_peek(&bench->queue, packets, BATCH_FRAMES), 3);
+    assert_int_equal(queue_peek(&bench->queue, packets, BATCH_FRAMES), 3);
+    check_packet(&packets[0], 0, 100);
+    assert_int_equal(queue_peek(&bench->queue, packets, 2), 2);
+    assert_int_equal(bench->queue.frames, 3);
+}
+
+static void test_counts(void **state)
+{
+    struct bench *bench = *state;
+    size_t bytes = 0;
+
+    assert_int_equal(queue_peek(&bench->queue, NULL, 0), 0);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(push(bench, i, length_of(i)), 0);
+        bytes += length_of(i);
+    }
+    assert_int_equal(bench->queue.frames, 100);
+    assert_int_equal(bench->queue.bytes, bytes);
+    queue_pop(&bench->queue, &bench->pool, 30);
+    for (unsigned i = 0; i < 30; i++)
+        bytes -= length_of(i);
+    assert_int_equal(bench->queue.bytes, bytes);
+    queue_pop(&bench->queue, &bench->pool, 70);
+    assert_int_equal(bench->queue.bytes, 0);
+    assert_true(list_empty(&bench->queue.chunks));
+}
+
+static void test_clear(void **state)
+{
+    struct bench *bench = *state;
+    struct packet packet;
+
+    assert_int_equal(queue_clear(&bench->queue, &bench->pool), 0);
+    for (unsigned i = 0; i < 50; i++)
+        assert_int_equal(push(bench, i, 9000), 0);
+    assert_int_equal(queue_clear(&bench->queue, &bench->pool), 50);
+    assert_int_equal(bench->queue.frames, 0);
+    assert_int_equal(bench->queue.bytes, 0);
+    assert_int_equal(push(bench, 7, 80), 0);
+    assert_int_equal(queue_peek(&bench->queue, &packet, 1), 1);
+    check_packet(&packet, 7, 80);
+}
+
+/* An endpoint that was slow once does not keep its memory for ever, and neither does the pool. */
+static void test_pool_is_bounded(void **state)
+{
+    struct bench *bench = *state;
+    unsigned kept;
+
+    for (unsigned i = 0; i < 2000; i++)
+        assert_int_equal(push(bench, i, 9000), 0);
+    queue_clear(&bench->queue, &bench->pool);
+    kept = bench->pool.count;
+    assert_in_range(kept, 1, 64);
+    for (unsigned i = 0; i < 4000; i++)
+        assert_int_equal(push(bench, i, 9000), 0);
+    assert_int_equal(bench->pool.count, 0); /* it was used before more was asked for */
+    queue_clear(&bench->queue, &bench->pool);
+    assert_int_equal(bench->pool.count, kept);
+}
+
+static void test_impossible_length(void **state)
+{
+    struct bench *bench = *state;
+
+    assert_int_equal(push(bench, 1, 100), 0);
+    assert_int_equal(push(bench, 2, 65536), -ENOMEM);
+    assert_int_equal(bench->queue.frames, 1);
+    assert_int_equal(bench->queue.bytes, 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_first_in_first_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_peek_takes_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clear, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pool_is_bounded, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_impossible_length, setup, teardown),
+    };
+
+    return cmocka_run_group_tests_name("queue", tests, NULL, NULL);
+}
