@@ -74,3 +74,132 @@ $(OUT)/flags: FORCE
 FORCE:
 
 -include $(wildcard $(OUT)/obj/switch/*.d $(OUT)/obj/*/*/*.d)
+
+# ---- packages -------------------------------------------------------------------------------------------------------
+
+BUILD_PACKAGES := gcc libc6-dev make libev-dev
+GUEST_PACKAGES := qemu-system-x86 busybox-static iperf3 cpio python3 kmod zstd xz-utils
+CHECK_PACKAGES := $(GUEST_PACKAGES) clang libclang-rt-14-dev libcmocka-dev python3-pytest libvdeplug-dev \
+                  vde2 vde-switch vde-wirefilter libvdeplug-slirp libvdeplug-pcap iproute2 procps util-linux \
+                  tshark libcap2-bin curl socat libarchive-tools
+LINT_PACKAGES  := clang clang-format cppcheck shellcheck python3
+BENCH_PACKAGES := vde-switch python3
+
+# $(call need,PACKAGES,PURPOSE): installs those that are missing, saying so first
+define need
+@missing=$$(for p in $(1); do \
+      dpkg-query -W -f='$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+  if [ -n "$$missing" ]; then \
+      echo "Installing from Debian, $(2):" $$missing; \
+      sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+      $$sudo apt-get update -qq && \
+      $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing \
+          >/dev/null || exit 1; \
+  fi
+endef
+
+deps:
+	$(call need,$(BUILD_PACKAGES),to build the switch)
+
+deps-guest: deps
+	$(call need,$(GUEST_PACKAGES),to boot test guests)
+
+deps-check: deps-guest
+	$(call need,$(CHECK_PACKAGES),to test the switch)
+
+# ---- for users ------------------------------------------------------------------------------------------------------
+
+# Options for the switch: make run ARGS='-t tap0 -n 64'
+run: deps
+	@$(MAKE) --no-print-directory -s all
+	@qemu=$$(command -v qemu-system-$$(uname -m) || command -v qemu-system-x86_64); \
+	  if [ -z "$$qemu" ]; then \
+	      echo "QEMU is not installed here (apt install qemu-system-x86); other VDE clients can plug in all the same."; \
+	  elif "$$qemu" -netdev help 2>&1 | grep -qx vde; then \
+	      echo "A guest for this switch, with $$($$qemu --version | sed -n '1s/.*version \([^ ]*\).*/QEMU \1/p'):"; \
+	      echo "  $$qemu -m 1G -nic vde,sock=DIR,model=virtio-net-pci -drive file=GUEST.qcow2"; \
+	      echo "DIR stands below. Each guest needs a mac= of its own, as in -nic vde,...,mac=52:54:00:00:00:01"; \
+	  else \
+	      echo "$$qemu was built without VDE: use Debian's qemu-system-x86, or a TAP (ARGS='-t tap0')"; \
+	  fi
+	@echo "Stop with Ctrl-D."
+	@exec $(OUT)/vswitchd $(ARGS)
+
+demo: deps-guest
+	@$(MAKE) --no-print-directory -s all
+	@$(PYTHON) tests/e2e/demo.py $(OUT)/vswitchd
+
+# ---- tests ----------------------------------------------------------------------------------------------------------
+
+# What the suites need built, under the sanitizers.
+UNIT_OUT  := $(BUILD)/asan/unit
+FUZZ_OUT  := $(BUILD)/fuzz
+FUZZERS   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+check: deps-check
+	@$(PYTHON) tests/run.py build unit fuzz e2e
+
+check-full: deps-check
+	@$(PYTHON) tests/run.py --full build unit fuzz e2e
+
+check-unit: deps-check
+	@$(PYTHON) tests/run.py unit
+
+check-e2e: deps-check
+	@$(PYTHON) tests/run.py e2e
+
+fuzz: deps-check
+	@$(PYTHON) tests/run.py --full fuzz
+
+bench: deps
+	$(call need,$(BENCH_PACKAGES),to compare with)
+	@$(MAKE) --no-print-directory -s all
+	@$(PYTHON) tests/bench/bench.py $(ARGS)
+
+.PHONY: deps-guest deps-check unit-tests fuzzers
+
+# The runner calls these: MODE=asan for the unit tests, clang for the fuzzers.
+unit-tests: $(UNITS:%=$(OUT)/unit/%)
+
+$(OUT)/unit/%: tests/unit/%.c $(UNIT_COMMON) $(OBJECTS) $(OUT)/flags
+	@mkdir -p $(@D)
+	$(call say,TEST,$@) $(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -Itests/unit $(ALL_LDFLAGS) -o $@ $< $(UNIT_COMMON) $(OBJECTS) $(LIBS) -lcmocka
+
+fuzzers: $(FUZZERS:%=$(FUZZ_OUT)/%)
+
+$(FUZZ_OUT)/%: tests/fuzz/%.c $(SOURCES)
+	@mkdir -p $(@D)
+	$(call say,FUZZ,$@) clang -std=gnu17 -D_GNU_SOURCE -Iswitch $(WARNINGS) -g -O1 -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined -o $@ $< $(SOURCES) $(LIBS)
+
+lint:
+	$(call need,$(LINT_PACKAGES),to check the sources)
+	@$(PYTHON) tests/lint.py
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+# ---- installation ---------------------------------------------------------------------------------------------------
+
+# vde_switch, for programs that start one by that name, stays out of bin/, where Debian's own may be.
+install: all
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir)/vswitchd $(DESTDIR)$(mandir)/man8 \
+	    $(DESTDIR)$(docdir) $(DESTDIR)$(datarootdir)/bash-completion/completions
+	install -m 755 $(OUT)/vswitchd $(DESTDIR)$(sbindir)/vswitchd
+	ln -sf $(sbindir)/vswitchd $(DESTDIR)$(libexecdir)/vswitchd/vde_switch
+	install -m 644 docs/vswitchd.8 $(DESTDIR)$(mandir)/man8/vswitchd.8
+	install -m 644 README.md CHANGELOG.md LICENSE docs/architecture.md docs/add-a-port-type.md $(DESTDIR)$(docdir)
+	install -m 644 docs/vswitchd.bash $(DESTDIR)$(datarootdir)/bash-completion/completions/vswitchd
+
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/vswitchd $(DESTDIR)$(mandir)/man8/vswitchd.8 \
+	    $(DESTDIR)$(datarootdir)/bash-completion/completions/vswitchd
+	rm -rf $(DESTDIR)$(libexecdir)/vswitchd $(DESTDIR)$(docdir)
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@sed -n '3,8s/^# \{0,1\}//p' Makefile
+	@echo "  deps check-unit check-e2e check-full fuzz lint format install uninstall clean"
+	@echo "Variables: CC CFLAGS WERROR= V=1 MODE=asan BUILD=DIR ARGS='options for run' DESTDIR prefix"

@@ -94,6 +94,8 @@ static int run(struct instance *instance, const struct options *options)
         return status;
     rcfile_run(&instance->program, options->rcfile);
     start_watching(instance, options);
+    if (vde_dir_reveal(instance->program.runtime.vde_dir, &err) < 0)
+        return fail(instance, &err, EXIT_DIRECTORY);
     announce(instance, options);
     if (options->daemon) {
         daemon_ready(ready);

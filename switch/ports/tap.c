@@ -56,9 +56,13 @@ static const struct fd_endpoint_ops tap_ops = {
 
 int tap_open(struct runtime *runtime, const char *ifname, struct port *port, struct error *err)
 {
-    struct tap *tap = calloc(1, sizeof(*tap));
+    struct tap *tap;
     int fd, status;
 
+    if (strlen(ifname) >= IFNAMSIZ)
+        return error_set(err, EINVAL, "\"%s\" is too long: an interface name has at most %d characters",
+                         ifname, IFNAMSIZ - 1);
+    tap = calloc(1, sizeof(*tap));
     if (!tap)
         return error_set(err, ENOMEM, "no memory");
     text_copy(tap->ifname, sizeof(tap->ifname), ifname);

@@ -14,7 +14,7 @@
 
 extern const struct port_type vde_type;
 
-/* vde_open() - makes the switch's directory and begins to accept clients on ctl
+/* vde_open() - makes the switch's directory and gets ready to accept clients; vde_dir_reveal() lets them see it
  *
  * Return: 0, or -errno with words in ERR (-EADDRINUSE: a live switch is there).
  */

@@ -19,6 +19,9 @@ static int make_directory(const struct vde_dir_options *options, char path[PATH_
 static int prepare_directory(struct vde_dir *dir, const struct vde_dir_options *options, bool made,
                              struct error *err);
 static mode_t directory_mode(const struct vde_dir_options *options);
+static int hidden_path(const struct vde_dir *dir, const char *name, char path[VDE_PATH]);
+static int listen_hidden(const struct vde_dir *dir, const char *name, struct error *err);
+static int reveal(const struct vde_dir *dir, const char *name, struct error *err);
 static bool is_live(const char *path);
 static void sweep_data_sockets(const struct vde_dir *dir);
 static bool is_data_socket(const char *name);
@@ -50,29 +53,20 @@ int vde_dir_open(struct vde_dir *dir, const struct vde_dir_options *options, str
 
 int vde_dir_listen(const struct vde_dir *dir, const char *name, struct error *err)
 {
-    char path[VDE_PATH], fresh[VDE_PATH];
-    int fd, status;
+    int fd = listen_hidden(dir, name, err);
+    int status = fd < 0 ? fd : reveal(dir, name, err);
 
-    if (snprintf(path, sizeof(path), "%s/%s", dir->path, name) >= (int)sizeof(path))
-        return error_set(err, ENAMETOOLONG, "%s/%s: a socket's path may have %d bytes", dir->path,
-                         name, VDE_PATH - 1);
-    if (is_live(path))
-        return error_set(err, EADDRINUSE, "%s is in use by a running switch", path);
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return error_set(err, errno, "cannot make a socket: %s", strerror(errno));
-    /* Clients wait for the file to appear and connect at once: it gets its name when it is listening. */
-    snprintf(fresh, sizeof(fresh), "%.*s/.%d", VDE_PATH - VDE_DATA_NAME, dir->path, (int)getpid());
-    status = os_bind_socket(fd, fresh, dir->mode, (uid_t)-1, dir->group);
-    if (status == 0 && (listen(fd, VDE_BACKLOG) < 0 || rename(fresh, path) < 0)) {
-        status = -errno;
-        unlink(fresh);
-    }
-    if (status < 0) {
+    if (fd >= 0 && status < 0)
         close(fd);
-        return error_set(err, -status, "cannot listen on %s: %s", path, strerror(-status));
-    }
-    return fd;
+    return status < 0 ? status : fd;
+}
+
+int vde_dir_reveal(struct vde_dir *dir, struct error *err)
+{
+    int status = reveal(dir, "ctl", err);
+
+    dir->revealed = status == 0;
+    return status;
 }
 
 void vde_dir_unlink(const struct vde_dir *dir, const char *name)
@@ -85,8 +79,13 @@ void vde_dir_unlink(const struct vde_dir *dir, const char *name)
 
 void vde_dir_close(struct vde_dir *dir)
 {
+    char hidden[VDE_PATH];
+
     close(dir->ctl);
-    vde_dir_unlink(dir, "ctl");
+    if (dir->revealed)
+        vde_dir_unlink(dir, "ctl");
+    else if (hidden_path(dir, "ctl", hidden) == 0)
+        unlink(hidden);
     rmdir(dir->path);
 }
 
@@ -112,31 +111,25 @@ static int make_directory(const struct vde_dir_options *options, char path[PATH_
     return 0;
 }
 
-/* ctl first: while a live switch answers on it, the directory's owner and mode are that switch's business. */
+/* The socket first: while a live switch answers on it, the directory's owner and mode are that switch's business. */
 static int prepare_directory(struct vde_dir *dir, const struct vde_dir_options *options, bool made,
                              struct error *err)
 {
-    dir->ctl = vde_dir_listen(dir, "ctl", err);
+    int status = 0;
+
+    dir->ctl = listen_hidden(dir, "ctl", err);
     if (dir->ctl < 0)
         return dir->ctl;
     sweep_data_sockets(dir);
-    if (dir->group != (gid_t)-1 && chown(dir->path, (uid_t)-1, dir->group) < 0 && errno != EPERM) {
-        int status = error_set(err, errno, "cannot give %s to group %u: %s", dir->path,
-                               (unsigned)dir->group, strerror(errno));
-
-        close(dir->ctl);
-        vde_dir_unlink(dir, "ctl");
-        return status;
-    }
+    if (dir->group != (gid_t)-1 && chown(dir->path, (uid_t)-1, dir->group) < 0 && errno != EPERM)
+        status = error_set(err, errno, "cannot give %s to group %u: %s", dir->path,
+                           (unsigned)dir->group, strerror(errno));
     /* Somebody else's directory that we may write to is good enough. */
-    if (chmod(dir->path, directory_mode(options)) < 0 && made) {
-        int status = error_set(err, errno, "cannot set the mode of %s: %s", dir->path, strerror(errno));
-
-        close(dir->ctl);
-        vde_dir_unlink(dir, "ctl");
-        return status;
-    }
-    return 0;
+    else if (chmod(dir->path, directory_mode(options)) < 0 && made)
+        status = error_set(err, errno, "cannot set the mode of %s: %s", dir->path, strerror(errno));
+    if (status < 0)
+        vde_dir_close(dir);
+    return status;
 }
 
 /* VDE's rules; and where others may write, the sticky bit, lest they replace our sockets by theirs. */
@@ -152,6 +145,59 @@ static mode_t directory_mode(const struct vde_dir_options *options)
             mode |= mode & (who << 2 | who << 1) ? who : 0;
     }
     return mode & 0022 ? mode | 01000 : mode;
+}
+
+/* Where a socket stands until it is ready: a client that sees the name may connect at once. */
+static int hidden_path(const struct vde_dir *dir, const char *name, char path[VDE_PATH])
+{
+    int length = snprintf(path, VDE_PATH, "%s/.%d.%s", dir->path, (int)getpid(), name);
+
+    return length < VDE_PATH ? 0 : -ENAMETOOLONG;
+}
+
+/* Return: a listening socket that nobody finds yet, or -errno with words in ERR. */
+static int listen_hidden(const struct vde_dir *dir, const char *name, struct error *err)
+{
+    char path[VDE_PATH], hidden[VDE_PATH];
+    int fd, status = hidden_path(dir, name, hidden);
+
+    if (status < 0)
+        return error_set(err, -status, "%s/%s: the path of a socket may have %d bytes", dir->path,
+                         name, VDE_PATH - VDE_DATA_NAME);
+    snprintf(path, sizeof(path), "%.*s/%s", VDE_PATH - 2, dir->path, name);
+    if (is_live(path))
+        return error_set(err, EADDRINUSE, "%s is in use by a running switch", path);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return error_set(err, errno, "cannot make a socket: %s", strerror(errno));
+    status = os_bind_socket(fd, hidden, dir->mode, (uid_t)-1, dir->group);
+    if (status == 0 && listen(fd, VDE_BACKLOG) < 0) {
+        status = -errno;
+        unlink(hidden);
+    }
+    if (status < 0) {
+        close(fd);
+        return error_set(err, -status, "cannot listen on %s: %s", path, strerror(-status));
+    }
+    return fd;
+}
+
+/* Gives a hidden socket its name, in the place of one that nobody listens on. */
+static int reveal(const struct vde_dir *dir, const char *name, struct error *err)
+{
+    char path[PATH_MAX], hidden[VDE_PATH];
+    int status = hidden_path(dir, name, hidden);
+
+    if (status < 0)
+        return error_set(err, -status, "%s/%s: path is too long", dir->path, name);
+    snprintf(path, sizeof(path), "%s/%s", dir->path, name);
+    if (is_live(path))
+        status = error_set(err, EADDRINUSE, "%s is in use by a running switch", path);
+    else if (rename(hidden, path) < 0)
+        status = error_set(err, errno, "cannot make %s: %s", path, strerror(errno));
+    if (status < 0)
+        unlink(hidden);
+    return status;
 }
 
 /* Does anybody listen there? Nobody does if there is no file, or one that refuses; else we leave it alone. */

@@ -36,15 +36,22 @@ struct vde_dir {
     char path[VDE_PATH]; /* absolute, links resolved */
     mode_t mode;         /* of ctl and data sockets */
     gid_t group;
-    int ctl; /* the listening descriptor */
+    int ctl;       /* the listening descriptor */
+    bool revealed; /* ctl has its name */
 };
 
-/* vde_dir_open() - makes the directory and listens on ctl in it
+/* vde_dir_open() - makes the directory and listens in it, under a name that no client knows
  *
  * Return: 0; -EADDRINUSE with words in ERR if a live switch is there, which is left alone; or another -errno with
  * words in ERR.
  */
 int vde_dir_open(struct vde_dir *dir, const struct vde_dir_options *options, struct error *err);
+
+/* vde_dir_reveal() - names the socket ctl: programs that start a switch take that for its being ready
+ *
+ * Return: as vde_dir_open().
+ */
+int vde_dir_reveal(struct vde_dir *dir, struct error *err);
 
 /* vde_dir_listen() - listens on DIR/NAME, replacing a socket that nobody listens on. Return: descriptor or -errno. */
 int vde_dir_listen(const struct vde_dir *dir, const char *name, struct error *err);

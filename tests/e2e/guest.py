@@ -151,7 +151,9 @@ class Guest:
     def iperf3(self, address, seconds=2, options=""):
         """Sends to a guest that serves iperf3. Returns the bits per second that arrived there."""
         text = self.ok(f"iperf3 -J -c {address} -t {seconds} {options}", seconds + 20)
-        end = json.loads(text)["end"]
+        result = json.loads(text)
+        assert "error" not in result, f"{self.name}: iperf3: {result['error']}"
+        end = result["end"]
         return end.get("sum_received", end.get("sum"))["bits_per_second"]
 
     def close(self):

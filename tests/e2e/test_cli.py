@@ -396,10 +396,12 @@ def test_rc_output_is_discarded(run, tmp_path):
 
 # Empty /run and /tmp of its own, the program under the wanted name, and the wanted user.
 ELSEWHERE = """
+exec 3< "$1" || exit 99
+name=$2 user=$3 before=$4
 mount -t tmpfs -o mode=755 tmpfs /run && mount -t tmpfs -o mode=1777 tmpfs /tmp || exit 99
-program=$1 name=$2 user=$3 before=$4
-cp "$program" "/tmp/$name" && chmod 755 "/tmp/$name" || exit 99
+cat <&3 > "/tmp/$name" && chmod 755 "/tmp/$name" || exit 99
 mkdir -p /run/user/65534 && chown 65534 /run/user/65534 || exit 99
+exec 3<&-
 eval "$before"
 exec setpriv --reuid "$user" --regid "$user" --clear-groups "/tmp/$name" -f /dev/null
 """

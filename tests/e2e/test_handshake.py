@@ -1,5 +1,6 @@
 """The VDE handshake: who gets which port, what is refused, and what is left in the directory."""
 
+import contextlib
 import grp
 import os
 import select
@@ -470,6 +471,28 @@ def test_group(option):
 # -- start and end -------------------------------------------------------------------------------------------
 
 
+def test_ctl_answers_from_the_moment_it_exists(tmp_path):
+    """Start scripts wait for the file and connect at once; a file that nobody listens on yet would refuse them."""
+    for number in range(20):
+        directory = tmp_path / f"sw{number}"
+        with subprocess.Popen([PROGRAM, "-s", directory, "-f", "/dev/null"], stdin=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL) as process:
+            try:
+                connect_when_there(directory, seconds=10)
+            finally:
+                process.stdin.close()
+
+
+def connect_when_there(directory, seconds):
+    """Tries to connect as fast as it can until the file exists."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(FileNotFoundError):
+            connect_ctl(directory).close()
+            return
+    raise TimeoutError(f"no ctl in {directory}")
+
+
 def test_stale_ctl_is_replaced(tmp_path):
     """As a killed switch leaves it."""
     directory = tmp_path / "sw"
@@ -543,6 +566,7 @@ def test_harmless_signals(switch, number):
 def test_named_port():
     """A port with a name listens at DIR/NAME, and a request there without a port number is for it."""
     with Switch("--port", "vde,port=5,name=web") as switch:
+        settle(switch)
         with VdeClient(switch.dir, ctl="web") as web, VdeClient(switch.dir) as other:
             assert (web.port, other.port) == (5, 1)
             talk(web, other)

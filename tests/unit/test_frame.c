@@ -271,14 +271,17 @@ static void test_short_advertisement_announces_nothing(void **state)
     assert_false(announces(sized(advertisement(0x20), FRAME_HEADER + 6)));
 }
 
+/* A name tells the reasons of one direction apart. */
 static void test_every_reason_has_words(void **state)
 {
     (void)state;
     for (unsigned reason = 0; reason < DROP_REASONS; reason++) {
         assert_non_null(drop_info[reason].name);
         assert_non_null(drop_info[reason].help);
-        for (unsigned other = 0; other < reason; other++)
-            assert_string_not_equal(drop_info[reason].name, drop_info[other].name);
+        for (unsigned other = 0; other < reason; other++) {
+            if (drop_is_egress(other) == drop_is_egress(reason))
+                assert_string_not_equal(drop_info[reason].name, drop_info[other].name);
+        }
     }
 }
 

@@ -1,0 +1,151 @@
+#!/usr/bin/python3
+"""Runs the test suites and closes with one line, N passed, N failed, over all of them.
+
+    tests/run.py [--full] SUITE...      suites: build unit fuzz e2e
+
+build   the sources compile without a warning with gcc and with clang
+unit    the core with fake ports and a fake clock (cmocka), under ASan and UBSan
+fuzz    each parser of outside bytes, from its saved corpus (briefly; --full: a minute each)
+e2e     real clients, real guests, against the ASan and UBSan build (pytest); --full adds the long ones
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
+JOBS = f"-j{os.cpu_count()}"
+
+# Where a leak or an undefined operation is an end, not a line in some log.
+SANITIZERS = {
+    "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+
+
+class Tally:
+    """What passed and what failed, with the names of the latter for the end."""
+
+    def __init__(self):
+        self.passed = 0
+        self.failed = 0
+        self.failures = []
+
+    def add(self, name, passed, failed):
+        self.passed += passed
+        self.failed += failed
+        if failed:
+            self.failures.append(name)
+
+
+def run(argv, **options):
+    """Runs a command with its output shown as it comes. Returns (status, output)."""
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT,
+                               env={**os.environ, **SANITIZERS, **options.get("env", {})}, text=True,
+                               errors="replace", stdin=subprocess.DEVNULL)
+    lines = []
+    for line in process.stdout:
+        if not options.get("quiet"):
+            print(line, end="", flush=True)
+        lines.append(line)
+    return process.wait(), "".join(lines)
+
+
+def make(tally, name, *arguments):
+    """One build step counts as one test: it fails on any warning."""
+    status, output = run(["make", "--no-print-directory", "-s", JOBS, *arguments], quiet=True)
+    if status != 0 or "warning:" in output:
+        print(output)
+    tally.add(name, *((1, 0) if status == 0 and "warning:" not in output else (0, 1)))
+    return status == 0
+
+
+def build(tally, full):
+    make(tally, "build with gcc", "all", "CC=gcc", f"BUILD={BUILD}/gcc")
+    make(tally, "build with clang", "all", "CC=clang", f"BUILD={BUILD}/clang")
+
+
+def unit(tally, full):
+    if not make(tally, "build unit tests", "unit-tests", "MODE=asan"):
+        return
+    for test in sorted((BUILD / "asan" / "unit").glob("test_*")):
+        if test.suffix or not (ROOT / "tests" / "unit" / f"{test.name}.c").exists():
+            continue
+        print(f"--- {test.name}", flush=True)
+        env = {"ORACLE_SEEDS": "2000"} if full else {}
+        status, output = run([str(test)], quiet=True, env=env)
+        passed = sum(map(int, re.findall(r"\[  PASSED  \] (\d+) test", output)))
+        failed = sum(map(int, re.findall(r"\[  FAILED  \] (\d+) test", output)))
+        if status != 0 or passed == 0:
+            print(output)
+            failed = max(failed, 1)
+        tally.add(test.name, passed, failed)
+
+
+def fuzz(tally, full):
+    if not make(tally, "build fuzzers", "fuzzers"):
+        return
+    for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c")):
+        corpus = ROOT / "tests" / "fuzz" / "corpus" / source.stem
+        found = tempfile.mkdtemp(prefix="fuzz.")
+        print(f"--- {source.stem}", flush=True)
+        status, output = run([str(BUILD / "fuzz" / source.stem), f"-max_total_time={60 if full else 5}",
+                              "-timeout=5", "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={found}/",
+                              found, str(corpus)], quiet=True)
+        if status == 0:
+            shutil.rmtree(found)
+        else:
+            print(output)
+        tally.add(source.stem, *((1, 0) if status == 0 else (0, 1)))
+
+
+def privileged():
+    """Namespaces and TAPs need root: as we are, through sudo, or in a user namespace of our own."""
+    if os.geteuid() == 0:
+        return []
+    if subprocess.run(["sudo", "-n", "true"], capture_output=True).returncode == 0:
+        return ["sudo", "-n", "-E"]
+    return ["unshare", "-Urn", "--mount", "--fork"]
+
+
+def e2e(tally, full):
+    if not make(tally, "build the switch", "all", "MODE=asan"):
+        return
+    chosen = [] if full else ["-m", "not full"]
+    status, output = run([*privileged(), "/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                          "--durations=10", *chosen, "tests/e2e"])
+    closing = output.rstrip().rsplit("\n", 1)[-1]
+    passed = sum(map(int, re.findall(r"(\d+) passed", closing)))
+    failed = sum(map(int, re.findall(r"(\d+) (?:failed|error)", closing)))
+    if "skipped" in closing or (status != 0 and failed == 0) or passed == 0:
+        failed += 1
+    tally.add("e2e", passed, failed)
+
+
+def main():
+    full = "--full" in sys.argv
+    suites = {"build": build, "unit": unit, "fuzz": fuzz, "e2e": e2e}
+    chosen = [name for name in sys.argv[1:] if name != "--full"]
+    unknown = [name for name in chosen if name not in suites]
+    if unknown or not chosen:
+        sys.exit(f"run.py: unknown suite {' '.join(unknown) or '(none)'}; known are {' '.join(suites)}")
+    tally = Tally()
+    for name in chosen:
+        start = time.monotonic()
+        print(f"=== {name}", flush=True)
+        suites[name](tally, full)
+        print(f"=== {name} took {time.monotonic() - start:.0f} s", flush=True)
+    if tally.failures:
+        print("failed:", ", ".join(tally.failures))
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    sys.exit(1 if tally.failed else 0)
+
+
+if __name__ == "__main__":
+    main()
