@@ -23,7 +23,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { EXIT_DIRECTORY = 255 }; /* as vde_switch: the directory cannot be had, or a live switch is in it */
+enum {
+    EXIT_DIRECTORY = 255
+}; /* as vde_switch: the directory cannot be had, or a live switch is in it */
 
 struct instance {
     struct program program;
@@ -160,7 +162,8 @@ static void add_tap(struct runtime *runtime, const char *ifname)
     struct port *port;
 
     if (port_take_any(runtime->sw, &port) < 0)
-        log_say(runtime->log, LOG_ERR, "no port is left for TAP %s; -n raises their number", ifname);
+        log_say(runtime->log, LOG_ERR, "no port is left for TAP %s; -n raises their number",
+                ifname);
     else if (tap_open(runtime, ifname, port, &err) < 0)
         log_say(runtime->log, LOG_ERR, "%s", err.text);
 }
@@ -174,7 +177,8 @@ static void announce(const struct instance *instance, const struct options *opti
     if (options->spanning_tree)
         log_say(log, LOG_WARNING, "-F: spanning tree is not available yet; the loop guard is on");
     if (options->mgmt)
-        log_say(log, LOG_WARNING, "-M: the management socket is not available yet; stdin takes commands");
+        log_say(log, LOG_WARNING,
+                "-M: the management socket is not available yet; stdin takes commands");
     if (options->as_vde_switch || options->daemon)
         return;
     log_say(log, LOG_NOTICE, "vswitchd %s is switching in %s (process %d)", VSW_VERSION, dir,
@@ -190,10 +194,11 @@ static void warn_of_limits(const struct instance *instance)
     unsigned long limit = os_raise_file_limit();
 
     if (limit < 2ul * ports + OUR_OWN)
-        log_say(&instance->log, LOG_WARNING,
-                "room for %lu VDE clients, not for %u: the limit on open files is %lu and cannot be "
-                "raised from here; raise it outside (ulimit -Hn, or LimitNOFILE= in a unit)",
-                limit > OUR_OWN ? (limit - OUR_OWN) / 2 : 0, ports, limit);
+        log_say(
+            &instance->log, LOG_WARNING,
+            "room for %lu VDE clients, not for %u: the limit on open files is %lu and cannot be "
+            "raised from here; raise it outside (ulimit -Hn, or LimitNOFILE= in a unit)",
+            limit > OUR_OWN ? (limit - OUR_OWN) / 2 : 0, ports, limit);
 }
 
 static void start_watching(struct instance *instance, const struct options *options)

@@ -6,11 +6,7 @@
 #include <string.h>
 
 const struct command *const command_table[] = {
-    general_commands,
-    hash_commands,
-    port_commands,
-    vlan_commands,
-    NULL,
+    general_commands, hash_commands, port_commands, vlan_commands, NULL,
 };
 
 static const struct command *find_command(const char *line);

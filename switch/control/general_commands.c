@@ -76,10 +76,14 @@ static int frame_balance(struct program *program, const char *argument, FILE *ou
         const char *name;
         uint64_t value;
     } row[] = {
-        {"received", balance->received},   {"resolved", balance->resolved},
-        {"ingress_drops", balance->ingress_drops}, {"unheard", balance->unheard},
-        {"copies", balance->copies},       {"handed", balance->handed},
-        {"egress_drops", balance->egress_drops},   {"queued", balance->queued},
+        {"received", balance->received},
+        {"resolved", balance->resolved},
+        {"ingress_drops", balance->ingress_drops},
+        {"unheard", balance->unheard},
+        {"copies", balance->copies},
+        {"handed", balance->handed},
+        {"egress_drops", balance->egress_drops},
+        {"queued", balance->queued},
     };
 
     (void)argument;

@@ -146,8 +146,7 @@ static void set_default_dir(struct options *options)
 }
 
 /* Return: 0, or -EINVAL with words in ERR. */
-static int read_option(struct options *options, int option, const char *argument,
-                       struct error *err)
+static int read_option(struct options *options, int option, const char *argument, struct error *err)
 {
     unsigned long number = 0;
     int mode, status = 0;
@@ -166,10 +165,10 @@ static int read_option(struct options *options, int option, const char *argument
         return 0;
     case OPT_MACADDR:
         options->has_mac = text_to_mac(argument, options->config.mac);
-        return options->has_mac ? 0
-                                : error_set(err, EINVAL,
-                                            "--macaddr %s: not an address like 00:ff:12:34:56:78",
-                                            argument);
+        return options->has_mac
+                   ? 0
+                   : error_set(err, EINVAL, "--macaddr %s: not an address like 00:ff:12:34:56:78",
+                               argument);
     case 's':
         options->dir.path = argument;
         options->dir.must_own = false;
@@ -262,14 +261,15 @@ static int add_port(struct options *options, const char *text, bool is_tap, stru
 
 static void print_help(const struct options *options)
 {
-    printf("Usage: %s [OPTION]...\n"
-           "A virtual Ethernet switch: QEMU guests, TAP interfaces and VDE networks plug into it.\n\n"
-           "Where and for whom\n"
-           "  -s, --sock DIR         the directory that clients are given (%s)\n"
-           "  -m, --mode OCTAL       mode of the sockets in it (0600)\n"
-           "      --dirmode OCTAL    mode of DIR (02700, or as --mode allows)\n"
-           "  -g, --group NAME       group of DIR and of the sockets\n",
-           options->program, options->default_dir);
+    printf(
+        "Usage: %s [OPTION]...\n"
+        "A virtual Ethernet switch: QEMU guests, TAP interfaces and VDE networks plug into it.\n\n"
+        "Where and for whom\n"
+        "  -s, --sock DIR         the directory that clients are given (%s)\n"
+        "  -m, --mode OCTAL       mode of the sockets in it (0600)\n"
+        "      --dirmode OCTAL    mode of DIR (02700, or as --mode allows)\n"
+        "  -g, --group NAME       group of DIR and of the sockets\n",
+        options->program, options->default_dir);
     printf("Ports\n"
            "  -n, --numports N       highest port number (%u)\n"
            "  -t, --tap IF           plug in the TAP interface IF, creating it if need be\n"
@@ -281,23 +281,25 @@ static void print_help(const struct options *options)
             printf(",%s=...", port_types[i]->keys[k]);
         printf("   %s\n", port_types[i]->help);
     }
-    printf("                         keys of all types: port=N name=NAME trunk=10+20-29\n"
-           "                         vlan=N|none|transparent\n"
-           "Switching\n"
-           "  -x, --hub              repeat every frame to every port\n"
-           "      --macaddr MAC      the switch's own address (00:ff: and four random bytes)\n"
-           "      --fdb-size N       addresses that the switch remembers (%u)\n"
-           "      --learn-limit N    the same for each port (%u)\n"
-           "      --loop-block SEC   how long a port that closes a loop is blocked (10; 0: never)\n"
-           "Running\n"
-           "  -d, --daemon           go to the background once ready, log to syslog\n"
-           "  -p, --pidfile FILE     write the process number to FILE, remove it at exit\n"
-           "  -f, --rcfile FILE      run the commands in FILE at start\n"
-           "      --nostdin          take no commands on stdin, and do not end with it\n"
-           "  -h, --help   -v, --version\n"
-           "Accepted for vde_switch: -F --fstp, --priority, --hashsize, -D, -M --mgmt, --mgmtmode,\n"
-           "  --mgmtgroup (no effect in this version); --vdesock, --unix, --mod as names of -s and -m.\n",
-           FDB_CAPACITY, FDB_OWNER_LIMIT);
+    printf(
+        "                         keys of all types: port=N name=NAME trunk=10+20-29\n"
+        "                         vlan=N|none|transparent\n"
+        "Switching\n"
+        "  -x, --hub              repeat every frame to every port\n"
+        "      --macaddr MAC      the switch's own address (00:ff: and four random bytes)\n"
+        "      --fdb-size N       addresses that the switch remembers (%u)\n"
+        "      --learn-limit N    the same for each port (%u)\n"
+        "      --loop-block SEC   how long a port that closes a loop is blocked (10; 0: never)\n"
+        "Running\n"
+        "  -d, --daemon           go to the background once ready, log to syslog\n"
+        "  -p, --pidfile FILE     write the process number to FILE, remove it at exit\n"
+        "  -f, --rcfile FILE      run the commands in FILE at start\n"
+        "      --nostdin          take no commands on stdin, and do not end with it\n"
+        "  -h, --help   -v, --version\n"
+        "Accepted for vde_switch: -F --fstp, --priority, --hashsize, -D, -M --mgmt, --mgmtmode,\n"
+        "  --mgmtgroup (no effect in this version); --vdesock, --unix, --mod as names of -s and "
+        "-m.\n",
+        FDB_CAPACITY, FDB_OWNER_LIMIT);
     printf("\nQEMU: -nic vde,sock=DIR     commands on stdin: help     manual: man vswitchd\n");
 }
 

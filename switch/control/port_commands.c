@@ -41,8 +41,9 @@ const struct command port_commands[] = {
     {"port/setnumports", "N", "set the number of ports", false, port_setnumports},
     {"port/sethub", "0/1", "1=HUB 0=switch", false, port_sethub},
     {"port/setvlan", "N VLAN", "set port VLAN (untagged)", false, port_setvlan},
-    {"port/createauto", "", "create a port with an automatically allocated id (inactive|notallocatable)",
-     true, port_createauto},
+    {"port/createauto", "",
+     "create a port with an automatically allocated id (inactive|notallocatable)", true,
+     port_createauto},
     {"port/create", "N", "create the port N (inactive|notallocatable)", false, port_create_command},
     {"port/remove", "N", "remove the port N", false, port_remove_command},
     {"port/allocatable", "N 0/1", "Is the port allocatable as unnamed? 1=Y 0=N", false,
@@ -304,14 +305,15 @@ static void print_port(const struct port *port, FILE *out)
     fprintf(out, " Current User: %s Access Control: (User: %s - Group: %s)\n",
             user_name(port_user(port), user), user_name(port->acl_user, acl_user),
             group_name(port->acl_group, acl_group));
-    fprintf(out, " IN:  pkts %10llu          bytes %20llu\n", (unsigned long long)counters->in_frames,
-            (unsigned long long)counters->in_bytes);
+    fprintf(out, " IN:  pkts %10llu          bytes %20llu\n",
+            (unsigned long long)counters->in_frames, (unsigned long long)counters->in_bytes);
     fprintf(out, " OUT: pkts %10llu          bytes %20llu\n",
             (unsigned long long)counters->out_frames, (unsigned long long)counters->out_bytes);
     list_for_each (node, &port->endpoints) {
         const struct endpoint *endpoint = container_of(node, struct endpoint, node);
 
-        fprintf(out, "  -- endpoint ID %04d module %-12s: %s\n", endpoint->id, endpoint->ops->module,
+        fprintf(out, "  -- endpoint ID %04d module %-12s: %s\n", endpoint->id,
+                endpoint->ops->module,
                 endpoint->description ? endpoint->description : "no endpoint description");
     }
 }

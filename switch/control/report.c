@@ -45,15 +45,16 @@ static void notify(struct observer *observer, const struct event *event)
         break;
     case EVENT_ADDRESS_SHARED:
         log_limited(log, &report->shared, now, LOG_WARNING,
-                    "%s and %s both use %s%s; give each -device a mac= of its own", other, port, mac,
-                    mac_hint(mac));
+                    "%s and %s both use %s%s; give each -device a mac= of its own", other, port,
+                    mac, mac_hint(mac));
         break;
     case EVENT_LOOP_BLOCKED:
-        log_limited(log, &report->loops, now, LOG_WARNING,
-                    "%s is blocked for %u s: %s keeps jumping between it and %s. Either the two are "
-                    "joined by a loop, or guests behind them share that address%s: then give each "
-                    "-device a mac= of its own",
-                    port, (unsigned)(guard->block / SECOND), mac, other, mac_hint(mac));
+        log_limited(
+            log, &report->loops, now, LOG_WARNING,
+            "%s is blocked for %u s: %s keeps jumping between it and %s. Either the two are "
+            "joined by a loop, or guests behind them share that address%s: then give each "
+            "-device a mac= of its own",
+            port, (unsigned)(guard->block / SECOND), mac, other, mac_hint(mac));
         break;
     default:
         break;

@@ -20,8 +20,8 @@ static void learn(struct vswitch *sw, struct batch *batch, uint64_t now);
 static void resolve(struct vswitch *sw, struct batch *batch, struct departures *out, uint64_t now);
 static void egress(struct vswitch *sw, struct batch *batch, struct departures *out, uint64_t now);
 
-static enum drop_reason admit(const struct vswitch *sw, const struct port *port, struct frame *frame,
-                              uint64_t now);
+static enum drop_reason admit(const struct vswitch *sw, const struct port *port,
+                              struct frame *frame, uint64_t now);
 static struct port *lookup(struct vswitch *sw, const struct frame *frame);
 static bool flood(const struct vswitch *sw, const struct batch *batch, unsigned i,
                   struct departures *out);
@@ -136,8 +136,8 @@ static void egress(struct vswitch *sw, struct batch *batch, struct departures *o
 }
 
 /* Return: DROP_NONE with frame->vid set, or why the frame may not come in. */
-static enum drop_reason admit(const struct vswitch *sw, const struct port *port, struct frame *frame,
-                              uint64_t now)
+static enum drop_reason admit(const struct vswitch *sw, const struct port *port,
+                              struct frame *frame, uint64_t now)
 {
     enum drop_reason reason = frame_parse(frame);
 

@@ -45,7 +45,8 @@ static inline bool drop_is_egress(enum drop_reason reason)
 }
 
 struct drop_info {
-    const char *name; /* one word, as it stands in replies and metrics; the same one may stand for either way */
+    const char *
+        name; /* one word, as it stands in replies and metrics; the same one may stand for either way */
     const char *help; /* one sentence for people */
 };
 

@@ -10,10 +10,10 @@ struct fdb {
     struct fdb_entry **bucket;
     unsigned bucket_bits; /* there are 1 << bucket_bits buckets */
     unsigned capacity;
-    unsigned used;           /* entries ever taken from the array; the others are untouched memory */
-    unsigned count;          /* entries in use */
-    struct fdb_entry *free;  /* given back */
-    struct list by_age;      /* dynamic entries, least recently listed first */
+    unsigned used;          /* entries ever taken from the array; the others are untouched memory */
+    unsigned count;         /* entries in use */
+    struct fdb_entry *free; /* given back */
+    struct list by_age;     /* dynamic entries, least recently listed first */
     struct list static_list; /* all static entries, by by_age */
     struct list *rank;       /* rank[n]: the owners of n learned entries */
     unsigned top_rank;       /* what the owner with most has */
@@ -28,7 +28,8 @@ static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now);
 static bool note_flap(struct fdb_entry *entry, const struct fdb_owner *owner, uint64_t now);
 static void move(struct fdb *fdb, struct fdb_entry *entry, const struct fdb_sighting *sighting,
                  uint64_t now);
-static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner, uint64_t now);
+static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner,
+                                uint64_t now);
 static void link_dynamic(struct fdb *fdb, struct fdb_entry *entry, struct fdb_owner *owner,
                          uint64_t now);
 static void unlink_dynamic(struct fdb *fdb, struct fdb_entry *entry);
@@ -221,7 +222,8 @@ void fdb_each(struct fdb *fdb, void (*visit)(void *context, const struct fdb_ent
 static struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key)
 {
     /* Multiply-fold: both halves of a 128-bit product depend on every bit of key and secret. */
-    unsigned __int128 product = (unsigned __int128)(key ^ fdb->secret) * UINT64_C(0x9e3779b97f4a7c15);
+    unsigned __int128 product =
+        (unsigned __int128)(key ^ fdb->secret) * UINT64_C(0x9e3779b97f4a7c15);
     uint64_t hash = ((uint64_t)product ^ (uint64_t)(product >> 64)) * (fdb->secret | 1);
     struct fdb_entry **slot = &fdb->bucket[fdb->bucket_bits ? hash >> (64 - fdb->bucket_bits) : 0];
 
@@ -280,7 +282,8 @@ static void move(struct fdb *fdb, struct fdb_entry *entry, const struct fdb_sigh
     notify(fdb, FDB_MOVED, entry, from);
 }
 
-static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner, uint64_t now)
+static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner,
+                                uint64_t now)
 {
     struct fdb_entry *entry = take_free(fdb);
 

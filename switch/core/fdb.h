@@ -37,11 +37,11 @@ enum { FDB_CAPACITY = 65536, FDB_OWNER_LIMIT = 4096 };
 
 /* Where an address can be behind: embedded in a port. */
 struct fdb_owner {
-    struct list dynamic;  /* its learned entries, least recently used first */
-    struct list statics;  /* its static ones */
-    struct list rank;     /* among the owners with as many learned entries */
-    unsigned count;       /* learned entries */
-    unsigned limit;       /* most that it may have */
+    struct list dynamic; /* its learned entries, least recently used first */
+    struct list statics; /* its static ones */
+    struct list rank;    /* among the owners with as many learned entries */
+    unsigned count;      /* learned entries */
+    unsigned limit;      /* most that it may have */
 };
 
 /* The far end of the tunnel an address is behind; absent (all zero) for local addresses. */
@@ -63,9 +63,9 @@ struct fdb_flaps {
 struct fdb_entry {
     uint64_t key; /* VID << 48 | address; see fdb_key() */
     struct fdb_owner *owner;
-    uint64_t seen;         /* when its owner last used it */
-    uint64_t listed;       /* `seen` when it last moved to the tail of the lists */
-    struct list by_age;    /* in the whole table; a static entry is in the list of statics */
+    uint64_t seen;      /* when its owner last used it */
+    uint64_t listed;    /* `seen` when it last moved to the tail of the lists */
+    struct list by_age; /* in the whole table; a static entry is in the list of statics */
     struct list by_owner;
     struct fdb_entry *next; /* in its hash chain, or in the list of free entries */
     struct fdb_remote remote;
@@ -83,7 +83,7 @@ typedef void fdb_notify_fn(void *context, enum fdb_change change, const struct f
 struct fdb;
 
 struct fdb_settings {
-    uint64_t ageing;          /* a silent address is forgotten after this; 100 s as in VDE (802.1Q: 300 s) */
+    uint64_t ageing; /* a silent address is forgotten after this; 100 s as in VDE (802.1Q: 300 s) */
     uint64_t min_persistence; /* see "Moving"; 3 s as in VDE */
 };
 

@@ -79,7 +79,14 @@ static bool arp_is_gratuitous(const uint8_t *arp, size_t length)
 static bool is_unsolicited_advertisement(const uint8_t *ip, size_t length)
 {
     static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 1};
-    enum { NEXT_HEADER = 6, TO = 24, ICMP = 40, ICMPV6 = 58, ADVERTISEMENT = 136, SOLICITED = 0x40 };
+    enum {
+        NEXT_HEADER = 6,
+        TO = 24,
+        ICMP = 40,
+        ICMPV6 = 58,
+        ADVERTISEMENT = 136,
+        SOLICITED = 0x40
+    };
 
     return length >= ICMP + 8 && ip[NEXT_HEADER] == ICMPV6 && !memcmp(ip + TO, all_nodes, 16) &&
            ip[ICMP] == ADVERTISEMENT && !(ip[ICMP + 4] & SOLICITED);

@@ -28,12 +28,14 @@ enum {
     FRAME_ADDRESSES = 12, /* both addresses */
     FRAME_HEADER = 14,    /* addresses and EtherType; nothing shorter is a frame */
     TAG_BYTES = 4,        /* TPID 0x8100 and TCI; IEEE 802.1Q-2018 clause 9.4 */
-    FRAME_MTU = 9216,     /* the payload of the largest frame, the jumbo size of VDE and most hardware */
+    FRAME_MTU =
+        9216, /* the payload of the largest frame, the jumbo size of VDE and most hardware */
     FRAME_MAX = FRAME_MTU + FRAME_HEADER + TAG_BYTES,
 
     /* The frames that one wake of one endpoint may bring. 64 is where the gain of recvmmsg levels off. */
     BATCH_FRAMES = 64,
-    BATCH_BUFFER = 9280, /* holds FRAME_MAX; an odd number of cache lines, so that frame headers spread */
+    BATCH_BUFFER =
+        9280, /* holds FRAME_MAX; an odd number of cache lines, so that frame headers spread */
 };
 
 enum ethertype {
@@ -51,7 +53,8 @@ struct fdb_remote;
 struct frame {
     /* set by the endpoint that received it */
     const uint8_t *bytes;
-    uint32_t length;                 /* as it arrived, a tag included; beyond FRAME_MAX bytes[] holds only its head */
+    uint32_t
+        length; /* as it arrived, a tag included; beyond FRAME_MAX bytes[] holds only its head */
     const struct fdb_remote *remote; /* far end of a tunnel it came through, or NULL */
 
     /* set by frame_parse(): what the bytes say */

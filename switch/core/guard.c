@@ -11,8 +11,8 @@ struct guard_settings guard_defaults(void)
     return (struct guard_settings){.flaps = 10, .block = 10 * SECOND};
 }
 
-void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry *entry, bool flooded,
-                   uint64_t now)
+void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry *entry,
+                   bool flooded, uint64_t now)
 {
     const struct guard_settings *settings = &sw->config.guard;
     struct port *home = container_of(entry->owner, struct port, fdb);
@@ -29,8 +29,7 @@ void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry
         event.port->blocked_until = now + settings->block;
         event.kind = EVENT_LOOP_BLOCKED;
         switch_emit(sw, &event);
-    } else if (entry->flaps.series == SHARED_SERIES ||
-               entry->flaps.series == SHARED_SERIES + 1) {
+    } else if (entry->flaps.series == SHARED_SERIES || entry->flaps.series == SHARED_SERIES + 1) {
         event.kind = EVENT_ADDRESS_SHARED;
         switch_emit(sw, &event);
     }

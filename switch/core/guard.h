@@ -32,7 +32,7 @@ struct guard_settings guard_defaults(void);
  * @entry:   what the FDB holds about it, flaps counted
  * @flooded: the frame that it sent goes to more than one place
  */
-void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry *entry, bool flooded,
-                   uint64_t now);
+void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry *entry,
+                   bool flooded, uint64_t now);
 
 #endif

@@ -48,14 +48,14 @@ enum { ENDPOINT_DESCRIPTION = 1024 };
 
 struct endpoint {
     const struct endpoint_ops *ops;
-    struct port *port;         /* NULL while not attached */
-    struct list node;          /* in port->endpoints */
-    int id;                    /* as users name it: the descriptor number, as in VDE */
-    uint32_t largest;          /* longest frame it takes, tag included, in bytes */
-    uid_t user;                /* who attached it; (uid_t)-1 if nobody can tell */
+    struct port *port; /* NULL while not attached */
+    struct list node;  /* in port->endpoints */
+    int id;            /* as users name it: the descriptor number, as in VDE */
+    uint32_t largest;  /* longest frame it takes, tag included, in bytes */
+    uid_t user;        /* who attached it; (uid_t)-1 if nobody can tell */
     struct counters counters;
     struct queue queue;
-    char *description;         /* escaped text, or NULL; owned */
+    char *description; /* escaped text, or NULL; owned */
 };
 
 enum { PORT_NAME = 64 };
@@ -76,7 +76,7 @@ struct port {
     gid_t acl_group;      /* or members of this group; (gid_t)-1: anyone */
     struct membership membership;
     struct list endpoints;
-    uint64_t attached;      /* rises with each first attachment: which of two ports is the newer one */
+    uint64_t attached; /* rises with each first attachment: which of two ports is the newer one */
     uint64_t blocked_until; /* by the loop guard; 0: never was */
     struct fdb_owner fdb;
     struct counters counters;

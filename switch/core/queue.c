@@ -129,8 +129,7 @@ void queue_pop(struct queue *queue, struct queue_pool *pool, unsigned count)
 
 static struct chunk *last_chunk(const struct queue *queue)
 {
-    return list_empty(&queue->chunks) ? NULL
-                                      : container_of(queue->chunks.prev, struct chunk, node);
+    return list_empty(&queue->chunks) ? NULL : container_of(queue->chunks.prev, struct chunk, node);
 }
 
 static struct chunk *add_chunk(struct queue *queue, struct queue_pool *pool)

@@ -38,16 +38,16 @@ struct switch_config {
 };
 
 enum event_kind {
-    EVENT_PORT_UP,          /* port: its first endpoint attached */
-    EVENT_PORT_DOWN,        /* port: its last endpoint left */
-    EVENT_ENDPOINT_UP,      /* port, endpoint */
-    EVENT_ENDPOINT_DOWN,    /* port, endpoint */
+    EVENT_PORT_UP,            /* port: its first endpoint attached */
+    EVENT_PORT_DOWN,          /* port: its last endpoint left */
+    EVENT_ENDPOINT_UP,        /* port, endpoint */
+    EVENT_ENDPOINT_DOWN,      /* port, endpoint */
     EVENT_ENDPOINT_DESCRIBED, /* port, endpoint */
-    EVENT_FDB_LEARNED,      /* port, entry */
-    EVENT_FDB_MOVED,        /* port: the new one; other: the old one; entry */
-    EVENT_FDB_AGED,         /* port, entry: aged, evicted or flushed */
-    EVENT_ADDRESS_SHARED,   /* port, other, entry: both keep using the address */
-    EVENT_LOOP_BLOCKED,     /* port: the blocked one; other; entry: the address that gave it away */
+    EVENT_FDB_LEARNED,        /* port, entry */
+    EVENT_FDB_MOVED,          /* port: the new one; other: the old one; entry */
+    EVENT_FDB_AGED,           /* port, entry: aged, evicted or flushed */
+    EVENT_ADDRESS_SHARED,     /* port, other, entry: both keep using the address */
+    EVENT_LOOP_BLOCKED, /* port: the blocked one; other; entry: the address that gave it away */
     EVENT_KINDS
 };
 
@@ -70,7 +70,7 @@ struct observer {
 
 struct vswitch {
     struct switch_config config;
-    struct port **port; /* config.ports + 1 of them, NULL where not created */
+    struct port **port;   /* config.ports + 1 of them, NULL where not created */
     unsigned lowest_free; /* no port below is free for PORT_ANY */
     struct vlan_table vlans;
     struct port_set hub; /* attached ports from 1 up */

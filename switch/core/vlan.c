@@ -183,8 +183,8 @@ enum drop_reason vlan_ingress(const struct membership *member, struct frame *fra
 
 int vlan_egress(const struct membership *member, const struct frame *frame)
 {
-    bool untagged = member->transparent ? frame->vid == 0 && !frame->tagged
-                                        : frame->vid == member->untagged;
+    bool untagged =
+        member->transparent ? frame->vid == 0 && !frame->tagged : frame->vid == member->untagged;
 
     return untagged ? TAG_NONE : (frame->tci & TCI_PRIORITY) | frame->vid;
 }

@@ -19,8 +19,8 @@
 struct port;
 
 struct membership {
-    uint16_t untagged;     /* VID, 0 for VDE's "no VLAN", or VID_NONE: untagged frames are dropped */
-    bool transparent;      /* then untagged is 0 and tagged is empty */
+    uint16_t untagged; /* VID, 0 for VDE's "no VLAN", or VID_NONE: untagged frames are dropped */
+    bool transparent;  /* then untagged is 0 and tagged is empty */
     struct vidset *tagged; /* NULL while empty; owned */
 };
 
@@ -33,7 +33,8 @@ struct port_set {
 
 struct vlan_table {
     struct vlan *vlan[VID_COUNT]; /* NULL where not created; [0] always exists */
-    struct port_set transparent;  /* attached transparent ports: the flood set of every VLAN not created */
+    struct port_set
+        transparent; /* attached transparent ports: the flood set of every VLAN not created */
 };
 
 /* vlan_table_init() - a table with VLAN 0 alone. Return: 0 or -ENOMEM. */

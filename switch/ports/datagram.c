@@ -14,8 +14,7 @@ void datagram_prepare(struct datagram_vector *vector, struct batch *batch)
 int datagram_rx(int fd, struct datagram_vector *vector, struct batch *batch)
 {
     /* MSG_TRUNC: msg_len is the datagram's true length, even when it is longer than the buffer. */
-    int received =
-        recvmmsg(fd, vector->message, BATCH_FRAMES, MSG_DONTWAIT | MSG_TRUNC, NULL);
+    int received = recvmmsg(fd, vector->message, BATCH_FRAMES, MSG_DONTWAIT | MSG_TRUNC, NULL);
     int count = 0;
 
     if (received < 0)

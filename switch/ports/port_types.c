@@ -96,6 +96,7 @@ static int create_vlans(struct vswitch *sw, const struct membership *member, str
 
 static void remove_vlans(struct vswitch *sw, const struct vidset *created)
 {
-    for (unsigned vid = vidset_next(created, 0); vid < VID_COUNT; vid = vidset_next(created, vid + 1))
+    for (unsigned vid = vidset_next(created, 0); vid < VID_COUNT;
+         vid = vidset_next(created, vid + 1))
         switch_remove_vlan(sw, vid);
 }

@@ -17,11 +17,12 @@ struct runtime {
     struct vswitch *sw;
     struct ev_loop *loop;
     struct log *log;
-    struct batch *batch;     /* the one batch: frames are read, switched and sent before the next is read */
+    struct batch
+        *batch; /* the one batch: frames are read, switched and sent before the next is read */
     struct datagram_vector *datagrams; /* prepared for the batch */
-    struct vde_dir *vde_dir; /* where VDE clients find us */
-    struct log_limit refused; /* clients turned away */
-    struct log_limit failing; /* endpoints in trouble */
+    struct vde_dir *vde_dir;           /* where VDE clients find us */
+    struct log_limit refused;          /* clients turned away */
+    struct log_limit failing;          /* endpoints in trouble */
 };
 
 #endif

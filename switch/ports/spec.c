@@ -189,8 +189,8 @@ static int read_vlans(struct port_spec *spec, struct error *err)
             return error_set(err, EINVAL, "vlan=transparent carries every VLAN: leave trunk= out");
     } else if (vlan) {
         if (!text_to_number(vlan, VID_MAX, &vid))
-            return error_set(err, EINVAL,
-                             "vlan=%s is not a VLAN (0 to %d, none or transparent)", vlan, VID_MAX);
+            return error_set(err, EINVAL, "vlan=%s is not a VLAN (0 to %d, none or transparent)",
+                             vlan, VID_MAX);
         member->untagged = (uint16_t)vid;
     }
     if (!trunk)

@@ -60,8 +60,9 @@ int tap_open(struct runtime *runtime, const char *ifname, struct port *port, str
     int fd, status;
 
     if (strlen(ifname) >= IFNAMSIZ)
-        return error_set(err, EINVAL, "\"%s\" is too long: an interface name has at most %d characters",
-                         ifname, IFNAMSIZ - 1);
+        return error_set(err, EINVAL,
+                         "\"%s\" is too long: an interface name has at most %d characters", ifname,
+                         IFNAMSIZ - 1);
     tap = calloc(1, sizeof(*tap));
     if (!tap)
         return error_set(err, ENOMEM, "no memory");
@@ -194,12 +195,16 @@ static int explain(int code, const char *ifname, struct error *err)
     case EBUSY:
         return error_set(err, code, "cannot attach to TAP %s: another program holds it", shown);
     case EINVAL:
-        return error_set(err, code, "cannot attach to %s: it exists and is not a plain TAP interface, or the name is not valid", shown);
+        return error_set(err, code,
+                         "cannot attach to %s: it exists and is not a plain TAP interface, or the "
+                         "name is not valid",
+                         shown);
     case ENOENT:
     case ENODEV:
     case ENXIO:
-        return error_set(err, code,
-                         "cannot open /dev/net/tun: the kernel's TAP driver is missing (modprobe tun)");
+        return error_set(
+            err, code,
+            "cannot open /dev/net/tun: the kernel's TAP driver is missing (modprobe tun)");
     default:
         return error_set(err, code, "cannot attach to TAP %s: %s", shown, strerror(code));
     }

@@ -70,7 +70,7 @@ static const char *const vde_keys[] = {NULL};
 
 const struct port_type vde_type = {
     .name = "vde",
-    .help = "a port that waits for VDE clients: QEMU -netdev vde, vde_plug and their like",
+    .help = "a port that waits for VDE clients",
     .keys = vde_keys,
     .open = open_named,
 };
@@ -279,6 +279,7 @@ static void refuse(struct vde_server *server, int fd, const char *why)
     if (os_peer(fd, &peer) < 0)
         peer = (struct os_peer){.uid = (uid_t)-1, .pid = -1};
     log_limited(runtime->log, &runtime->refused, os_now(), LOG_WARNING,
-                "refused a VDE client (user %d, process %d): %s", (int)peer.uid, (int)peer.pid, why);
+                "refused a VDE client (user %d, process %d): %s", (int)peer.uid, (int)peer.pid,
+                why);
     close(fd);
 }

@@ -21,8 +21,10 @@
 
 enum {
     DATA_NAME = 32,
-    SEND_BUFFER = 1024 * 1024, /* the kernel may grant less; what does not fit waits in the endpoint's queue */
-    QEMU_LARGEST = 4096,       /* the buffer of QEMU's net/vde.c: it would cut longer frames short */
+    SEND_BUFFER =
+        1024 *
+        1024, /* the kernel may grant less; what does not fit waits in the endpoint's queue */
+    QEMU_LARGEST = 4096, /* the buffer of QEMU's net/vde.c: it would cut longer frames short */
 };
 
 struct vde_client {

@@ -35,9 +35,10 @@ int vde_dir_open(struct vde_dir *dir, const struct vde_dir_options *options, str
     if (status < 0)
         return status;
     if (strlen(path) + VDE_DATA_NAME >= VDE_PATH) {
-        status = error_set(err, ENAMETOOLONG,
-                           "%s is too long: with the names of sockets in it, a path may have %d bytes",
-                           path, VDE_PATH - 1);
+        status =
+            error_set(err, ENAMETOOLONG,
+                      "%s is too long: with the names of sockets in it, a path may have %d bytes",
+                      path, VDE_PATH - 1);
     } else {
         strcpy(dir->path, path);
         dir->group = options->group;
@@ -104,8 +105,9 @@ static int make_directory(const struct vde_dir_options *options, char path[PATH_
     if (!S_ISDIR(info.st_mode))
         return error_set(err, ENOTDIR, "cannot use %s: it is not a directory", wanted);
     if (options->must_own && info.st_uid != geteuid())
-        return error_set(err, EACCES, "cannot use %s: it belongs to user %u; -s names another place",
-                         wanted, (unsigned)info.st_uid);
+        return error_set(err, EACCES,
+                         "cannot use %s: it belongs to user %u; -s names another place", wanted,
+                         (unsigned)info.st_uid);
     if (!realpath(wanted, path))
         return error_set(err, errno, "cannot use %s: %s", wanted, strerror(errno));
     return 0;

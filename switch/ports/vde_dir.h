@@ -17,8 +17,8 @@
 #include <sys/types.h>
 
 enum {
-    VDE_PATH = 108,          /* sun_path, NUL included */
-    VDE_DATA_NAME = 14,      /* room for "/65535.1048576" */
+    VDE_PATH = 108,     /* sun_path, NUL included */
+    VDE_DATA_NAME = 14, /* room for "/65535.1048576" */
     VDE_BACKLOG = 128,
     MODE_UNSET = -1,
 };
@@ -26,10 +26,11 @@ enum {
 /* What the user asked for; MODE_UNSET where nothing was. */
 struct vde_dir_options {
     const char *path;
-    bool must_own; /* refuse a directory of another user: the default place, where anyone could have made it */
-    int mode;      /* of ctl and data sockets */
-    int dirmode;   /* of the directory */
-    gid_t group;   /* of all of them; (gid_t)-1: leave it */
+    bool
+        must_own; /* refuse a directory of another user: the default place, where anyone could have made it */
+    int mode;    /* of ctl and data sockets */
+    int dirmode; /* of the directory */
+    gid_t group; /* of all of them; (gid_t)-1: leave it */
 };
 
 struct vde_dir {

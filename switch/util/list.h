@@ -19,12 +19,12 @@ struct list {
 /* The structure of TYPE that holds MEMBER at address PTR. */
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-#define list_for_each(pos, head) \
+#define list_for_each(pos, head)                                                                   \
     for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 
 /* The same, when the body may unlink or free POS. */
-#define list_for_each_safe(pos, head) \
-    for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head); \
+#define list_for_each_safe(pos, head)                                                              \
+    for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head);                  \
          pos = pos##_next, pos##_next = pos->next)
 
 static inline void list_init(struct list *node)

@@ -107,7 +107,8 @@ int os_connect_datagram(const struct sockaddr_un *address, uid_t owner, struct e
     if (fd < 0)
         status = error_set(err, errno, "cannot make a socket: %s", strerror(errno));
     else if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
-        status = error_set(err, errno, "cannot connect to data socket %s: %s", shown, strerror(errno));
+        status =
+            error_set(err, errno, "cannot connect to data socket %s: %s", shown, strerror(errno));
     else
         status = fd;
     if (status < 0 && fd >= 0)

@@ -53,8 +53,8 @@ bool text_to_mac(const char *text, uint8_t mac[6])
 
 const char *text_from_mac(const uint8_t mac[6], char text[MAC_TEXT])
 {
-    snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-             mac[5]);
+    snprintf(text, MAC_TEXT, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
+             mac[4], mac[5]);
     return text;
 }
 

@@ -53,8 +53,8 @@ void vidset_format(const struct vidset *set, char *text, size_t size)
 
         while (last + 1 < VID_COUNT && vidset_has(set, last + 1))
             last++;
-        n = snprintf(text + used, size - used, last > vid ? "%s%u-%u" : "%s%u", used ? "+" : "", vid,
-                     last);
+        n = snprintf(text + used, size - used, last > vid ? "%s%u-%u" : "%s%u", used ? "+" : "",
+                     vid, last);
         used += (size_t)n;
         vid = last + 1 < VID_COUNT ? vidset_next(set, last + 1) : VID_COUNT;
     }

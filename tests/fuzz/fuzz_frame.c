@@ -45,7 +45,9 @@ static const struct endpoint_ops ops = {
 
 static void plug_in(struct vswitch *sw, struct endpoint *endpoint, unsigned number)
 {
-    struct membership member = {.untagged = number == 1 ? 10 : number == 2 ? VID_NONE : 0,
+    struct membership member = {.untagged = number == 1   ? 10
+                                            : number == 2 ? VID_NONE
+                                                          : 0,
                                 .transparent = number == 3};
     struct port *port;
 
@@ -100,7 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     assert(sw->balance.received ==
            sw->balance.resolved + sw->balance.ingress_drops + sw->balance.unheard);
-    assert(sw->balance.copies == sw->balance.handed + sw->balance.egress_drops + sw->balance.queued);
+    assert(sw->balance.copies ==
+           sw->balance.handed + sw->balance.egress_drops + sw->balance.queued);
     switch_free(sw);
     return 0;
 }

@@ -1,0 +1,31 @@
+# shellcheck shell=bash
+# bash completion for vswitchd
+
+_vswitchd_port() {
+    local types='vde tap' common='port= name= vlan= trunk=' cur=$1 type=${1%%,*} head=${1%,*}
+    if [[ $cur != *,* ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$types" -S , -- "$cur")
+        return
+    fi
+    local keys=$common
+    [[ $type == tap ]] && keys="ifname= $common"
+    mapfile -t COMPREPLY < <(compgen -P "$head," -W "$keys" -- "${cur##*,}")
+}
+
+_vswitchd() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    case $prev in
+    --port) compopt -o nospace; _vswitchd_port "$cur" ;;
+    -s | --sock | --vdesock | --unix) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
+    -f | --rcfile | -p | --pidfile) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    -g | --group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
+    -t | --tap) mapfile -t COMPREPLY < <(compgen -W "$(cd /sys/class/net && echo ./*/tun_flags | tr -d . | sed 's|/tun_flags||g; s|/||g')" -- "$cur") ;;
+    *)
+        mapfile -t COMPREPLY < <(compgen -W "--sock --mode --dirmode --group --numports --tap --port --hub
+            --macaddr --fdb-size --learn-limit --loop-block --daemon --pidfile --rcfile --nostdin
+            --help --version" -- "$cur")
+        ;;
+    esac
+}
+
+complete -F _vswitchd vswitchd
