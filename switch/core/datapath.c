@@ -23,6 +23,8 @@ static void egress(struct vswitch *sw, struct batch *batch, struct departures *o
 static enum drop_reason admit(const struct vswitch *sw, const struct port *port,
                               struct frame *frame, uint64_t now);
 static struct port *lookup(struct vswitch *sw, const struct frame *frame);
+static void judge_flapping(struct vswitch *sw, const struct batch *batch, const struct frame *frame,
+                           bool flooded, uint64_t now);
 static bool flood(const struct vswitch *sw, const struct batch *batch, unsigned i,
                   struct departures *out);
 static void enqueue(struct departures *out, struct port *port, unsigned i);
@@ -98,7 +100,7 @@ static void resolve(struct vswitch *sw, struct batch *batch, struct departures *
             continue;
         to = lookup(sw, frame);
         if (frame->flapping)
-            guard_flapped(sw, from, fdb_find(sw->fdb, frame->vid, frame_source(frame)), !to, now);
+            judge_flapping(sw, batch, frame, !to, now);
         if (to == from) {
             drop(batch, frame, DROP_SAME_PORT);
         } else if (to) {
@@ -163,6 +165,16 @@ static struct port *lookup(struct vswitch *sw, const struct frame *frame)
         return NULL;
     entry = fdb_find(sw->fdb, frame->vid, frame_destination(frame));
     return entry ? container_of(entry->owner, struct port, fdb) : NULL;
+}
+
+/* A later frame of the batch may have evicted the address: then there is nothing left to judge. */
+static void judge_flapping(struct vswitch *sw, const struct batch *batch, const struct frame *frame,
+                           bool flooded, uint64_t now)
+{
+    const struct fdb_entry *entry = fdb_find(sw->fdb, frame->vid, frame_source(frame));
+
+    if (entry)
+        guard_flapped(sw, batch->from->port, entry, flooded, now);
 }
 
 /* Return: whether anyone but the sender's port is there to hear frame I. */

@@ -95,8 +95,9 @@ unsigned fdb_count(const struct fdb *fdb)
     return fdb->count;
 }
 
-void fdb_owner_init(struct fdb_owner *owner)
+void fdb_owner_init(struct fdb_owner *owner, unsigned number)
 {
+    owner->number = number;
     list_init(&owner->dynamic);
     list_init(&owner->statics);
     list_init(&owner->rank);
@@ -149,7 +150,7 @@ int fdb_add_static(struct fdb *fdb, unsigned vid, const uint8_t *mac, struct fdb
     slot = find_slot(fdb, key);
     entry = take_free(fdb);
     *entry = (struct fdb_entry){.key = key, .owner = owner, .seen = now, .is_static = true};
-    entry->flaps.last = owner;
+    entry->flaps.last = owner->number;
     list_append(&fdb->static_list, &entry->by_age);
     list_append(&owner->statics, &entry->by_owner);
     *slot = entry;
@@ -249,9 +250,10 @@ static bool note_flap(struct fdb_entry *entry, const struct fdb_owner *owner, ui
 {
     struct fdb_flaps *flaps = &entry->flaps;
 
-    if (flaps->last == owner)
+    if (flaps->last == owner->number)
         return false;
-    flaps->last = owner;
+    flaps->before = flaps->last;
+    flaps->last = owner->number;
     if (now - flaps->latest > 5 * SECOND) {
         flaps->first = now;
         flaps->series = 0;
@@ -259,8 +261,10 @@ static bool note_flap(struct fdb_entry *entry, const struct fdb_owner *owner, ui
     if (now - flaps->window > SECOND) {
         flaps->window = now;
         flaps->recent = 0;
+        flaps->away = false;
     }
     flaps->latest = now;
+    flaps->away |= entry->owner->number != flaps->before && entry->owner != owner;
     flaps->series++;
     flaps->recent++;
     return true;
@@ -288,7 +292,7 @@ static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner 
     struct fdb_entry *entry = take_free(fdb);
 
     *entry = (struct fdb_entry){.key = key};
-    entry->flaps.last = owner;
+    entry->flaps.last = owner->number;
     *find_slot(fdb, key) = entry;
     link_dynamic(fdb, entry, owner, now);
     notify(fdb, FDB_LEARNED, entry, NULL);

@@ -37,6 +37,7 @@ enum { FDB_CAPACITY = 65536, FDB_OWNER_LIMIT = 4096 };
 
 /* Where an address can be behind: embedded in a port. */
 struct fdb_owner {
+    unsigned number;     /* the port's */
     struct list dynamic; /* its learned entries, least recently used first */
     struct list statics; /* its static ones */
     struct list rank;    /* among the owners with as many learned entries */
@@ -52,12 +53,14 @@ struct fdb_remote {
 
 /* How often an address changed ports lately; kept here, judged by the loop guard (guard.h). */
 struct fdb_flaps {
-    const struct fdb_owner *last; /* who it was last heard behind; compared, never followed */
+    unsigned last;   /* number of the owner that it was last heard behind */
+    unsigned before; /* and of the one before */
     uint64_t first;               /* start of the present series */
     uint64_t latest;
     uint64_t window; /* start of the second being counted */
     unsigned series; /* changes since first */
     unsigned recent; /* changes since window */
+    bool away;       /* one of these was between two owners neither of which is the entry's */
 };
 
 struct fdb_entry {
@@ -102,7 +105,7 @@ struct fdb_settings *fdb_settings(struct fdb *fdb);
 unsigned fdb_capacity(const struct fdb *fdb);
 unsigned fdb_count(const struct fdb *fdb);
 
-void fdb_owner_init(struct fdb_owner *owner);
+void fdb_owner_init(struct fdb_owner *owner, unsigned number);
 
 /* fdb_find() - the entry of (VID, MAC), or NULL; valid until the table next changes */
 struct fdb_entry *fdb_find(struct fdb *fdb, unsigned vid, const uint8_t *mac);
@@ -118,8 +121,10 @@ struct fdb_sighting {
 
 /* fdb_learn() - takes note of SIGHTING at NOW
  *
- * Return: the address's entry; its flaps.last differs from the owner's before the call if *FLAPPED. NULL if the
- * address is new and there is no room for it (owner's limit 0, or a table full of static entries).
+ * @flapped: set if the address was last heard behind another owner, whose number is then in flaps.before
+ *
+ * Return: the address's entry, or NULL if it is new and there is no room for it (owner's limit 0, or a table full of
+ * static entries).
  */
 struct fdb_entry *fdb_learn(struct fdb *fdb, const struct fdb_sighting *sighting, uint64_t now,
                             bool *flapped);

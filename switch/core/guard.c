@@ -6,31 +6,43 @@
 /* Two guests that ping each other with one address between them change it once a second: four changes tell. */
 enum { SHARED_SERIES = 4 };
 
+static bool is_bystander(const struct fdb_entry *entry, const struct event *event);
+
 struct guard_settings guard_defaults(void)
 {
     return (struct guard_settings){.flaps = 10, .block = 10 * SECOND};
 }
 
-void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry *entry,
-                   bool flooded, uint64_t now)
+void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry *entry, bool flooded,
+                   uint64_t now)
 {
     const struct guard_settings *settings = &sw->config.guard;
-    struct port *home = container_of(entry->owner, struct port, fdb);
-    struct event event = {.port = port, .other = home, .entry = entry};
-    bool fast = entry->flaps.recent > settings->flaps;
+    const struct fdb_flaps *flaps = &entry->flaps;
+    struct event event = {.port = port, .other = switch_port(sw, flaps->before), .entry = entry};
 
-    if (home == port)
+    if (!event.other)
         return;
-    if (fast && flooded && settings->block > 0) {
-        if (home->attached > port->attached) {
-            event.port = home;
+    if (flaps->recent > settings->flaps && flooded && settings->block > 0) {
+        if (is_bystander(entry, &event))
+            return;
+        if (event.other->attached > event.port->attached) {
+            event.port = event.other;
             event.other = port;
         }
         event.port->blocked_until = now + settings->block;
         event.kind = EVENT_LOOP_BLOCKED;
         switch_emit(sw, &event);
-    } else if (entry->flaps.series == SHARED_SERIES || entry->flaps.series == SHARED_SERIES + 1) {
+    } else if (flaps->series == SHARED_SERIES) {
         event.kind = EVENT_ADDRESS_SHARED;
         switch_emit(sw, &event);
     }
+}
+
+/* A sender outside the loop hears, and is heard between, its frames going round; the two ports of the loop show
+ * when they follow each other. */
+static bool is_bystander(const struct fdb_entry *entry, const struct event *event)
+{
+    const struct fdb_owner *home = entry->owner;
+
+    return entry->flaps.away && (home == &event->port->fdb || home == &event->other->fdb);
 }

@@ -129,7 +129,7 @@ int port_create(struct vswitch *sw, int number, struct port **created)
     port->acl_user = (uid_t)-1;
     port->acl_group = (gid_t)-1;
     list_init(&port->endpoints);
-    fdb_owner_init(&port->fdb);
+    fdb_owner_init(&port->fdb, port->number);
     port->fdb.limit = sw->config.learn_limit;
     sw->port[number] = port;
     *created = port;
