@@ -116,13 +116,10 @@ run: deps
 	  if [ -z "$$qemu" ]; then \
 	      echo "QEMU is not installed here (apt install qemu-system-x86); other VDE clients can plug in all the same."; \
 	  elif "$$qemu" -netdev help 2>&1 | grep -qx vde; then \
-	      echo "A guest for this switch, with $$($$qemu --version | sed -n '1s/.*version \([^ ]*\).*/QEMU \1/p'):"; \
-	      echo "  $$qemu -m 1G -nic vde,sock=DIR,model=virtio-net-pci -drive file=GUEST.qcow2"; \
-	      echo "DIR stands below. Each guest needs a mac= of its own, as in -nic vde,...,mac=52:54:00:00:00:01"; \
+	      echo "$$($$qemu --version | sed -n '1s/ *(.*//p') can plug in by -nic vde, as shown below."; \
 	  else \
 	      echo "$$qemu was built without VDE: use Debian's qemu-system-x86, or a TAP (ARGS='-t tap0')"; \
 	  fi
-	@echo "Stop with Ctrl-D."
 	@exec $(OUT)/vswitchd $(ARGS)
 
 demo: deps-guest

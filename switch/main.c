@@ -104,7 +104,8 @@ static int run(struct instance *instance, const struct options *options)
         openlog(options->program, LOG_PID, LOG_DAEMON);
         instance->log.to_syslog = true;
     }
-    ev_run(instance->program.runtime.loop, 0);
+    if (!instance->program.stopping)
+        ev_run(instance->program.runtime.loop, 0);
     return EXIT_SUCCESS;
 }
 
@@ -172,6 +173,7 @@ static void announce(const struct instance *instance, const struct options *opti
 {
     const struct log *log = &instance->log;
     const char *dir = instance->program.runtime.vde_dir->path;
+    uint8_t mac[3]; /* a suggestion: guests with QEMU's default address disturb each other */
 
     warn_of_limits(instance);
     if (options->spanning_tree)
@@ -183,7 +185,13 @@ static void announce(const struct instance *instance, const struct options *opti
         return;
     log_say(log, LOG_NOTICE, "vswitchd %s is switching in %s (process %d)", VSW_VERSION, dir,
             (int)getpid());
-    log_say(log, LOG_NOTICE, "plug in a QEMU guest with  -nic vde,sock=%s", dir);
+    os_random(mac, sizeof(mac));
+    log_say(log, LOG_NOTICE,
+            "plug in a QEMU guest:  qemu-system-x86_64 -m 1G -drive file=GUEST.qcow2 "
+            "-nic vde,sock=%s,model=virtio-net-pci,mac=52:54:00:%02x:%02x:%02x",
+            dir, mac[0], mac[1], mac[2]);
+    if (instance->has_console)
+        log_say(log, LOG_NOTICE, "see it: type port/print     more: help     stop: Ctrl-D");
 }
 
 /* Each VDE client takes two descriptors. */

@@ -125,6 +125,8 @@ static void set_defaults(struct options *options, char *argv0)
     options->dir.mode = MODE_UNSET;
     options->dir.dirmode = MODE_UNSET;
     options->dir.group = (gid_t)-1;
+    options->dir.mgmtmode = MODE_UNSET;
+    options->dir.mgmtgroup = (gid_t)-1;
     set_default_dir(options);
 }
 
@@ -149,8 +151,7 @@ static void set_default_dir(struct options *options)
 static int read_option(struct options *options, int option, const char *argument, struct error *err)
 {
     unsigned long number = 0;
-    int mode, status = 0;
-    gid_t group;
+    int status = 0;
 
     switch (option) {
     case 'n':
@@ -192,9 +193,9 @@ static int read_option(struct options *options, int option, const char *argument
         options->mgmt = argument;
         return 0;
     case OPT_MGMTMODE:
-        return read_mode("mgmtmode", argument, &mode, err);
+        return read_mode("mgmtmode", argument, &options->dir.mgmtmode, err);
     case OPT_MGMTGROUP:
-        return read_group(argument, &group, err);
+        return read_group(argument, &options->dir.mgmtgroup, err);
     case OPT_NOSTDIN:
         options->no_stdin = true;
         return 0;
@@ -296,9 +297,9 @@ static void print_help(const struct options *options)
         "  -f, --rcfile FILE      run the commands in FILE at start\n"
         "      --nostdin          take no commands on stdin, and do not end with it\n"
         "  -h, --help   -v, --version\n"
-        "Accepted for vde_switch: -F --fstp, --priority, --hashsize, -D, -M --mgmt, --mgmtmode,\n"
-        "  --mgmtgroup (no effect in this version); --vdesock, --unix, --mod as names of -s and "
-        "-m.\n",
+        "      --mgmtmode OCTAL, --mgmtgroup NAME   for the sockets of port 0 (0600)\n"
+        "Accepted for vde_switch: -F --fstp, --priority, --hashsize, -D, -M --mgmt (no effect in\n"
+        "  this version); --vdesock, --unix, --mod as names of -s and -m.\n",
         FDB_CAPACITY, FDB_OWNER_LIMIT);
     printf("\nQEMU: -nic vde,sock=DIR     commands on stdin: help     manual: man vswitchd\n");
 }

@@ -15,11 +15,13 @@ struct program {
     struct runtime runtime;
     struct ageing ageing;
     uint64_t started; /* monotonic nanoseconds */
+    bool stopping;    /* by a command, perhaps before the loop runs */
 };
 
 /* program_stop() - ends the event loop; the program cleans up and exits with status 0 */
 static inline void program_stop(struct program *program)
 {
+    program->stopping = true;
     ev_break(program->runtime.loop, EVBREAK_ALL);
 }
 

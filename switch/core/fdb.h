@@ -55,7 +55,7 @@ struct fdb_remote {
 struct fdb_flaps {
     unsigned last;   /* number of the owner that it was last heard behind */
     unsigned before; /* and of the one before */
-    uint64_t first;               /* start of the present series */
+    uint64_t first;  /* start of the present series */
     uint64_t latest;
     uint64_t window; /* start of the second being counted */
     unsigned series; /* changes since first */

@@ -13,8 +13,8 @@ struct guard_settings guard_defaults(void)
     return (struct guard_settings){.flaps = 10, .block = 10 * SECOND};
 }
 
-void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry *entry, bool flooded,
-                   uint64_t now)
+void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry *entry,
+                   bool flooded, uint64_t now)
 {
     const struct guard_settings *settings = &sw->config.guard;
     const struct fdb_flaps *flaps = &entry->flaps;

@@ -37,13 +37,14 @@ static int vde_rx(struct fd_endpoint *endpoint, struct batch *batch);
 static int vde_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
 static void vde_client_close(struct endpoint *endpoint);
 
-static int choose_port(struct runtime *runtime, const struct vde_request *request, const char *name,
-                       struct port **port, struct error *err);
+static int choose_port(struct vswitch *sw, const struct vde_request *request, const char *name,
+                       struct port **port, bool *created, struct error *err);
 static int check_access(const struct port *port, int ctl, const struct os_peer *peer,
                         struct error *err);
 static struct vde_client *make_client(struct runtime *runtime, int ctl,
                                       const struct vde_request *request, const struct os_peer *peer,
                                       struct error *err);
+static int attach(struct vde_client *client, struct port *port, struct error *err);
 static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err);
 static int reply(const struct vde_client *client);
 static void release(struct vde_client *client);
@@ -66,7 +67,8 @@ int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *
 {
     struct vde_client *client;
     struct os_peer peer;
-    struct port *port;
+    struct port *port = NULL;
+    bool created = false;
     int status = os_peer(ctl, &peer);
 
     if (status < 0)
@@ -74,26 +76,16 @@ int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *
     client = make_client(runtime, ctl, request, &peer, err);
     if (!client)
         return -ECONNREFUSED;
-    status = choose_port(runtime, request, name, &port, err);
+    status = choose_port(runtime->sw, request, name, &port, &created, err);
     if (status == 0)
         status = check_access(port, ctl, &peer, err);
     if (status == 0)
-        status = bind_data_socket(client, port, err);
+        status = attach(client, port, err);
     if (status < 0) {
         release(client);
+        if (created)
+            port_remove(port);
         return status;
-    }
-    status = fd_endpoint_attach(&client->base, port);
-    if (status < 0) {
-        vde_dir_unlink(runtime->vde_dir, client->name);
-        release(client);
-        return error_set(err, -status, "cannot attach: %s", strerror(-status));
-    }
-    status = reply(client);
-    if (status < 0) {
-        client->ctl.fd = -1;
-        vde_client_close(&client->base.endpoint);
-        return error_set(err, -status, "cannot reply: %s", strerror(-status));
     }
     ev_io_start(runtime->loop, &client->ctl);
     if (request->description_length > 0)
@@ -121,23 +113,20 @@ static void vde_client_close(struct endpoint *core)
 {
     struct vde_client *client = container_of(core, struct vde_client, base.endpoint);
     struct runtime *runtime = client->base.runtime;
-    int ctl = client->ctl.fd;
 
-    if (ctl >= 0) {
-        ev_io_stop(runtime->loop, &client->ctl);
-        close(ctl);
-    }
+    ev_io_stop(runtime->loop, &client->ctl);
+    close(client->ctl.fd);
     fd_endpoint_detach(&client->base);
     vde_dir_unlink(runtime->vde_dir, client->name);
     release(client);
 }
 
-static int choose_port(struct runtime *runtime, const struct vde_request *request, const char *name,
-                       struct port **port, struct error *err)
+/* Return: 0 and the port that REQUEST asks for; *CREATED if there was none of that number. */
+static int choose_port(struct vswitch *sw, const struct vde_request *request, const char *name,
+                       struct port **port, bool *created, struct error *err)
 {
-    struct vswitch *sw = runtime->sw;
     unsigned number = request->to_port0 ? 0 : request->port;
-    int status;
+    int status = 0;
 
     if (name) {
         *port = switch_port_named(sw, name);
@@ -147,7 +136,10 @@ static int choose_port(struct runtime *runtime, const struct vde_request *reques
         status = port_take_any(sw, port);
     } else {
         *port = switch_port(sw, number);
-        status = *port ? 0 : port_create(sw, (int)number, port);
+        if (!*port) {
+            status = port_create(sw, (int)number, port);
+            *created = status == 0;
+        }
     }
     if (status == -EINVAL)
         return error_set(err, EINVAL, "port %u is out of range: this switch has ports 0 to %u",
@@ -207,12 +199,34 @@ static struct vde_client *make_client(struct runtime *runtime, int ctl,
     return client;
 }
 
+/* Return: 0 with the client told where to send, or -errno with words in ERR and CLIENT not attached. */
+static int attach(struct vde_client *client, struct port *port, struct error *err)
+{
+    int status = bind_data_socket(client, port, err);
+
+    if (status < 0)
+        return status;
+    status = fd_endpoint_attach(&client->base, port);
+    if (status == 0) {
+        status = reply(client);
+        if (status < 0)
+            fd_endpoint_detach(&client->base);
+    }
+    if (status < 0) {
+        vde_dir_unlink(client->base.runtime->vde_dir, client->name);
+        return error_set(err, -status, "cannot attach: %s", strerror(-status));
+    }
+    return 0;
+}
+
 /* A switch that runs as root gives the socket to the client's user; else -m and -g say who may write to it. */
 static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err)
 {
     const struct vde_dir *dir = client->base.runtime->vde_dir;
     uid_t user = client->base.endpoint.user;
     bool give = geteuid() == 0;
+    mode_t mode = port->number == 0 ? dir->mgmtmode : dir->mode;
+    gid_t group = port->number == 0 ? dir->mgmtgroup : dir->group;
     char path[VDE_PATH];
     int fd = fd_endpoint_fd(&client->base), status;
 
@@ -220,8 +234,7 @@ static int bind_data_socket(struct vde_client *client, const struct port *port, 
     if (snprintf(path, sizeof(path), "%s/%s", dir->path, client->name) >= (int)sizeof(path))
         return error_set(err, ENAMETOOLONG, "path of the data socket is too long");
     unlink(path);
-    status = os_bind_socket(fd, path, give ? dir->mode & 0700 : dir->mode, give ? user : (uid_t)-1,
-                            dir->group);
+    status = os_bind_socket(fd, path, give ? mode & 0700 : mode, give ? user : (uid_t)-1, group);
     if (status < 0)
         return error_set(err, -status, "cannot make data socket %s: %s", path, strerror(-status));
     return 0;

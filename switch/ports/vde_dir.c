@@ -42,6 +42,8 @@ int vde_dir_open(struct vde_dir *dir, const struct vde_dir_options *options, str
     } else {
         strcpy(dir->path, path);
         dir->group = options->group;
+        dir->mgmtmode = options->mgmtmode != MODE_UNSET ? (mode_t)options->mgmtmode : 0600;
+        dir->mgmtgroup = options->mgmtgroup;
         dir->mode = options->mode != MODE_UNSET      ? (mode_t)options->mode
                     : options->dirmode != MODE_UNSET ? (mode_t)options->dirmode & 0666
                                                      : 0600;

@@ -28,15 +28,19 @@ struct vde_dir_options {
     const char *path;
     bool
         must_own; /* refuse a directory of another user: the default place, where anyone could have made it */
-    int mode;    /* of ctl and data sockets */
-    int dirmode; /* of the directory */
-    gid_t group; /* of all of them; (gid_t)-1: leave it */
+    int mode;     /* of ctl and data sockets */
+    int dirmode;  /* of the directory */
+    gid_t group;  /* of all of them; (gid_t)-1: leave it */
+    int mgmtmode; /* of data sockets of port 0, the management port */
+    gid_t mgmtgroup;
 };
 
 struct vde_dir {
     char path[VDE_PATH]; /* absolute, links resolved */
     mode_t mode;         /* of ctl and data sockets */
     gid_t group;
+    mode_t mgmtmode; /* of data sockets of port 0 */
+    gid_t mgmtgroup;
     int ctl;       /* the listening descriptor */
     bool revealed; /* ctl has its name */
 };

@@ -467,6 +467,11 @@ static void resume(struct oracle *oracle)
 
     if (!oracle->fake[e])
         return;
+    if (percent(oracle, 30)) { /* it has room again, but the switch has not heard of it yet */
+        say(oracle, "endpoint %u could take %u frames", e, room);
+        oracle->fake[e]->room = oracle->model->endpoint[e].room = room;
+        return;
+    }
     say(oracle, "endpoint %u takes %u frames more", e, room);
     fake_resume(oracle->fake[e], room);
     model_resume(oracle->model, e, room);
