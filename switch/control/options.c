@@ -269,7 +269,8 @@ static void print_help(const struct options *options)
         "  -s, --sock DIR         the directory that clients are given (%s)\n"
         "  -m, --mode OCTAL       mode of the sockets in it (0600)\n"
         "      --dirmode OCTAL    mode of DIR (02700, or as --mode allows)\n"
-        "  -g, --group NAME       group of DIR and of the sockets\n",
+        "  -g, --group NAME       group of DIR and of the sockets\n"
+        "      --mgmtmode OCTAL, --mgmtgroup NAME   the same for sockets of port 0 (0600)\n",
         options->program, options->default_dir);
     printf("Ports\n"
            "  -n, --numports N       highest port number (%u)\n"
@@ -297,7 +298,6 @@ static void print_help(const struct options *options)
         "  -f, --rcfile FILE      run the commands in FILE at start\n"
         "      --nostdin          take no commands on stdin, and do not end with it\n"
         "  -h, --help   -v, --version\n"
-        "      --mgmtmode OCTAL, --mgmtgroup NAME   for the sockets of port 0 (0600)\n"
         "Accepted for vde_switch: -F --fstp, --priority, --hashsize, -D, -M --mgmt (no effect in\n"
         "  this version); --vdesock, --unix, --mod as names of -s and -m.\n",
         FDB_CAPACITY, FDB_OWNER_LIMIT);

@@ -24,7 +24,7 @@ static enum drop_reason admit(const struct vswitch *sw, const struct port *port,
                               struct frame *frame, uint64_t now);
 static struct port *lookup(struct vswitch *sw, const struct frame *frame);
 static void judge_flapping(struct vswitch *sw, const struct batch *batch, const struct frame *frame,
-                           bool flooded, uint64_t now);
+                           uint64_t now);
 static bool flood(const struct vswitch *sw, const struct batch *batch, unsigned i,
                   struct departures *out);
 static void enqueue(struct departures *out, struct port *port, unsigned i);
@@ -82,6 +82,7 @@ static void learn(struct vswitch *sw, struct batch *batch, uint64_t now)
             .mac = frame_source(frame),
             .remote = frame->remote,
             .announced = frame_announces_move(frame),
+            .to_group = mac_is_group(frame_destination(frame)),
         };
         fdb_learn(sw->fdb, &sighting, now, &frame->flapping);
     }
@@ -100,7 +101,7 @@ static void resolve(struct vswitch *sw, struct batch *batch, struct departures *
             continue;
         to = lookup(sw, frame);
         if (frame->flapping)
-            judge_flapping(sw, batch, frame, !to, now);
+            judge_flapping(sw, batch, frame, now);
         if (to == from) {
             drop(batch, frame, DROP_SAME_PORT);
         } else if (to) {
@@ -169,12 +170,12 @@ static struct port *lookup(struct vswitch *sw, const struct frame *frame)
 
 /* A later frame of the batch may have evicted the address: then there is nothing left to judge. */
 static void judge_flapping(struct vswitch *sw, const struct batch *batch, const struct frame *frame,
-                           bool flooded, uint64_t now)
+                           uint64_t now)
 {
     const struct fdb_entry *entry = fdb_find(sw->fdb, frame->vid, frame_source(frame));
 
     if (entry)
-        guard_flapped(sw, batch->from->port, entry, flooded, now);
+        guard_flapped(sw, batch->from->port, entry, now);
 }
 
 /* Return: whether anyone but the sender's port is there to hear frame I. */

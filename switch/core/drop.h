@@ -53,8 +53,8 @@ struct drop_info {
 /* Indexed by enum drop_reason. */
 extern const struct drop_info drop_info[DROP_REASONS];
 
-/* What one port or one endpoint has seen since it exists (or since a reset). Frames handed in that are not
- * dropped are counted in; out counts what an endpoint really took. Bytes are Ethernet bytes without FCS,
+/* What one port or one endpoint has seen since it exists (or since a reset). Frames that may come in are counted in;
+ * out counts what an endpoint really took. Bytes are Ethernet bytes without FCS,
  * a tag counted as it stands on that side. */
 struct counters {
     uint64_t in_frames;

@@ -25,7 +25,7 @@ struct fdb {
 
 static struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key);
 static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now);
-static bool note_flap(struct fdb_entry *entry, const struct fdb_owner *owner, uint64_t now);
+static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now);
 static void move(struct fdb *fdb, struct fdb_entry *entry, const struct fdb_sighting *sighting,
                  uint64_t now);
 static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner,
@@ -121,8 +121,9 @@ struct fdb_entry *fdb_learn(struct fdb *fdb, const struct fdb_sighting *sighting
         if (!make_room(fdb, sighting->owner))
             return NULL;
         entry = insert(fdb, key, sighting->owner, now);
+        entry->flaps.flooded = sighting->to_group;
     } else {
-        *flapped = note_flap(entry, sighting->owner, now);
+        *flapped = note_flap(entry, sighting, now);
         if (entry->is_static)
             return entry;
         if (entry->owner == sighting->owner)
@@ -132,7 +133,7 @@ struct fdb_entry *fdb_learn(struct fdb *fdb, const struct fdb_sighting *sighting
         else
             return entry;
     }
-    if (sighting->remote)
+    if (sighting->remote && entry->owner == sighting->owner)
         entry->remote = *sighting->remote;
     return entry;
 }
@@ -246,27 +247,28 @@ static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now)
     list_append(&entry->owner->dynamic, &entry->by_owner);
 }
 
-static bool note_flap(struct fdb_entry *entry, const struct fdb_owner *owner, uint64_t now)
+static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now)
 {
     struct fdb_flaps *flaps = &entry->flaps;
+    unsigned number = sighting->owner->number;
+    bool both_flooded = flaps->flooded && sighting->to_group;
 
-    if (flaps->last == owner->number)
+    flaps->flooded = sighting->to_group;
+    if (flaps->last == number)
         return false;
     flaps->before = flaps->last;
-    flaps->last = owner->number;
-    if (now - flaps->latest > 5 * SECOND) {
-        flaps->first = now;
+    flaps->last = number;
+    if (now - flaps->latest > 5 * SECOND)
         flaps->series = 0;
-    }
     if (now - flaps->window > SECOND) {
         flaps->window = now;
         flaps->recent = 0;
         flaps->away = false;
     }
     flaps->latest = now;
-    flaps->away |= entry->owner->number != flaps->before && entry->owner != owner;
     flaps->series++;
-    flaps->recent++;
+    flaps->recent += both_flooded;
+    flaps->away |= entry->owner->number != flaps->before && entry->owner != sighting->owner;
     return true;
 }
 

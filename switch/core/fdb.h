@@ -55,11 +55,11 @@ struct fdb_remote {
 struct fdb_flaps {
     unsigned last;   /* number of the owner that it was last heard behind */
     unsigned before; /* and of the one before */
-    uint64_t first;  /* start of the present series */
     uint64_t latest;
     uint64_t window; /* start of the second being counted */
-    unsigned series; /* changes since first */
-    unsigned recent; /* changes since window */
+    unsigned series; /* changes in a row, none more than 5 s after the other */
+    unsigned recent; /* changes since window from one flooded frame to the next */
+    bool flooded;    /* the latest frame was for a group address */
     bool away;       /* one of these was between two owners neither of which is the entry's */
 };
 
@@ -117,6 +117,7 @@ struct fdb_sighting {
     const uint8_t *mac;              /* not a group address */
     const struct fdb_remote *remote; /* or NULL */
     bool announced;                  /* the station says that it moved */
+    bool to_group;                   /* the frame is for a group address: it is flooded */
 };
 
 /* fdb_learn() - takes note of SIGHTING at NOW

@@ -14,7 +14,7 @@ struct guard_settings guard_defaults(void)
 }
 
 void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry *entry,
-                   bool flooded, uint64_t now)
+                   uint64_t now)
 {
     const struct guard_settings *settings = &sw->config.guard;
     const struct fdb_flaps *flaps = &entry->flaps;
@@ -22,13 +22,15 @@ void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry
 
     if (!event.other)
         return;
-    if (flaps->recent > settings->flaps && flooded && settings->block > 0) {
+    if (flaps->recent > settings->flaps && flaps->flooded && settings->block > 0) {
         if (is_bystander(entry, &event))
             return;
         if (event.other->attached > event.port->attached) {
             event.port = event.other;
             event.other = port;
         }
+        if (port_blocked(event.port, now))
+            return;
         event.port->blocked_until = now + settings->block;
         event.kind = EVENT_LOOP_BLOCKED;
         switch_emit(sw, &event);

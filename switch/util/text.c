@@ -18,16 +18,17 @@ void text_copy(char *to, size_t size, const char *from)
 
 bool text_to_number(const char *text, unsigned long max, unsigned long *number)
 {
-    unsigned long value = 0;
+    unsigned long value = 0, digit;
 
     if (!*text)
         return false;
     for (; *text; text++) {
         if (*text < '0' || *text > '9')
             return false;
-        if (value > (max - (unsigned long)(*text - '0')) / 10)
+        digit = (unsigned long)(*text - '0');
+        if (digit > max || value > (max - digit) / 10)
             return false;
-        value = value * 10 + (unsigned long)(*text - '0');
+        value = value * 10 + digit;
     }
     *number = value;
     return true;

@@ -5,8 +5,8 @@
 #include <stddef.h>
 
 struct client {
-	int ctl;  /* stream to <dir>/ctl; open for as long as the client is attached */
-	int data; /* datagram socket, connected to the switch; one datagram is one frame */
+    int ctl;  /* stream to <dir>/ctl; open for as long as the client is attached */
+    int data; /* datagram socket, connected to the switch; one datagram is one frame */
 };
 
 /*

@@ -15,42 +15,42 @@
 #include <stdint.h>
 
 #define LOAD_RECEIVERS 64
-#define LOAD_BATCH 64
+#define LOAD_BATCH     64
 #define LOAD_FRAME_MAX 9216
 
 enum load_target {
-	LOAD_UNICAST,   /* to the first receiver, whose address the switch knows */
-	LOAD_BROADCAST, /* to all */
-	LOAD_UNKNOWN,   /* to an address that no switch has seen: flooded like a broadcast */
+    LOAD_UNICAST,   /* to the first receiver, whose address the switch knows */
+    LOAD_BROADCAST, /* to all */
+    LOAD_UNKNOWN,   /* to an address that no switch has seen: flooded like a broadcast */
 };
 
 struct load_plan {
-	int size; /* bytes a frame, without FCS */
-	int batch; /* frames a sendmmsg(), 1..LOAD_BATCH */
-	int receivers;
-	enum load_target target;
-	double seconds;
-	double rate;      /* frames/s, or 0 for as fast as the switch takes them */
-	int burst_us;     /* a paced sender wakes this often */
-	int rx_sleep_us;  /* receivers look this often instead of being woken; 0: woken */
-	int sender_core;  /* -1: wherever the kernel likes */
-	int receiver_core;
-	int switch_pid; /* whose CPU time is measured; 0: nobody's */
+    int size;  /* bytes a frame, without FCS */
+    int batch; /* frames a sendmmsg(), 1..LOAD_BATCH */
+    int receivers;
+    enum load_target target;
+    double seconds;
+    double rate;     /* frames/s, or 0 for as fast as the switch takes them */
+    int burst_us;    /* a paced sender wakes this often */
+    int rx_sleep_us; /* receivers look this often instead of being woken; 0: woken */
+    int sender_core; /* -1: wherever the kernel likes */
+    int receiver_core;
+    int switch_pid; /* whose CPU time is measured; 0: nobody's */
 };
 
 struct load_result {
-	double seconds; /* from the first frame sent to the last one received */
-	uint64_t sent;
-	uint64_t received[LOAD_RECEIVERS];
-	uint64_t misordered; /* frames that arrived after a later one, or twice */
-	uint64_t switch_ns;  /* CPU time of the switch for those frames */
-	uint64_t load_ns;    /* and of this process */
+    double seconds; /* from the first frame sent to the last one received */
+    uint64_t sent;
+    uint64_t received[LOAD_RECEIVERS];
+    uint64_t misordered; /* frames that arrived after a later one, or twice */
+    uint64_t switch_ns;  /* CPU time of the switch for those frames */
+    uint64_t load_ns;    /* and of this process */
 };
 
 struct latency_result {
-	double median_us; /* of the round trip */
-	double p99_us;
-	int lost;
+    double median_us; /* of the round trip */
+    double p99_us;
+    int lost;
 };
 
 /*
@@ -63,8 +63,8 @@ int load_learn(const struct client *sender, const struct client *receivers, int 
  * load_run() - offer the load of @plan, wait until the last frame has left the switch
  * Return: 0, or -errno.
  */
-int load_run(const struct load_plan *plan, const struct client *sender, const struct client *receivers,
-	     struct load_result *result);
+int load_run(const struct load_plan *plan, const struct client *sender,
+             const struct client *receivers, struct load_result *result);
 
 /*
  * load_latency() - send one frame there and back @count times
@@ -72,6 +72,6 @@ int load_run(const struct load_plan *plan, const struct client *sender, const st
  * Return: 0, or -errno.
  */
 int load_latency(const struct client *a, const struct client *b, int size, int count,
-		 struct latency_result *result);
+                 struct latency_result *result);
 
 #endif

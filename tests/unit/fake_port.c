@@ -25,7 +25,8 @@ void wire_put(struct wire *wire, const void *bytes, size_t length)
 {
     struct iovec run = {(void *)(uintptr_t)bytes, length};
 
-    wire_put_packet(wire, &(struct packet){.iov = {run}, .iov_count = 1, .length = (uint32_t)length});
+    wire_put_packet(wire,
+                    &(struct packet){.iov = {run}, .iov_count = 1, .length = (uint32_t)length});
 }
 
 void wire_put_packet(struct wire *wire, const struct packet *packet)
@@ -221,7 +222,8 @@ void lab_put(struct lab *lab, const struct sample *sample)
 
     assert_true(lab->batch->count < BATCH_FRAMES);
     memcpy(bytes, sample->bytes, there);
-    lab->batch->frame[lab->batch->count++] = (struct frame){.bytes = bytes, .length = sample->length};
+    lab->batch->frame[lab->batch->count++] =
+        (struct frame){.bytes = bytes, .length = sample->length};
 }
 
 void lab_run(struct lab *lab, struct fake *from)

@@ -309,7 +309,8 @@ static bool says_i_moved(const struct sample *plain)
     if (plain->length >= 42 && memcmp(bytes + 12, arp, 8) == 0)
         return memcmp(bytes + 28, bytes + 38, 4) == 0;
     if (plain->length >= 14 + 40 + 8 && bytes[12] == 0x86 && bytes[13] == 0xdd && bytes[20] == 58)
-        return memcmp(bytes + 38, all_nodes, 16) == 0 && bytes[54] == 136 && bytes[58] / 64 % 2 == 0;
+        return memcmp(bytes + 38, all_nodes, 16) == 0 && bytes[54] == 136 &&
+               bytes[58] / 64 % 2 == 0;
     return false;
 }
 
@@ -343,7 +344,7 @@ static void forward(struct model *model, unsigned from, const struct sample *fra
         return;
     }
     for (unsigned port = 0; port < MODEL_PORTS; port++) {
-        bool wanted = address     ? address->port == port
+        bool wanted = address      ? address->port == port
                       : model->hub ? port != 0
                                    : model->port[port].exists &&
                                          model_member(&model->port[port], arrival->vid);
@@ -363,8 +364,8 @@ static void send_to_port(struct model *model, unsigned p, const struct sample *f
     static struct sample out;
     struct model_port *port = &model->port[p];
     unsigned tci = arrival->tci / 4096 * 4096 + arrival->vid;
-    bool tag = port->transparent ? arrival->vid > 0 || arrival->tagged
-                                 : arrival->vid != port->untagged;
+    bool tag =
+        port->transparent ? arrival->vid > 0 || arrival->tagged : arrival->vid != port->untagged;
 
     if (model->hub)
         copy(&out, frame);

@@ -13,8 +13,13 @@
 
 #include "fake_port.h"
 
-enum { MODEL_PORTS = 8, MODEL_ENDPOINTS = 20, MODEL_VIDS = 4096, MODEL_ADDRESSES = 512,
-       MODEL_NO_VLAN = 4095 };
+enum {
+    MODEL_PORTS = 8,
+    MODEL_ENDPOINTS = 20,
+    MODEL_VIDS = 4096,
+    MODEL_ADDRESSES = 512,
+    MODEL_NO_VLAN = 4095
+};
 
 struct model_port {
     bool exists;

@@ -193,7 +193,8 @@ static void test_remote_of_a_frame_is_learned(void **state)
     lab_put(lab, &frame);
     lab->batch->frame[0].remote = &far_end;
     lab_run(lab, one);
-    assert_memory_equal(&fdb_find(lab->sw->fdb, 0, mac_of(1, mac))->remote, &far_end, sizeof(far_end));
+    assert_memory_equal(&fdb_find(lab->sw->fdb, 0, mac_of(1, mac))->remote, &far_end,
+                        sizeof(far_end));
 }
 
 static void test_detaching_forgets(void **state)

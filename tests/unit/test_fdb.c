@@ -32,8 +32,7 @@ static void note(void *context, enum fdb_change change, const struct fdb_entry *
 {
     struct table *table = context;
 
-    table->change[table->changes++ % 64] =
-        (struct change){change, entry->key, entry->owner, from};
+    table->change[table->changes++ % 64] = (struct change){change, entry->key, entry->owner, from};
     table->count[change]++;
 }
 
@@ -46,7 +45,7 @@ static struct table *table_new(unsigned capacity, uint64_t secret)
     assert_non_null(table->fdb);
     table->now = 1000 * SECOND;
     for (unsigned i = 0; i < OWNERS; i++)
-        fdb_owner_init(&table->owner[i]);
+        fdb_owner_init(&table->owner[i], i);
     fdb_set_notify(table->fdb, note, table);
     return table;
 }
@@ -85,6 +84,7 @@ static struct fdb_entry *hear_as(struct table *table, unsigned owner, unsigned v
         .vid = vid,
         .mac = mac_from(number, mac),
         .announced = announced,
+        .to_group = true,
     };
 
     return fdb_learn(table->fdb, &sighting, table->now, flapped);
@@ -207,7 +207,8 @@ static void test_notifies_learn_move_and_age(void **state)
     assert_ptr_equal(table->change[2].owner, &table->owner[2]);
 }
 
-static const struct fdb_remote far_end = {.address = {[10] = 0xff, 0xff, 192, 0, 2, 1}, .port = 4789};
+static const struct fdb_remote far_end = {.address = {[10] = 0xff, 0xff, 192, 0, 2, 1},
+                                          .port = 4789};
 
 static struct fdb_entry *hear_through(struct table *table, unsigned owner, uint64_t number,
                                       const struct fdb_remote *remote)
@@ -473,7 +474,8 @@ static void test_ageing_is_settable(void **state)
 
     hear(table, 1, 0, 5);
     fdb_settings(table->fdb)->ageing = 10 * SECOND;
-    assert_int_equal(fdb_expire(table->fdb, table->now + 10 * SECOND - 1), table->now + 10 * SECOND);
+    assert_int_equal(fdb_expire(table->fdb, table->now + 10 * SECOND - 1),
+                     table->now + 10 * SECOND);
     assert_int_equal(fdb_expire(table->fdb, table->now + 10 * SECOND), 0);
     assert_int_equal(owner_of(table, 0, 5), -1);
 }
@@ -592,7 +594,8 @@ static void test_flush_by_port_and_vlan(void **state)
         hear(table, 1 + i % 3, i % 4, i);
     fdb_flush_owner(table->fdb, &table->owner[1], 0);
     for (uint64_t i = 0; i < 24; i++)
-        assert_int_equal(owner_of(table, i % 4, i), i % 3 == 0 && i % 4 == 0 ? -1 : 1 + (int)(i % 3));
+        assert_int_equal(owner_of(table, i % 4, i),
+                         i % 3 == 0 && i % 4 == 0 ? -1 : 1 + (int)(i % 3));
     fdb_flush_vlan(table->fdb, 1);
     for (uint64_t i = 0; i < 24; i++) {
         bool gone = i % 4 == 1 || (i % 3 == 0 && i % 4 == 0);
@@ -812,9 +815,15 @@ static void test_chains_stay_short(void **state)
         uint64_t first, step;
         unsigned vids;
     } pattern[] = {
-        {0x020000000000, 1, 1},         {0x020000000000, 2, 1},       {0x020000000000, 0x100, 1},
-        {0x020000000000, 0x10000, 1},   {0, 0x1000000, 1},            {0x020000000000, 3, 4094},
-        {0x020000000000, 0x101010, 16}, {0x525400000000, 0x10001, 1}, {0, 1, 2},
+        {0x020000000000, 1, 1},
+        {0x020000000000, 2, 1},
+        {0x020000000000, 0x100, 1},
+        {0x020000000000, 0x10000, 1},
+        {0, 0x1000000, 1},
+        {0x020000000000, 3, 4094},
+        {0x020000000000, 0x101010, 16},
+        {0x525400000000, 0x10001, 1},
+        {0, 1, 2},
     };
     static const uint64_t secret[] = {0, 1, 0x9e3779b97f4a7c15, UINT64_MAX};
 

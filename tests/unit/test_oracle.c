@@ -322,11 +322,11 @@ static uint16_t random_tci(struct oracle *oracle)
 
 /* --- comparison --- */
 
-#define ORACLE_FAIL(oracle, first, ...) \
-    do { \
-        print_error("ORACLE_SEED=%llu, frames %u to %u: ", (unsigned long long)(oracle)->seed, \
-                    (first), (oracle)->frames - 1); \
-        fail_msg(__VA_ARGS__); \
+#define ORACLE_FAIL(oracle, first, ...)                                                            \
+    do {                                                                                           \
+        print_error("ORACLE_SEED=%llu, frames %u to %u: ", (unsigned long long)(oracle)->seed,     \
+                    (first), (oracle)->frames - 1);                                                \
+        fail_msg(__VA_ARGS__);                                                                     \
     } while (0)
 
 /* Since the last comparison, frames FIRST and later have come in. */
@@ -364,7 +364,8 @@ static void compare_endpoint(struct oracle *oracle, unsigned e, unsigned first)
 
         if (!bytes && !should_bytes)
             break;
-        if (bytes && should_bytes && length == should_length && !memcmp(bytes, should_bytes, length))
+        if (bytes && should_bytes && length == should_length &&
+            !memcmp(bytes, should_bytes, length))
             continue;
         for (unsigned which = 0; which < 2; which++) {
             dump.length = which ? length : should_length;
@@ -376,12 +377,15 @@ static void compare_endpoint(struct oracle *oracle, unsigned e, unsigned first)
         }
         ORACLE_FAIL(oracle, first, "endpoint %u (port %u), its frame %u: %s", e,
                     oracle->model->endpoint[e].port, nth,
-                    !bytes ? "is missing" : !should_bytes ? "is too many" : "differs");
+                    !bytes          ? "is missing"
+                    : !should_bytes ? "is too many"
+                                    : "differs");
     }
     if (oracle->fake[e]->waiting != (oracle->model->endpoint[e].waiting_frames > 0))
         ORACLE_FAIL(oracle, first, "endpoint %u: %u frames wait, and it %s", e,
                     oracle->model->endpoint[e].waiting_frames,
-                    oracle->fake[e]->waiting ? "was asked to say when" : "was not asked to say when");
+                    oracle->fake[e]->waiting ? "was asked to say when"
+                                             : "was not asked to say when");
     is->used = is->frames = 0;
     should->used = should->frames = 0;
 }
@@ -501,9 +505,8 @@ static void change_vlans(struct oracle *oracle, unsigned p)
         }
     }
     need_port(oracle, p);
-    expected = model_set_vlans(oracle->model, p, wanted.untagged, wanted.transparent, tagged)
-                   ? 0
-                   : -ENXIO;
+    expected =
+        model_set_vlans(oracle->model, p, wanted.untagged, wanted.transparent, tagged) ? 0 : -ENXIO;
     status = port_set_membership(lab_port(oracle->lab, p), &wanted);
     say(oracle, "port %u: untagged %u%s, and some tagged: %d", p, wanted.untagged,
         wanted.transparent ? ", transparent" : "", status);
@@ -542,8 +545,8 @@ static void pin_or_unpin(struct oracle *oracle)
     if (!model_member(&oracle->model->port[p], vid))
         return;
     say(oracle, "pin station %u in VLAN %u to port %u", mac[5], vid, p);
-    assert_int_equal(fdb_add_static(fdb, vid, mac, &lab_port(oracle->lab, p)->fdb, oracle->lab->now),
-                     0);
+    assert_int_equal(
+        fdb_add_static(fdb, vid, mac, &lab_port(oracle->lab, p)->fdb, oracle->lab->now), 0);
     model_pin(oracle->model, p, vid, mac);
 }
 

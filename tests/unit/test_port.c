@@ -226,7 +226,8 @@ static void test_detaching_drops_what_is_queued(void **state)
 static void test_broken_endpoint_loses_its_frames_only(void **state)
 {
     struct lab *lab = *state;
-    struct fake *broken = lab_attach(lab, 1), *other = lab_attach(lab, 1), *from = lab_attach(lab, 2);
+    struct fake *broken = lab_attach(lab, 1), *other = lab_attach(lab, 1),
+                *from = lab_attach(lab, 2);
 
     broken->error = -ECONNREFUSED;
     send_many(lab, from, 0, 20);
@@ -255,17 +256,18 @@ static void test_error_while_frames_wait(void **state)
 static void test_too_long_for_one_endpoint(void **state)
 {
     struct lab *lab = *state;
-    struct fake *small = lab_attach(lab, 1), *large = lab_attach(lab, 1), *from = lab_attach(lab, 2);
+    struct fake *small = lab_attach(lab, 1), *large = lab_attach(lab, 1),
+                *from = lab_attach(lab, 2);
     struct sample fits = sized(sample(EVERYONE, 2), 1518), not = sized(sample(EVERYONE, 2), 1519);
 
     small->endpoint.largest = 1518;
-    lab_put(lab, &not);
+    lab_put(lab, &not );
     lab_put(lab, &fits);
-    lab_put(lab, &not);
-    lab_put(lab, &not);
+    lab_put(lab, &not );
+    lab_put(lab, &not );
     lab_put(lab, &fits);
     lab_put(lab, &fits);
-    lab_put(lab, &not);
+    lab_put(lab, &not );
     lab_run(lab, from);
     for (unsigned i = 0; i < 3; i++)
         assert_heard(small, fits);
@@ -280,7 +282,8 @@ static void test_too_long_for_one_endpoint(void **state)
 static void test_the_tag_counts_towards_the_length(void **state)
 {
     struct lab *lab = *state;
-    struct fake *trunk = lab_attach(lab, 1), *access = lab_attach(lab, 3), *from = lab_attach(lab, 2);
+    struct fake *trunk = lab_attach(lab, 1), *access = lab_attach(lab, 3),
+                *from = lab_attach(lab, 2);
     struct sample plain = sized(sample(EVERYONE, 2), 1000);
 
     lab_vlans(lab, 1, VID_NONE, "10");
@@ -307,7 +310,7 @@ static void test_refused_for_its_size(void **state)
 
     to->mtu = 100;
     lab_put(lab, &fits);
-    lab_put(lab, &not);
+    lab_put(lab, &not );
     lab_put(lab, &fits);
     lab_run(lab, from);
     assert_heard(to, fits);

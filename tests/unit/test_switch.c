@@ -146,8 +146,8 @@ static void check_events(const struct lab *lab, const enum event_kind *kinds, un
 static void test_events_of_an_attachment(void **state)
 {
     static const enum event_kind kinds[] = {
-        EVENT_PORT_UP,     EVENT_ENDPOINT_UP,   EVENT_ENDPOINT_UP,   EVENT_FDB_LEARNED,
-        EVENT_ENDPOINT_DOWN, EVENT_ENDPOINT_DOWN, EVENT_FDB_AGED, EVENT_PORT_DOWN,
+        EVENT_PORT_UP,       EVENT_ENDPOINT_UP,   EVENT_ENDPOINT_UP, EVENT_FDB_LEARNED,
+        EVENT_ENDPOINT_DOWN, EVENT_ENDPOINT_DOWN, EVENT_FDB_AGED,    EVENT_PORT_DOWN,
     };
     struct lab *lab = *state;
     struct fake *a = lab_attach(lab, 1), *b = lab_attach(lab, 1);
@@ -196,7 +196,8 @@ static void test_two_switches_on_one_cable(void **state)
 {
     struct lab *west = *state, *east = lab_new();
     struct fake *guest = lab_attach(west, 1), *up = lab_attach(west, 2);
-    struct fake *down = lab_attach(east, 1), *peer = lab_attach(east, 2), *other = lab_attach(east, 3);
+    struct fake *down = lab_attach(east, 1), *peer = lab_attach(east, 2),
+                *other = lab_attach(east, 3);
 
     lab_send(west, guest, sample(EVERYONE, 1));
     assert_int_equal(lab_carry(east, up, down), 1);

@@ -73,7 +73,8 @@ static void test_numbers_too_large_for_a_small_bound(void **state)
 static void test_macs(void **state)
 {
     static const uint8_t expected[6] = {0x00, 0xff, 0x1a, 0xB2, 0x03, 0xc4};
-    static const char *const good[] = {"00:ff:1a:b2:03:c4", "00.ff.1a.b2.03.c4", "00-FF-1A-B2-03-C4"};
+    static const char *const good[] = {"00:ff:1a:b2:03:c4", "00.ff.1a.b2.03.c4",
+                                       "00-FF-1A-B2-03-C4"};
     static const char *const bad[] = {
         "",
         "0",
@@ -123,7 +124,8 @@ static void test_escape(void **state)
     char out[64];
 
     (void)state;
-    text_escape(out, sizeof(out), said, sizeof(said)); /* the NUL too: it is a byte like any other */
+    text_escape(out, sizeof(out), said,
+                sizeof(said)); /* the NUL too: it is a byte like any other */
     assert_string_equal(out, "QEMU \\x1b[31m\\x0a\\\\ \\x7f\\xc3\\xa4~\\x00");
     text_escape(out, sizeof(out), "", 0);
     assert_string_equal(out, "");
@@ -162,7 +164,8 @@ static void test_nearest(void **state)
     assert_null(text_nearest("", words));
     assert_null(text_nearest("completely", words));
     assert_null(text_nearest("vlan", none));
-    assert_null(text_nearest("a text that is longer than any word that anyone would have meant", words));
+    assert_null(
+        text_nearest("a text that is longer than any word that anyone would have meant", words));
 }
 
 static void test_nearest_prefers_the_closer(void **state)

@@ -369,7 +369,8 @@ static void test_transparent_to_transparent(void **state)
 static void test_transparent_and_others(void **state)
 {
     struct lab *lab = *state;
-    struct fake *clear = lab_attach(lab, 1), *access = lab_attach(lab, 2), *none = lab_attach(lab, 3);
+    struct fake *clear = lab_attach(lab, 1), *access = lab_attach(lab, 2),
+                *none = lab_attach(lab, 3);
     struct sample plain = sample(EVERYONE, 1), back = sample(EVERYONE, 2);
 
     lab_transparent(lab, 1);
