@@ -85,6 +85,7 @@ def layout():
 def static_analysis():
     yield from command("cppcheck", "--quiet", "--std=c11", "--error-exitcode=1", "--inline-suppr",
                        "--enable=warning,portability,performance", "--suppress=missingIncludeSystem",
+                       "--suppress=ctuuninitvar",  # takes an output parameter for an input
                        "-Iswitch", "-D_GNU_SOURCE", *tracked("switch/*.c", "switch/*/*.c"))
 
 
