@@ -78,10 +78,10 @@ FORCE:
 # ---- packages -------------------------------------------------------------------------------------------------------
 
 BUILD_PACKAGES := gcc libc6-dev make libev-dev
-GUEST_PACKAGES := qemu-system-x86 busybox-static iperf3 cpio python3 kmod zstd xz-utils
+GUEST_PACKAGES := qemu-system-x86 busybox-static iperf3 cpio python3
 CHECK_PACKAGES := $(GUEST_PACKAGES) clang libclang-rt-14-dev libcmocka-dev python3-pytest libvdeplug-dev \
                   vde2 vde-switch vde-wirefilter libvdeplug-slirp libvdeplug-pcap iproute2 procps util-linux \
-                  tshark libcap2-bin curl socat libarchive-tools
+                  groff-base
 LINT_PACKAGES  := clang clang-format cppcheck shellcheck python3
 BENCH_PACKAGES := vde-switch python3
 
@@ -92,9 +92,9 @@ define need
   if [ -n "$$missing" ]; then \
       echo "Installing from Debian, $(2):" $$missing; \
       sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
-      $$sudo apt-get update -qq && \
-      $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing \
-          >/dev/null || exit 1; \
+      said=$$( { $$sudo apt-get update -qq && \
+          $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+      } 2>&1) || { echo "$$said"; exit 1; }; \
   fi
 endef
 

@@ -9,23 +9,12 @@
 #include "client.h"
 
 #include <errno.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-struct request {
-    uint32_t magic;
-    uint32_t version;
-    uint32_t type; /* request in the low byte, port number above; 0 is "any port" */
-    struct sockaddr_un address;
-    char description[8];
-} __attribute__((packed));
-
-#define REQUEST_MAGIC    0xfeedfaceU
 #define REPLY_TIMEOUT_MS 5000
 
 static const char description[] = "vdeblast";
@@ -117,7 +106,7 @@ static int bind_data(struct sockaddr_un *mine, const char *dir, int number, int 
 
 static int exchange(const struct client *client, const struct sockaddr_un *mine)
 {
-    struct request request = {.magic = REQUEST_MAGIC, .version = 3, .address = *mine};
+    struct client_request request = {.magic = CLIENT_REQUEST_MAGIC, .version = 3, .address = *mine};
     struct sockaddr_un theirs;
     ssize_t got;
 

@@ -3,6 +3,20 @@
 #define BENCH_CLIENT_H
 
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/un.h>
+
+#define CLIENT_REQUEST_MAGIC 0xfeedfaceU
+#define CLIENT_REQUEST_FIXED offsetof(struct client_request, description)
+
+/* What a client says on ctl. The answer is the address of the switch's data socket, nothing else. */
+struct client_request {
+    uint32_t magic;
+    uint32_t version;
+    uint32_t type; /* request in the low byte, port number above; 0 is "any port" */
+    struct sockaddr_un address;
+    char description[8]; /* optional, and others' are longer */
+} __attribute__((packed));
 
 struct client {
     int ctl;  /* stream to <dir>/ctl; open for as long as the client is attached */

@@ -447,7 +447,7 @@ static void make_frame(unsigned char *frame, const unsigned char *destination,
 
 static void receiver_address(unsigned char *mac, int number)
 {
-    const unsigned char address[6] = {2, 0, 0, 0, 1, (unsigned char)number};
+    const unsigned char address[6] = {LOAD_RECEIVER_MAC, (unsigned char)number};
 
     memcpy(mac, address, sizeof(address));
 }

@@ -18,6 +18,9 @@
 #define LOAD_BATCH     64
 #define LOAD_FRAME_MAX 9216
 
+/* The first five bytes of a receiver's address. The last one is its number, from 0. */
+#define LOAD_RECEIVER_MAC 2, 0, 0, 0, 1
+
 enum load_target {
     LOAD_UNICAST,   /* to the first receiver, whose address the switch knows */
     LOAD_BROADCAST, /* to all */
