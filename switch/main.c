@@ -11,7 +11,6 @@
 #include "core/datapath.h"
 #include "ports/datagram.h"
 #include "ports/port_type.h"
-#include "ports/tap.h"
 #include "ports/vde.h"
 #include "util/os_linux.h"
 
@@ -41,7 +40,6 @@ struct instance {
 static int run(struct instance *instance, const struct options *options);
 static int make_switch(struct instance *instance, const struct options *options);
 static int open_ports(struct instance *instance, const struct options *options);
-static void add_tap(struct runtime *runtime, const char *ifname);
 static void announce(const struct instance *instance, const struct options *options);
 static void warn_of_limits(const struct instance *instance);
 static void start_watching(struct instance *instance, const struct options *options);
@@ -144,29 +142,16 @@ static int open_ports(struct instance *instance, const struct options *options)
     struct error err;
 
     for (unsigned i = 0; i < options->ports; i++) {
-        const char *text = options->port[i].text;
+        bool optional = options->port[i].optional;
+        const char *option = optional ? "-t" : "--port";
 
-        if (options->port[i].is_tap) {
-            add_tap(runtime, text);
-        } else if (port_open(runtime, text, &err) < 0) {
-            error_prefix(&err, "--port %s", text);
-            return fail(instance, &err, EXIT_FAILURE);
-        }
+        if (port_open(runtime, options->port[i].spec, &err) == 0)
+            continue;
+        log_say(&instance->log, LOG_ERR, "%s %s: %s", option, options->port[i].given, err.text);
+        if (!optional)
+            return EXIT_FAILURE;
     }
     return 0;
-}
-
-/* -t: a TAP that cannot be had is no reason for the switch not to start, as in VDE. */
-static void add_tap(struct runtime *runtime, const char *ifname)
-{
-    struct error err;
-    struct port *port;
-
-    if (port_take_any(runtime->sw, &port) < 0)
-        log_say(runtime->log, LOG_ERR, "no port is left for TAP %s; -n raises their number",
-                ifname);
-    else if (tap_open(runtime, ifname, port, &err) < 0)
-        log_say(runtime->log, LOG_ERR, "%s", err.text);
 }
 
 static void announce(const struct instance *instance, const struct options *options)

@@ -71,7 +71,9 @@ static int read_number(const char *option, const char *argument, unsigned long l
                        unsigned long most, unsigned long *number, struct error *err);
 static int read_mode(const char *option, const char *argument, int *mode, struct error *err);
 static int read_group(const char *name, gid_t *group, struct error *err);
-static int add_port(struct options *options, const char *text, bool is_tap, struct error *err);
+static int add_port(struct options *options, const char *given, char *spec, bool optional,
+                    struct error *err);
+static char *tap_spec(const char *ifname);
 static void print_help(const struct options *options);
 static void print_version(void);
 
@@ -200,9 +202,9 @@ static int read_option(struct options *options, int option, const char *argument
         options->no_stdin = true;
         return 0;
     case 't':
-        return add_port(options, argument, true, err);
+        return add_port(options, argument, tap_spec(argument), true, err);
     case OPT_PORT:
-        return add_port(options, argument, false, err);
+        return add_port(options, argument, strdup(argument), false, err);
     case OPT_FDB_SIZE:
         status = read_number("fdb-size", argument, 1, 1u << 24, &number, err);
         options->config.fdb_capacity = (unsigned)number;
@@ -250,14 +252,37 @@ static int read_group(const char *name, gid_t *group, struct error *err)
     return 0;
 }
 
-static int add_port(struct options *options, const char *text, bool is_tap, struct error *err)
+static int add_port(struct options *options, const char *given, char *spec, bool optional,
+                    struct error *err)
 {
+    if (!spec)
+        return error_set(err, ENOMEM, "no memory");
     if (options->ports == OPTION_PORTS_MAX)
         return error_set(err, E2BIG, "more than %d ports on the command line: use an rc file",
                          OPTION_PORTS_MAX);
-    options->port[options->ports].text = text;
-    options->port[options->ports++].is_tap = is_tap;
+    options->port[options->ports].given = given;
+    options->port[options->ports].spec = spec;
+    options->port[options->ports++].optional = optional;
     return 0;
+}
+
+/* -t IF is short for --port tap,ifname=IF. Commas, which the kernel allows in a name, are doubled. */
+static char *tap_spec(const char *ifname)
+{
+    static const char prefix[] = "tap,ifname=";
+    char *spec = malloc(sizeof(prefix) + 2 * strlen(ifname)), *to;
+
+    if (!spec)
+        return NULL;
+    strcpy(spec, prefix);
+    to = spec + sizeof(prefix) - 1;
+    for (; *ifname; ifname++) {
+        if (*ifname == ',')
+            *to++ = ',';
+        *to++ = *ifname;
+    }
+    *to = '\0';
+    return spec;
 }
 
 static void print_help(const struct options *options)

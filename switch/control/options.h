@@ -35,10 +35,11 @@ struct options {
     const char *rcfile;
     const char *mgmt; /* asked for */
 
-    /* -t and --port in the order given; a TAP of -t may fail without ending the start, as in VDE */
+    /* -t and --port in the order given */
     struct {
-        const char *text; /* an interface name, or a port specification */
-        bool is_tap;
+        const char *given; /* what the user wrote */
+        char *spec;    /* the port specification that it stands for; lives as long as the program */
+        bool optional; /* -t: if the TAP cannot be had the switch starts all the same, as in VDE */
     } port[OPTION_PORTS_MAX];
     unsigned ports;
 };

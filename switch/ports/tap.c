@@ -21,8 +21,8 @@ struct tap {
 };
 
 static int tap_check(const struct port_spec *spec, struct error *err);
-static int tap_open_spec(struct runtime *runtime, const struct port_spec *spec, struct port *port,
-                         struct error *err);
+static int tap_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                    struct error *err);
 static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch);
 static int tap_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
 static void tap_lost(struct fd_endpoint *endpoint, int error);
@@ -38,7 +38,7 @@ const struct port_type tap_type = {
     .help = "a TAP interface of this host",
     .keys = tap_keys,
     .check = tap_check,
-    .open = tap_open_spec,
+    .open = tap_open,
 };
 
 static const struct fd_endpoint_ops tap_ops = {
@@ -54,15 +54,26 @@ static const struct fd_endpoint_ops tap_ops = {
     .lost = tap_lost,
 };
 
-int tap_open(struct runtime *runtime, const char *ifname, struct port *port, struct error *err)
+static int tap_check(const struct port_spec *spec, struct error *err)
 {
-    struct tap *tap;
-    int fd, status;
+    const char *ifname = spec_value(spec, "ifname");
 
+    if (!ifname || !*ifname)
+        return error_set(err, EINVAL, "ifname= is missing: the name of the TAP interface");
     if (strlen(ifname) >= IFNAMSIZ)
         return error_set(err, EINVAL,
                          "\"%s\" is too long: an interface name has at most %d characters", ifname,
                          IFNAMSIZ - 1);
+    return 0;
+}
+
+static int tap_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                    struct error *err)
+{
+    const char *ifname = spec_value(spec, "ifname");
+    struct tap *tap;
+    int fd, status;
+
     tap = calloc(1, sizeof(*tap));
     if (!tap)
         return error_set(err, ENOMEM, "no memory");
@@ -84,21 +95,6 @@ int tap_open(struct runtime *runtime, const char *ifname, struct port *port, str
         return error_set(err, -status, "cannot attach TAP %s: %s", ifname, strerror(-status));
     }
     return 0;
-}
-
-static int tap_check(const struct port_spec *spec, struct error *err)
-{
-    const char *ifname = spec_value(spec, "ifname");
-
-    if (!ifname || !*ifname)
-        return error_set(err, EINVAL, "ifname= is missing: the name of the TAP interface");
-    return 0;
-}
-
-static int tap_open_spec(struct runtime *runtime, const struct port_spec *spec, struct port *port,
-                         struct error *err)
-{
-    return tap_open(runtime, spec_value(spec, "ifname"), port, err);
 }
 
 /* One read a frame is all that the TAP driver offers, but one wake may bring many. */

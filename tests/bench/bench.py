@@ -79,32 +79,32 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-SOURCES = ("vdeblast.c", "client.c", "load.c")
+PROGRAMS = {"vdeblast": ("vdeblast.c", "client.c", "load.c"), "relay": ("relay.c", "client.c")}
 HEADERS = ("client.h", "load.h")
 WMEM_MAX = Path("/proc/sys/net/core/wmem_max")
 DEFAULT_WMEM_MAX = 212992
 FEW_PORTS, MANY_PORTS = 64, 2000
 STEP_TIMEOUT = 120
 SUSTAINED = 0.95  # of the rate that the peer delivers
-OURS, PEER = "ours", "peer"
+OURS, PEER, FLOOR = "ours", "peer", "floor"
 
 
 class CannotRun(Exception):
     """A scenario that could not be measured, and why."""
 
 
-# ---- the two switches -------------------------------------------------------
+# ---- the switches, and the relay --------------------------------------------
 
 
 class Switch:
     """One running switch, in a directory of its own."""
 
-    def __init__(self, command, ports, pin):
+    def __init__(self, command, arguments, pin):
         self.home = tempfile.mkdtemp(prefix="vswbench-")
         self.dir = os.path.join(self.home, "sw")
         self.log = open(os.path.join(self.home, "log"), "w+", encoding="utf-8", errors="replace")
         self.process = subprocess.Popen(
-            [command, "-s", self.dir, "-n", str(ports)],
+            [command, "-s", self.dir, *arguments],
             stdin=subprocess.PIPE, stdout=self.log, stderr=self.log,
             env={**os.environ, "HOME": self.home},
             preexec_fn=(lambda: os.sched_setaffinity(0, {0})) if pin else None)
@@ -166,15 +166,16 @@ class Switch:
 # ---- the load generator -----------------------------------------------------
 
 
-def build_generator():
-    binary = ROOT / "build" / "bench" / "vdeblast"
-    newest = max((HERE / name).stat().st_mtime for name in SOURCES + HEADERS)
+def build(program):
+    sources = PROGRAMS[program]
+    binary = ROOT / "build" / "bench" / program
+    newest = max((HERE / name).stat().st_mtime for name in sources + HEADERS)
     if binary.exists() and binary.stat().st_mtime > newest:
-        return binary
+        return str(binary)
     binary.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-O2", "-g", "-Wall", "-Wextra", "-pthread",
-                    "-o", str(binary), *(str(HERE / name) for name in SOURCES)], check=True)
-    return binary
+                    "-o", str(binary), *(str(HERE / name) for name in sources)], check=True)
+    return str(binary)
 
 
 class Bench:
@@ -182,12 +183,13 @@ class Bench:
 
     def __init__(self, options):
         self.options = options
-        self.commands = {OURS: options.ours, PEER: options.peer}
-        self.generator = str(build_generator())
+        self.commands = {OURS: options.ours, PEER: options.peer, FLOOR: build("relay")}
+        self.generator = build("vdeblast")
 
     def switch(self, side, clients=0):
         ports = MANY_PORTS if clients > FEW_PORTS // 2 else FEW_PORTS
-        return Switch(self.commands[side], ports, self.options.pin)
+        arguments = [] if side == FLOOR else ["-n", str(ports)]
+        return Switch(self.commands[side], arguments, self.options.pin)
 
     def generate(self, switch, mode, **settings):
         """Run vdeblast; settings are its one-letter options."""
@@ -313,6 +315,8 @@ SCENARIOS = {
     "sustained212992": sustained(DEFAULT_WMEM_MAX),
 }
 
+FLOORED = ("one60", "one1514", "flood8")  # the relay is measured here too
+
 ROUNDS_AT_MOST = {"idle1000": 5}  # slow, and not noisy
 
 
@@ -320,14 +324,14 @@ ROUNDS_AT_MOST = {"idle1000": 5}  # slow, and not noisy
 
 
 class Row:
-    """One figure of one scenario; `target` judges (ratio, ours)."""
+    """One figure of one scenario; `met` judges (ratio, ours) by the target, `limit` is its number."""
 
-    def __init__(self, scenario, key, title, form="{:.2f}", target="", met=None):
+    def __init__(self, scenario, key, title, form="{:.2f}", target="", met=None, limit=None):
         self.scenario, self.key, self.title, self.form = scenario, key, title, form
-        self.target, self.met = target, met
+        self.target, self.met, self.limit = target, met, limit
 
     def pairs(self, samples):
-        return [(r[OURS][self.key], r[PEER][self.key]) for r in samples.get(self.scenario, [])]
+        return pairs_of(samples, self.scenario, self.key, OURS)
 
     def cells(self, samples):
         pairs = self.pairs(samples)
@@ -338,8 +342,8 @@ class Row:
         ratio = statistics.median(ratios) if len(ratios) == len(pairs) else None
         met = self.met(ratio, ours) if self.met and (ratio is not None or "ratio" not in self.target) else None
         return {"title": self.title, "ours": self.form.format(ours), "peer": self.form.format(peer),
-                "ratio": f"{ratio:.2f} +-{spread(ratios):.2f}" if ratio is not None else "-",
-                "target": self.target, "met": {True: "yes", False: "NO", None: ""}[met]}
+                "ratio": with_spread(ratios) if ratio is not None else "-",
+                "target": self.target, "met": {True: "yes", False: "NO", None: ""}[met], "row": self}
 
 
 class OwnRow(Row):
@@ -355,6 +359,29 @@ class OwnRow(Row):
         return cells
 
 
+class FloorRow(Row):
+    """The relay against the peer, and ours against the relay, in the same round."""
+
+    def pairs(self, samples):
+        return pairs_of(samples, self.scenario, self.key, FLOOR)
+
+    def cells(self, samples):
+        cells = super().cells(samples)
+        if cells:
+            above = [r[OURS][self.key] / r[FLOOR][self.key] for r in samples[self.scenario]]
+            cells["ours"] = f"({cells['ours']})"
+            cells["note"] = f"vswitchd is {with_spread(above)} of it"
+        return cells
+
+
+def pairs_of(samples, scenario, key, side):
+    return [(r[side][key], r[PEER][key]) for r in samples.get(scenario, []) if side in r]
+
+
+def with_spread(ratios):
+    return f"{statistics.median(ratios):.2f} +-{spread(ratios):.2f}"
+
+
 def spread(values):
     if len(values) < 3:
         return 0.0
@@ -363,11 +390,11 @@ def spread(values):
 
 
 def at_most(limit):
-    return {"target": f"ratio <= {limit:g}", "met": lambda ratio, _: ratio <= limit}
+    return {"target": f"ratio <= {limit:g}", "met": lambda ratio, _: ratio <= limit, "limit": limit}
 
 
 def at_least(limit):
-    return {"target": f"ratio >= {limit:g}", "met": lambda ratio, _: ratio >= limit}
+    return {"target": f"ratio >= {limit:g}", "met": lambda ratio, _: ratio >= limit, "limit": limit}
 
 
 def none():
@@ -378,14 +405,17 @@ CPU, RATE, COUNT, KIB = "{:.3f}", "{:,.0f}", "{:,.0f}", "{:,.0f}"
 
 ROWS = [
     Row("one60", "cpu", "60 bytes, one to one: CPU/frame, us", CPU, **at_most(0.7)),
+    FloorRow("one60", "cpu", "  floor: (a bare relay)", CPU),
     Row("one60", "rate", "  frames/s", RATE, **at_least(1.2)),
     Row("one60", "delivered", "  delivered, %"),
     Row("one60", "cpu_delivered", "  CPU per delivered frame, us", CPU),
     Row("one1514", "cpu", "1514 bytes, one to one: CPU/frame, us", CPU, **at_most(0.8)),
+    FloorRow("one1514", "cpu", "  floor: (a bare relay)", CPU),
     Row("one1514", "rate", "  frames/s", RATE, **at_least(1.2)),
     Row("one1514", "delivered", "  delivered, %"),
     Row("one1514", "cpu_delivered", "  CPU per delivered frame, us", CPU),
     Row("flood8", "cpu", "60 bytes, flood to 8: CPU/frame, us", CPU, **at_most(0.7)),
+    FloorRow("flood8", "cpu", "  floor: (a bare relay)", CPU),
     Row("flood8", "rate", "  frames/s, all receivers", RATE),
     Row("flood8", "delivered", "  delivered, %"),
     Row("flood8", "cpu_delivered", "  CPU per delivered frame, us", CPU),
@@ -421,11 +451,25 @@ def print_table(samples):
     body = [cells for cells in (row.cells(samples) for row in ROWS) if cells]
     width = {key: max(len(cells[key]) for cells in [head, *body]) for key in head}
     for number, cells in enumerate([head, *body]):
-        print("  ".join(cells[key].ljust(width[key]) if key in ("title", "target", "met")
-                        else cells[key].rjust(width[key]) for key in head).rstrip())
+        line = "  ".join(cells[key].ljust(width[key]) if key in ("title", "target", "met")
+                         else cells[key].rjust(width[key]) for key in head)
+        print(line.rstrip() + ("  " + cells["note"] if "note" in cells else ""))
         if number == 0:
             print("  ".join("-" * width[key] for key in head))
     return body
+
+
+def beside_the_floor(row, samples):
+    """What the relay makes of a target that ours has missed: words, or "" if nothing is known."""
+    ratios = [a / b for a, b in pairs_of(samples, row.scenario, row.key, FLOOR) if b]
+    if row.limit is None or not ratios:
+        return ""
+    ratio, margin = statistics.median(ratios), spread(ratios)
+    if row.key == "rate":
+        return f"; a bare relay does not reach it either: {with_spread(ratios)}" if ratio < row.limit else ""
+    if abs(ratio - row.limit) <= margin:
+        return f"; at the floor, give or take: {with_spread(ratios)}"
+    return f"; below the floor: {with_spread(ratios)}" if ratio > row.limit else ""
 
 
 def print_misses(body, samples, failures):
@@ -434,7 +478,8 @@ def print_misses(body, samples, failures):
         title = title if cells["title"].startswith("  ") else cells["title"].split(":")[0]
         if cells["met"] == "NO":
             missed.append(f"{title}: {cells['title'].split(':')[-1].strip()}: {cells['ours']}, "
-                          f"ratio {cells['ratio']}, target {cells['target']}")
+                          f"ratio {cells['ratio']}, target {cells['target']}"
+                          + beside_the_floor(cells["row"], samples))
     for name, rounds in samples.items():
         wrong = sum(r[OURS].get("misordered", 0) for r in rounds)
         if wrong:
@@ -443,6 +488,8 @@ def print_misses(body, samples, failures):
         print("\ntargets missed:" if missed else "\nno target missed")
     for line in missed:
         print("  " + line)
+    if any("below the floor" in line for line in missed):
+        print("below the floor: no switching could be cheap enough, since these sockets alone cost more on this machine")
     for name, why in failures.items():
         print(f"could not run {name}: {why}")
 
@@ -493,24 +540,25 @@ def facts(options):
                       + (", pinned" if options.pin else ", not pinned")}
 
 
-def measure_pair(bench, name, order):
-    shared, pair = {}, {}
+def measure_sides(bench, name, order):
+    shared, sides = {}, {}
     for side in order:
-        pair[side] = SCENARIOS[name](bench, side, shared)
-    return pair
+        if side != FLOOR or name in FLOORED:
+            sides[side] = SCENARIOS[name](bench, side, shared)
+    return sides
 
 
 def run_rounds(bench, names):
     options, samples, failures = bench.options, {name: [] for name in names}, {}
     for number in range(options.rounds):
-        order = (OURS, PEER) if number % 2 == 0 else (PEER, OURS)
+        order = (FLOOR, OURS, PEER) if number % 2 == 0 else (PEER, OURS, FLOOR)
         for name in names:
             if name in failures or number >= ROUNDS_AT_MOST.get(name, options.rounds):
                 continue
             if sys.stderr.isatty():
                 print(f"\rround {number + 1}/{options.rounds} {name:<20}", end="", file=sys.stderr)
             try:
-                samples[name].append(measure_pair(bench, name, order))
+                samples[name].append(measure_sides(bench, name, order))
             except CannotRun as error:
                 failures[name] = str(error)
     if sys.stderr.isatty():

@@ -9,8 +9,9 @@ import netns
 from guest import Guest
 
 
-def pytest_configure():
+def pytest_configure(config):
     """Namespaces and TAPs need root, if only root of a user namespace. Done while there is one thread."""
+    config.addinivalue_line("markers", "full: long; part of make check-full only")
     netns.become_root()
 
 

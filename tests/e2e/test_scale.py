@@ -58,13 +58,14 @@ def test_low_file_limit_is_announced():
         assert any("256" in line for line in switch.stderr().splitlines())
 
 
-def test_attach_and_detach():
+@pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(10 * ROUNDS, marks=pytest.mark.full)])
+def test_attach_and_detach(rounds):
     """Ten thousand times, and nothing is left of it: no file, no descriptor, no memory."""
     with Switch("-n", "1000", env=SMALL_QUARANTINE) as switch:
         names, descriptors = os.listdir(switch.dir), switch.fds()
         attach_and_detach(switch, ROUNDS // 10)
         before = memory(switch)
-        attach_and_detach(switch, ROUNDS)
+        attach_and_detach(switch, rounds)
         wait_for(lambda: switch.fds() == descriptors, message=f"descriptors to fall back to {descriptors}")
         assert os.listdir(switch.dir) == names
         assert memory(switch) - before < 2 << 10, "KiB"
