@@ -70,8 +70,9 @@ class Switch:
         return self.process.pid
 
     def stderr(self):
-        """All that the switch has written to stderr so far."""
-        return (self.home / "stderr").read_text(errors="replace")
+        """What the switch has written to stderr so far, up to a megabyte."""
+        with open(self.home / "stderr", encoding="utf-8", errors="replace") as said:
+            return said.read(1 << 20)
 
     def cmd(self, line, timeout=20.0):
         """Runs one console command. Returns (code, data lines); code is 1000 for success."""
@@ -176,3 +177,4 @@ class Switch:
         else:
             self.kill()
             print(f"switch {' '.join(map(str, self.argv))} said:\n{self.stderr()}")
+            shutil.rmtree(self.home, ignore_errors=True)
