@@ -40,11 +40,11 @@ struct instance {
 static int run(struct instance *instance, const struct options *options);
 static int make_switch(struct instance *instance, const struct options *options);
 static int open_ports(struct instance *instance, const struct options *options);
-static void announce(const struct instance *instance, const struct options *options);
-static void warn_of_limits(const struct instance *instance);
+static void announce(struct instance *instance, const struct options *options);
+static void warn_of_limits(struct instance *instance);
 static void start_watching(struct instance *instance, const struct options *options);
 static void clean_up(struct instance *instance);
-static int fail(const struct instance *instance, const struct error *err, int status);
+static int fail(struct instance *instance, const struct error *err, int status);
 static void hold_standard_descriptors(void);
 static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events);
 
@@ -154,9 +154,9 @@ static int open_ports(struct instance *instance, const struct options *options)
     return 0;
 }
 
-static void announce(const struct instance *instance, const struct options *options)
+static void announce(struct instance *instance, const struct options *options)
 {
-    const struct log *log = &instance->log;
+    struct log *log = &instance->log;
     const char *dir = instance->program.runtime.vde_dir->path;
     uint8_t mac[3]; /* a suggestion: guests with QEMU's default address disturb each other */
 
@@ -180,7 +180,7 @@ static void announce(const struct instance *instance, const struct options *opti
 }
 
 /* Each VDE client takes two descriptors. */
-static void warn_of_limits(const struct instance *instance)
+static void warn_of_limits(struct instance *instance)
 {
     enum { OUR_OWN = 32 };
     unsigned ports = instance->program.runtime.sw->config.ports;
@@ -225,16 +225,16 @@ static void clean_up(struct instance *instance)
     if (instance->report.runtime)
         report_stop(&instance->report);
     switch_free(runtime->sw);
+    pidfile_remove(&instance->pidfile); /* before its directory, where it may be */
     if (runtime->vde_dir)
         ports_close(runtime);
-    pidfile_remove(&instance->pidfile);
     free(runtime->datagrams);
     free(runtime->batch);
     if (runtime->loop)
         ev_loop_destroy(runtime->loop);
 }
 
-static int fail(const struct instance *instance, const struct error *err, int status)
+static int fail(struct instance *instance, const struct error *err, int status)
 {
     log_say(&instance->log, LOG_ERR, "%s", err->text);
     return status;

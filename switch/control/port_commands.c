@@ -3,7 +3,7 @@
  * port_commands.c - ports, their endpoints and counters
  */
 #include "control/command.h"
-#include "util/os_linux.h"
+#include "util/text.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -24,13 +24,17 @@ static int port_epclose(struct program *program, const char *argument, FILE *out
 static int port_resetcounter(struct program *program, const char *argument, FILE *out);
 static int port_print(struct program *program, const char *argument, FILE *out);
 static int port_allprint(struct program *program, const char *argument, FILE *out);
+static int port_endpoints(struct program *program, const char *argument, FILE *out);
 static int port_drops(struct program *program, const char *argument, FILE *out);
 
 static int find_port(struct program *program, const char *argument, struct port **port,
                      const char **rest);
+static void reset_counters(struct port *port);
+static int read_id(const char *name, const id_t *found, id_t *id);
 static int make_port(struct program *program, int number, struct port **port);
 static int print_ports(struct program *program, const char *argument, bool inactive, FILE *out);
 static void print_port(const struct port *port, FILE *out);
+static void print_traffic(const struct counters *counters, FILE *out);
 static void print_drops(const struct counters *counters, FILE *out);
 static const char *user_name(uid_t user, char text[32]);
 static const char *group_name(gid_t group, char text[32]);
@@ -55,6 +59,7 @@ const struct command port_commands[] = {
     {"port/print", "[N]", "print the port/endpoint table", true, port_print},
     {"port/allprint", "[N]", "print the port/endpoint table (including inactive port)", true,
      port_allprint},
+    {"port/endpoints", "N", "print the counters of each endpoint of port N", true, port_endpoints},
     {"port/drops", "N", "print the frames dropped at port N by reason", true, port_drops},
     {0},
 };
@@ -154,21 +159,10 @@ static int port_setuser(struct program *program, const char *argument, FILE *out
     struct port *port;
     const char *name;
     int status = find_port(program, argument, &port, &name);
-    const struct passwd *user;
+    const struct passwd *user = status == 0 ? getpwnam(name) : NULL;
 
     (void)out;
-    if (status < 0)
-        return status;
-    user = getpwnam(name);
-    if (user)
-        port->acl_user = user->pw_uid;
-    else if (!strcmp(name, "NONE") || !strcmp(name, "ANY"))
-        port->acl_user = (uid_t)-1;
-    else if (*name && name[strspn(name, "0123456789")] == '\0')
-        port->acl_user = (uid_t)command_number(name, NULL);
-    else
-        return -EINVAL;
-    return 0;
+    return status < 0 ? status : read_id(name, user ? &user->pw_uid : NULL, &port->acl_user);
 }
 
 static int port_setgroup(struct program *program, const char *argument, FILE *out)
@@ -176,21 +170,10 @@ static int port_setgroup(struct program *program, const char *argument, FILE *ou
     struct port *port;
     const char *name;
     int status = find_port(program, argument, &port, &name);
-    const struct group *group;
+    const struct group *group = status == 0 ? getgrnam(name) : NULL;
 
     (void)out;
-    if (status < 0)
-        return status;
-    group = getgrnam(name);
-    if (group)
-        port->acl_group = group->gr_gid;
-    else if (!strcmp(name, "NONE") || !strcmp(name, "ANY"))
-        port->acl_group = (gid_t)-1;
-    else if (*name && name[strspn(name, "0123456789")] == '\0')
-        port->acl_group = (gid_t)command_number(name, NULL);
-    else
-        return -EINVAL;
-    return 0;
+    return status < 0 ? status : read_id(name, group ? &group->gr_gid : NULL, &port->acl_group);
 }
 
 static int port_epclose(struct program *program, const char *argument, FILE *out)
@@ -223,7 +206,7 @@ static int port_resetcounter(struct program *program, const char *argument, FILE
     (void)out;
     for (unsigned number = 0; status == 0 && number <= sw->config.ports; number++) {
         if (sw->port[number] && (!port || sw->port[number] == port))
-            sw->port[number]->counters = (struct counters){0};
+            reset_counters(sw->port[number]);
     }
     return status;
 }
@@ -236,6 +219,23 @@ static int port_print(struct program *program, const char *argument, FILE *out)
 static int port_allprint(struct program *program, const char *argument, FILE *out)
 {
     return print_ports(program, argument, true, out);
+}
+
+static int port_endpoints(struct program *program, const char *argument, FILE *out)
+{
+    struct port *port;
+    int status = find_port(program, argument, &port, NULL);
+
+    if (status < 0)
+        return status;
+    list_for_each (node, &port->endpoints) {
+        const struct endpoint *endpoint = container_of(node, struct endpoint, node);
+
+        fprintf(out, "endpoint %04d queued %u\n", endpoint->id, endpoint->queue.frames);
+        print_traffic(&endpoint->counters, out);
+        print_drops(&endpoint->counters, out);
+    }
+    return 0;
 }
 
 static int port_drops(struct program *program, const char *argument, FILE *out)
@@ -258,6 +258,29 @@ static int find_port(struct program *program, const char *argument, struct port 
         return -EINVAL;
     *port = switch_port(program->runtime.sw, (unsigned)number);
     return *port ? 0 : -ENXIO;
+}
+
+static void reset_counters(struct port *port)
+{
+    port->counters = (struct counters){0};
+    list_for_each (node, &port->endpoints)
+        container_of(node, struct endpoint, node)->counters = (struct counters){0};
+}
+
+/* A user or group: FOUND by its name, a number, or NONE or ANY, for which the number is -1. */
+static int read_id(const char *name, const id_t *found, id_t *id)
+{
+    unsigned long number;
+
+    if (found)
+        *id = *found;
+    else if (!strcmp(name, "NONE") || !strcmp(name, "ANY"))
+        *id = (id_t)-1;
+    else if (text_to_number(name, UINT32_MAX - 1, &number))
+        *id = (id_t)number;
+    else
+        return -EINVAL;
+    return 0;
 }
 
 /* What people create is theirs to give out, not the next client's to take. */
@@ -296,7 +319,6 @@ static int print_ports(struct program *program, const char *argument, bool inact
 /* VDE's block, to the blank; what VDE does not know stands on lines of its own behind it. */
 static void print_port(const struct port *port, FILE *out)
 {
-    const struct counters *counters = &port->counters;
     char user[32], acl_user[32], acl_group[32];
 
     fprintf(out, "Port %04u untagged_vlan=%04u %sACTIVE - %sUnnamed Allocatable\n", port->number,
@@ -305,10 +327,7 @@ static void print_port(const struct port *port, FILE *out)
     fprintf(out, " Current User: %s Access Control: (User: %s - Group: %s)\n",
             user_name(port_user(port), user), user_name(port->acl_user, acl_user),
             group_name(port->acl_group, acl_group));
-    fprintf(out, " IN:  pkts %10llu          bytes %20llu\n",
-            (unsigned long long)counters->in_frames, (unsigned long long)counters->in_bytes);
-    fprintf(out, " OUT: pkts %10llu          bytes %20llu\n",
-            (unsigned long long)counters->out_frames, (unsigned long long)counters->out_bytes);
+    print_traffic(&port->counters, out);
     list_for_each (node, &port->endpoints) {
         const struct endpoint *endpoint = container_of(node, struct endpoint, node);
 
@@ -316,6 +335,14 @@ static void print_port(const struct port *port, FILE *out)
                 endpoint->ops->module,
                 endpoint->description ? endpoint->description : "no endpoint description");
     }
+}
+
+static void print_traffic(const struct counters *counters, FILE *out)
+{
+    fprintf(out, " IN:  pkts %10llu          bytes %20llu\n",
+            (unsigned long long)counters->in_frames, (unsigned long long)counters->in_bytes);
+    fprintf(out, " OUT: pkts %10llu          bytes %20llu\n",
+            (unsigned long long)counters->out_frames, (unsigned long long)counters->out_bytes);
 }
 
 static void print_drops(const struct counters *counters, FILE *out)

@@ -28,7 +28,7 @@ void report_stop(struct report *report)
 static void notify(struct observer *observer, const struct event *event)
 {
     struct report *report = container_of(observer, struct report, observer);
-    const struct log *log = report->runtime->log;
+    struct log *log = report->runtime->log;
     const struct guard_settings *guard = &report->runtime->sw->config.guard;
     char port[PORT_LABEL], other[PORT_LABEL], mac[MAC_TEXT];
     uint8_t address[6];

@@ -164,7 +164,9 @@ static int attach_interface(char ifname[IFNAMSIZ], struct error *err)
     if (fd < 0)
         return explain(errno, ifname, err);
     memcpy(request.ifr_name, ifname, IFNAMSIZ);
-    if (ioctl(fd, TUNSETIFF, &request) < 0) {
+    /* An interface that outlives its users keeps the offloads that the last one asked for: the kernel would hand us
+     * frames with checksums left open. */
+    if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETOFFLOAD, 0) < 0) {
         int status = explain(errno, ifname, err);
 
         close(fd);

@@ -1,21 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "util/log.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
-static void say(const struct log *log, int level, const char *format, va_list args)
-{
-    char line[1024];
+enum { LINE = 1024 };
+_Static_assert(LINE + 256 <= PIPE_BUF, "a line must fit into what a pipe takes at once");
 
-    vsnprintf(line, sizeof(line), format, args);
-    if (log->to_syslog)
-        syslog(level, "%s", line);
-    else
-        fprintf(stderr, "%s: %s\n", log->program, line);
-}
+static void say(struct log *log, int level, const char *format, va_list args);
+static void say_on_stderr(struct log *log, const char *line);
 
-void log_say(const struct log *log, int level, const char *format, ...)
+void log_say(struct log *log, int level, const char *format, ...)
 {
     va_list args;
 
@@ -24,7 +22,7 @@ void log_say(const struct log *log, int level, const char *format, ...)
     va_end(args);
 }
 
-void log_limited(const struct log *log, struct log_limit *limit, uint64_t now, int level,
+void log_limited(struct log *log, struct log_limit *limit, uint64_t now, int level,
                  const char *format, ...)
 {
     va_list args;
@@ -42,4 +40,38 @@ void log_limited(const struct log *log, struct log_limit *limit, uint64_t now, i
     va_start(args, format);
     say(log, level, format, args);
     va_end(args);
+}
+
+static void say(struct log *log, int level, const char *format, va_list args)
+{
+    char line[LINE];
+
+    vsnprintf(line, sizeof(line), format, args);
+    if (log->to_syslog)
+        syslog(level, "%s", line);
+    else
+        say_on_stderr(log, line);
+}
+
+/* A pipe that polls as writable takes PIPE_BUF bytes at once (POSIX, write(2)). */
+static void say_on_stderr(struct log *log, const char *line)
+{
+    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+    char text[LINE + 256];
+    int length;
+
+    if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT)) {
+        log->lost++;
+        return;
+    }
+    if (log->lost > 0)
+        length =
+            snprintf(text, sizeof(text), "%s: %u messages were lost: nobody read them\n%s: %s\n",
+                     log->program, log->lost, log->program, line);
+    else
+        length = snprintf(text, sizeof(text), "%s: %s\n", log->program, line);
+    log->lost = 0;
+    if (write(STDERR_FILENO, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text)) <
+        0)
+        log->lost++;
 }
