@@ -8,7 +8,9 @@
 #
 # Every object goes below build/; V=1 shows the commands.
 
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 CFLAGS   ?= -O2 -g
 WERROR   ?= -Werror
 BUILD    ?= build
@@ -25,7 +27,7 @@ docdir      ?= $(datarootdir)/doc/vswitchd
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wvla -Wundef $(WERROR)
-HARDEN   := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
+HARDEN   := -fstack-protector-strong -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -Iswitch $(WARNINGS) $(MODE_CFLAGS) $(CFLAGS) $(CPPFLAGS)
 ALL_LDFLAGS = $(MODE_LDFLAGS) $(LDFLAGS)
 LIBS     := -lev
@@ -48,6 +50,7 @@ SOURCES  := $(wildcard switch/*/*.c)
 OBJECTS  := $(SOURCES:%.c=$(OUT)/obj/%.o)
 UNITS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_COMMON := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
+HEADERS  := $(wildcard switch/*/*.h tests/unit/*.h)
 
 ifneq ($(V),1)
 say = @printf '%-6s %s\n' $(1) $(2);
@@ -158,13 +161,13 @@ bench: deps
 # The runner calls these: MODE=asan for the unit tests, clang for the fuzzers.
 unit-tests: $(UNITS:%=$(OUT)/unit/%)
 
-$(OUT)/unit/%: tests/unit/%.c $(UNIT_COMMON) $(OBJECTS) $(OUT)/flags
+$(OUT)/unit/%: tests/unit/%.c $(UNIT_COMMON) $(OBJECTS) $(HEADERS) $(OUT)/flags
 	@mkdir -p $(@D)
 	$(call say,TEST,$@) $(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -Itests/unit $(ALL_LDFLAGS) -o $@ $< $(UNIT_COMMON) $(OBJECTS) $(LIBS) -lcmocka
 
 fuzzers: $(FUZZERS:%=$(FUZZ_OUT)/%)
 
-$(FUZZ_OUT)/%: tests/fuzz/%.c $(SOURCES)
+$(FUZZ_OUT)/%: tests/fuzz/%.c $(SOURCES) $(HEADERS)
 	@mkdir -p $(@D)
 	$(call say,FUZZ,$@) clang -std=gnu17 -D_GNU_SOURCE -Iswitch $(WARNINGS) -g -O1 -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=undefined -o $@ $< $(SOURCES) $(LIBS)

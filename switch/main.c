@@ -11,7 +11,7 @@
 #include "core/datapath.h"
 #include "ports/datagram.h"
 #include "ports/port_type.h"
-#include "ports/vde.h"
+#include "ports/switch_dir.h"
 #include "util/os_linux.h"
 
 #include <errno.h>
@@ -29,6 +29,7 @@ enum {
 struct instance {
     struct program program;
     struct log log;
+    struct switch_dir dir;
     struct report report;
     struct stdio_console console;
     struct pidfile pidfile;
@@ -42,7 +43,8 @@ static int make_switch(struct instance *instance, const struct options *options)
 static int open_ports(struct instance *instance, const struct options *options);
 static void announce(struct instance *instance, const struct options *options);
 static void warn_of_limits(struct instance *instance);
-static void start_watching(struct instance *instance, const struct options *options);
+static void watch_signals(struct instance *instance);
+static void start_console(struct instance *instance, const struct options *options);
 static void clean_up(struct instance *instance);
 static int fail(struct instance *instance, const struct error *err, int status);
 static void hold_standard_descriptors(void);
@@ -93,8 +95,11 @@ static int run(struct instance *instance, const struct options *options)
     if (status != 0)
         return status;
     rcfile_run(&instance->program, options->rcfile);
-    start_watching(instance, options);
-    if (vde_dir_reveal(instance->program.runtime.vde_dir, &err) < 0)
+    start_console(instance, options);
+    ev_run(instance->program.runtime.loop, EVRUN_NOWAIT); /* a signal that came meanwhile */
+    if (instance->program.stopping)
+        return EXIT_SUCCESS;
+    if (switch_dir_reveal(&instance->dir, &err) < 0)
         return fail(instance, &err, EXIT_DIRECTORY);
     announce(instance, options);
     if (options->daemon) {
@@ -102,8 +107,7 @@ static int run(struct instance *instance, const struct options *options)
         openlog(options->program, LOG_PID, LOG_DAEMON);
         instance->log.to_syslog = true;
     }
-    if (!instance->program.stopping)
-        ev_run(instance->program.runtime.loop, 0);
+    ev_run(instance->program.runtime.loop, 0);
     return EXIT_SUCCESS;
 }
 
@@ -129,9 +133,14 @@ static int make_switch(struct instance *instance, const struct options *options)
         return fail(instance, &err, EXIT_FAILURE);
     }
     datagram_prepare(runtime->datagrams, runtime->batch);
+    list_init(&runtime->services);
+    watch_signals(instance);
     report_start(&instance->report, runtime);
     ageing_start(&instance->program.ageing, runtime);
-    if (vde_open(runtime, &options->dir, &err) < 0)
+    if (switch_dir_open(&instance->dir, &options->dir, &err) < 0)
+        return fail(instance, &err, EXIT_DIRECTORY);
+    runtime->dir = &instance->dir;
+    if (ports_start(runtime, &err) < 0)
         return fail(instance, &err, EXIT_DIRECTORY);
     return 0;
 }
@@ -157,7 +166,7 @@ static int open_ports(struct instance *instance, const struct options *options)
 static void announce(struct instance *instance, const struct options *options)
 {
     struct log *log = &instance->log;
-    const char *dir = instance->program.runtime.vde_dir->path;
+    const char *dir = instance->dir.path;
     uint8_t mac[3]; /* a suggestion: guests with QEMU's default address disturb each other */
 
     warn_of_limits(instance);
@@ -168,7 +177,7 @@ static void announce(struct instance *instance, const struct options *options)
                 "-M: the management socket is not available yet; stdin takes commands");
     if (options->as_vde_switch || options->daemon)
         return;
-    log_say(log, LOG_NOTICE, "vswitchd %s is switching in %s (process %d)", VSW_VERSION, dir,
+    log_say(log, LOG_NOTICE, "version %s is switching in %s (process %d)", VSW_VERSION, dir,
             (int)getpid());
     os_random(mac, sizeof(mac));
     log_say(log, LOG_NOTICE,
@@ -194,13 +203,16 @@ static void warn_of_limits(struct instance *instance)
             limit > OUR_OWN ? (limit - OUR_OWN) / 2 : 0, ports, limit);
 }
 
-static void start_watching(struct instance *instance, const struct options *options)
+/* From the first moment on: a switch that is told to end while it starts cleans up as well. */
+static void watch_signals(struct instance *instance)
 {
     struct ev_loop *loop = instance->program.runtime.loop;
 
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
     signal(SIGUSR2, SIG_IGN);
+    signal(SIGTTIN,
+           SIG_IGN); /* in the background of a terminal we get no commands, but frames go on */
     instance->on_term.data = instance->on_int.data = instance->on_hup.data = instance;
     ev_signal_init(&instance->on_term, on_signal, SIGTERM);
     ev_signal_init(&instance->on_int, on_signal, SIGINT);
@@ -208,9 +220,13 @@ static void start_watching(struct instance *instance, const struct options *opti
     ev_signal_start(loop, &instance->on_term);
     ev_signal_start(loop, &instance->on_int);
     ev_signal_start(loop, &instance->on_hup);
-    instance->has_console = !options->daemon && !options->no_stdin && stdio_console_wanted();
-    if (instance->has_console)
-        stdio_console_start(&instance->console, &instance->program);
+}
+
+static void start_console(struct instance *instance, const struct options *options)
+{
+    if (options->daemon || options->no_stdin || !stdio_console_wanted())
+        return;
+    instance->has_console = stdio_console_start(&instance->console, &instance->program);
 }
 
 /* Of whatever had been made when the end came. Endpoints go with the switch, their files before the directory. */
@@ -226,8 +242,9 @@ static void clean_up(struct instance *instance)
         report_stop(&instance->report);
     switch_free(runtime->sw);
     pidfile_remove(&instance->pidfile); /* before its directory, where it may be */
-    if (runtime->vde_dir)
-        ports_close(runtime);
+    ports_stop(runtime);
+    if (runtime->dir)
+        switch_dir_close(runtime->dir);
     free(runtime->datagrams);
     free(runtime->batch);
     if (runtime->loop)
@@ -256,9 +273,9 @@ static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 {
     struct instance *instance = watcher->data;
 
-    (void)events;
+    (void)loop, (void)events;
     if (watcher->signum == SIGHUP)
         return;
     instance->interrupted = watcher->signum == SIGINT;
-    ev_break(loop, EVBREAK_ALL);
+    program_stop(&instance->program);
 }

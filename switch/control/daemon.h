@@ -8,6 +8,7 @@
 #include "util/error.h"
 
 #include <limits.h>
+#include <sys/types.h>
 
 /* daemon_begin() - forks; only the child returns
  *
@@ -24,6 +25,8 @@ void daemon_ready(int ready);
 
 struct pidfile {
     char path[PATH_MAX]; /* absolute; "" if there is none */
+    dev_t device;        /* and inode: which file is ours */
+    ino_t inode;
 };
 
 /* pidfile_write() - makes PATH, which must not exist, with our process number in it
@@ -31,6 +34,8 @@ struct pidfile {
  * Return: 0, or -errno with words in ERR.
  */
 int pidfile_write(struct pidfile *pidfile, const char *path, struct error *err);
+
+/* pidfile_remove() - removes it, unless another has taken its place */
 void pidfile_remove(struct pidfile *pidfile);
 
 #endif

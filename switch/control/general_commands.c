@@ -3,7 +3,7 @@
  * general_commands.c - help, what the switch is, where it is, and whether its books balance
  */
 #include "control/command.h"
-#include "ports/vde_dir.h"
+#include "ports/switch_dir.h"
 #include "util/os_linux.h"
 #include "util/text.h"
 
@@ -29,7 +29,7 @@ const struct command general_commands[] = {
 
 static int ds_showinfo(struct program *program, const char *argument, FILE *out)
 {
-    const struct vde_dir *dir = program->runtime.vde_dir;
+    const struct switch_dir *dir = program->runtime.dir;
 
     (void)argument;
     fprintf(out, "ctl dir %s\nstd mode 0%03o\n", dir->path, (unsigned)dir->mode);

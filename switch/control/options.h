@@ -9,7 +9,7 @@
 #define VSW_CONTROL_OPTIONS_H
 
 #include "core/switch.h"
-#include "ports/vde_dir.h"
+#include "ports/switch_dir.h"
 
 #include <limits.h>
 
@@ -26,7 +26,7 @@ struct options {
     bool as_vde_switch;
     struct switch_config config;
     bool has_mac;
-    struct vde_dir_options dir;
+    struct switch_dir_options dir;
     char default_dir[PATH_MAX];
     bool daemon;
     bool no_stdin;

@@ -27,6 +27,7 @@ static void on_input(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_output(struct ev_loop *loop, ev_io *watcher, int events);
 static void take_lines(struct stdio_console *console);
 static void run_line(struct stdio_console *console, const char *line);
+static void finish(struct stdio_console *console);
 static void flush(struct stdio_console *console);
 
 bool stdio_console_wanted(void)
@@ -38,14 +39,17 @@ bool stdio_console_wanted(void)
     return !S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3);
 }
 
-void stdio_console_start(struct stdio_console *console, struct program *program)
+bool stdio_console_start(struct stdio_console *console, struct program *program)
 {
     memset(console, 0, sizeof(*console));
     console->program = program;
     console->line = malloc(LINE_MAX_BYTES + 1);
+    if (!console->line)
+        return false;
     ev_io_init(&console->input, on_input, STDIN_FILENO, EV_READ);
     ev_io_init(&console->output, on_output, STDOUT_FILENO, EV_WRITE);
     ev_io_start(program->runtime.loop, &console->input);
+    return true;
 }
 
 void stdio_console_stop(struct stdio_console *console)
@@ -62,14 +66,24 @@ static void on_input(struct ev_loop *loop, ev_io *watcher, int events)
     ssize_t got = read(watcher->fd, console->line + console->line_length,
                        LINE_MAX_BYTES - console->line_length);
 
-    (void)loop, (void)events;
+    (void)events;
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    if (got < 0 && errno == EIO) {
+        /* The terminal is another job's now: this is no end, but no console either. */
+        ev_io_stop(loop, watcher);
+        return;
+    }
     if (got > 0) {
         console->line_length += (size_t)got;
         take_lines(console);
         return;
     }
+    if (console->line_length > 0) {
+        console->line[console->line_length] = '\0';
+        run_line(console, console->line);
+    }
+    finish(console);
     log_say(console->program->runtime.log, LOG_NOTICE, "EOF on stdin, cleaning up and exiting");
     program_stop(console->program);
 }
@@ -118,6 +132,16 @@ static void run_line(struct stdio_console *console, const char *line)
         console->reply_length += size;
     }
     free(reply);
+}
+
+/* Whoever wrote commands and closed the pipe may still read the replies: it gets a second to do so. */
+static void finish(struct stdio_console *console)
+{
+    struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    do
+        flush(console);
+    while (console->reply_length > 0 && poll(&room, 1, 1000) == 1);
 }
 
 static void flush(struct stdio_console *console)

@@ -22,7 +22,8 @@ struct stdio_console {
 /* stdio_console_wanted() - is stdin something that can hold a switch alive? Not /dev/null, nor a closed one. */
 bool stdio_console_wanted(void);
 
-void stdio_console_start(struct stdio_console *console, struct program *program);
+/* stdio_console_start() - Return: false if there is no memory */
+bool stdio_console_start(struct stdio_console *console, struct program *program);
 void stdio_console_stop(struct stdio_console *console);
 
 #endif

@@ -5,7 +5,8 @@
  * A batch goes through the switch stage by stage, one function a stage. First each frame finds out which VLAN it is
  * in, then who sent it is learned, then where it goes is looked up; only then is each port that gets something
  * visited, once, with all its frames. A frame that fails a stage has its drop reason set, is counted there, and is
- * passed over by the stages that follow.
+ * passed over by the stages that follow. A frame whose sender was last heard behind another port is "flapping": noted
+ * when it is learned, judged by the loop guard when it is resolved.
  */
 #include "core/datapath.h"
 
@@ -82,7 +83,7 @@ static void learn(struct vswitch *sw, struct batch *batch, uint64_t now)
             .mac = frame_source(frame),
             .remote = frame->remote,
             .announced = frame_announces_move(frame),
-            .to_group = mac_is_group(frame_destination(frame)),
+            .digest = mac_is_group(frame_destination(frame)) ? frame_digest(frame) : 0,
         };
         fdb_learn(sw->fdb, &sighting, now, &frame->flapping);
     }

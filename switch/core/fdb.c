@@ -26,6 +26,7 @@ struct fdb {
 static struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key);
 static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now);
 static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now);
+static bool watch_echo(struct fdb_flaps *flaps, const struct fdb_sighting *sighting, uint64_t now);
 static void move(struct fdb *fdb, struct fdb_entry *entry, const struct fdb_sighting *sighting,
                  uint64_t now);
 static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner,
@@ -121,7 +122,7 @@ struct fdb_entry *fdb_learn(struct fdb *fdb, const struct fdb_sighting *sighting
         if (!make_room(fdb, sighting->owner))
             return NULL;
         entry = insert(fdb, key, sighting->owner, now);
-        entry->flaps.flooded = sighting->to_group;
+        watch_echo(&entry->flaps, sighting, now);
     } else {
         *flapped = note_flap(entry, sighting, now);
         if (entry->is_static)
@@ -250,25 +251,42 @@ static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now)
 static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now)
 {
     struct fdb_flaps *flaps = &entry->flaps;
-    unsigned number = sighting->owner->number;
-    bool both_flooded = flaps->flooded && sighting->to_group;
+    bool echo = watch_echo(flaps, sighting, now);
+    bool changed = flaps->last != sighting->owner->number;
 
-    flaps->flooded = sighting->to_group;
-    if (flaps->last == number)
-        return false;
-    flaps->before = flaps->last;
-    flaps->last = number;
-    if (now - flaps->latest > 5 * SECOND)
-        flaps->series = 0;
-    if (now - flaps->window > SECOND) {
-        flaps->window = now;
-        flaps->recent = 0;
-        flaps->away = false;
+    if (changed) {
+        flaps->before = flaps->last;
+        flaps->last = sighting->owner->number;
+        if (now - flaps->latest > 5 * SECOND)
+            flaps->series = 0;
+        flaps->latest = now;
+        flaps->series++;
     }
-    flaps->latest = now;
-    flaps->series++;
-    flaps->recent += both_flooded;
-    flaps->away |= entry->owner->number != flaps->before && entry->owner != sighting->owner;
+    /* Once or twice may be two guests that say the same; more is a loop, and told as one. */
+    if (echo && flaps->echoes > 2)
+        flaps->series = 0;
+    return changed || echo;
+}
+
+/* Return: whether the frame that is watched comes in again, at another owner than before. */
+static bool watch_echo(struct fdb_flaps *flaps, const struct fdb_sighting *sighting, uint64_t now)
+{
+    unsigned number = sighting->owner->number;
+
+    if (!sighting->digest)
+        return false;
+    if (!flaps->marker || now - flaps->marked > SECOND) {
+        flaps->marker = sighting->digest;
+        flaps->marked = now;
+        flaps->origin = flaps->heard = number;
+        flaps->echoes = 0;
+        return false;
+    }
+    if (sighting->digest != flaps->marker || number == flaps->heard)
+        return false;
+    flaps->heard_before = flaps->heard;
+    flaps->heard = number;
+    flaps->echoes++;
     return true;
 }
 

@@ -51,16 +51,22 @@ struct fdb_remote {
     uint16_t port;       /* UDP, host byte order */
 };
 
-/* How often an address changed ports lately; kept here, judged by the loop guard (guard.h). */
+/* Where an address was heard lately; kept here, judged by the loop guard (guard.h). Owners are remembered by number:
+ * they may be gone. */
 struct fdb_flaps {
-    unsigned last;   /* number of the owner that it was last heard behind */
-    unsigned before; /* and of the one before */
-    uint64_t latest;
-    uint64_t window; /* start of the second being counted */
-    unsigned series; /* changes in a row, none more than 5 s after the other */
-    unsigned recent; /* changes since window from one flooded frame to the next */
-    bool flooded;    /* the latest frame was for a group address */
-    bool away;       /* one of these was between two owners neither of which is the entry's */
+    unsigned last;   /* owner that it was last heard behind */
+    unsigned before; /* and the one before */
+    unsigned
+        series; /* changes in a row, none more than 5 s after the other; a loop is none of them */
+    uint64_t latest; /* change */
+
+    /* One flooded frame of the address, watched for a second: does it come in elsewhere as well? */
+    uint64_t marker; /* frame_digest(), 0 if none is watched */
+    uint64_t marked; /* when it was first heard */
+    unsigned origin; /* where */
+    unsigned heard;  /* where it was heard last */
+    unsigned heard_before;
+    unsigned echoes; /* how often it came in at another owner than before */
 };
 
 struct fdb_entry {
@@ -117,12 +123,12 @@ struct fdb_sighting {
     const uint8_t *mac;              /* not a group address */
     const struct fdb_remote *remote; /* or NULL */
     bool announced;                  /* the station says that it moved */
-    bool to_group;                   /* the frame is for a group address: it is flooded */
+    uint64_t digest; /* frame_digest() of a frame for a group address, which is flooded; else 0 */
 };
 
 /* fdb_learn() - takes note of SIGHTING at NOW
  *
- * @flapped: set if the address was last heard behind another owner, whose number is then in flaps.before
+ * @flapped: set if the address was last heard behind another owner, or if this frame was
  *
  * Return: the address's entry, or NULL if it is new and there is no room for it (owner's limit 0, or a table full of
  * static entries).

@@ -5,6 +5,7 @@
 
 static bool arp_is_gratuitous(const uint8_t *arp, size_t length);
 static bool is_unsolicited_advertisement(const uint8_t *ip, size_t length);
+static uint64_t digest_bytes(uint64_t digest, const uint8_t *bytes, size_t length);
 static void packet_add(struct packet *packet, const uint8_t *bytes, size_t length);
 
 enum drop_reason frame_parse(struct frame *frame)
@@ -39,6 +40,19 @@ bool frame_announces_move(const struct frame *frame)
     default:
         return false;
     }
+}
+
+uint64_t frame_digest(const struct frame *frame)
+{
+    /* Addresses, EtherType and the first headers: ARP, IPv6 and DHCP frames differ there if they differ at all. */
+    enum { DIGESTED = 256 };
+    size_t body = frame->length - FRAME_ADDRESSES - frame->tag_bytes;
+    uint64_t digest = body;
+
+    digest = digest_bytes(digest, frame->bytes, FRAME_ADDRESSES);
+    digest = digest_bytes(digest, frame->bytes + FRAME_ADDRESSES + frame->tag_bytes,
+                          body < DIGESTED ? body : DIGESTED);
+    return digest ? digest : 1;
 }
 
 void packet_make(struct packet *packet, const struct frame *frame, int tci)
@@ -90,6 +104,22 @@ static bool is_unsolicited_advertisement(const uint8_t *ip, size_t length)
 
     return length >= ICMP + 8 && ip[NEXT_HEADER] == ICMPV6 && !memcmp(ip + TO, all_nodes, 16) &&
            ip[ICMP] == ADVERTISEMENT && !(ip[ICMP + 4] & SOLICITED);
+}
+
+/* Eight bytes at a time; multiplication by an odd constant spreads them, the shift folds them back. */
+static uint64_t digest_bytes(uint64_t digest, const uint8_t *bytes, size_t length)
+{
+    while (length > 0) {
+        size_t step = length < sizeof(uint64_t) ? length : sizeof(uint64_t);
+        uint64_t word = 0;
+
+        memcpy(&word, bytes, step);
+        digest = (digest ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+        digest ^= digest >> 32;
+        bytes += step;
+        length -= step;
+    }
+    return digest;
 }
 
 static void packet_add(struct packet *packet, const uint8_t *bytes, size_t length)

@@ -64,7 +64,7 @@ struct frame {
 
     /* decided on the way */
     uint8_t drop;  /* enum drop_reason; DROP_NONE while it lives */
-    bool flapping; /* its source address was last seen behind another port */
+    bool flapping; /* its source address, or the frame itself, was last heard behind another port */
     uint16_t vid;  /* the VLAN it belongs to, 0 for VDE's "no VLAN" */
 };
 
@@ -103,6 +103,13 @@ enum drop_reason frame_parse(struct frame *frame);
  * same), and unsolicited neighbour advertisements (RFC 4861 section 7.2.6: to all nodes, S flag clear).
  */
 bool frame_announces_move(const struct frame *frame);
+
+/* frame_digest() - a number, never 0, that tells frames apart: of length, addresses and what follows the tag
+ *
+ * The tag does not count: a frame that went through another bridge may come back with another one. Not for
+ * cryptography: who wants two frames with one digest will find them.
+ */
+uint64_t frame_digest(const struct frame *frame);
 
 /* What an endpoint is asked to send: the runs of memory that make up one frame. */
 struct packet {

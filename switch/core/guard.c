@@ -6,11 +6,11 @@
 /* Two guests that ping each other with one address between them change it once a second: four changes tell. */
 enum { SHARED_SERIES = 4 };
 
-static bool is_bystander(const struct fdb_entry *entry, const struct event *event);
+static bool find_loop(struct vswitch *sw, const struct fdb_flaps *flaps, struct event *event);
 
 struct guard_settings guard_defaults(void)
 {
-    return (struct guard_settings){.flaps = 10, .block = 10 * SECOND};
+    return (struct guard_settings){.echoes = 10, .block = 10 * SECOND};
 }
 
 void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry *entry,
@@ -18,33 +18,35 @@ void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry
 {
     const struct guard_settings *settings = &sw->config.guard;
     const struct fdb_flaps *flaps = &entry->flaps;
-    struct event event = {.port = port, .other = switch_port(sw, flaps->before), .entry = entry};
+    struct event event = {.entry = entry};
 
-    if (!event.other)
-        return;
-    if (flaps->recent > settings->flaps && flaps->flooded && settings->block > 0) {
-        if (is_bystander(entry, &event))
-            return;
-        if (event.other->attached > event.port->attached) {
-            event.port = event.other;
-            event.other = port;
-        }
-        if (port_blocked(event.port, now))
+    if (flaps->echoes > settings->echoes && now - flaps->marked <= SECOND && settings->block > 0) {
+        if (!find_loop(sw, flaps, &event) || port_blocked(event.port, now))
             return;
         event.port->blocked_until = now + settings->block;
         event.kind = EVENT_LOOP_BLOCKED;
-        switch_emit(sw, &event);
-    } else if (flaps->series == SHARED_SERIES) {
+    } else if (flaps->series == SHARED_SERIES && switch_port(sw, flaps->before)) {
+        event.port = port;
+        event.other = switch_port(sw, flaps->before);
         event.kind = EVENT_ADDRESS_SHARED;
-        switch_emit(sw, &event);
+    } else {
+        return;
     }
+    switch_emit(sw, &event);
 }
 
-/* A sender outside the loop hears, and is heard between, its frames going round; the two ports of the loop show
- * when they follow each other. */
-static bool is_bystander(const struct fdb_entry *entry, const struct event *event)
+/* The port to block, and the other end of the loop. Return: false if neither is there any more. */
+static bool find_loop(struct vswitch *sw, const struct fdb_flaps *flaps, struct event *event)
 {
-    const struct fdb_owner *home = entry->owner;
+    struct port *now = switch_port(sw, flaps->heard),
+                *before = switch_port(sw, flaps->heard_before);
+    bool swap;
 
-    return entry->flaps.away && (home == &event->port->fdb || home == &event->other->fdb);
+    if (!now || !before)
+        return false;
+    swap = flaps->heard == flaps->origin ||
+           (flaps->heard_before != flaps->origin && before->attached > now->attached);
+    event->port = swap ? before : now;
+    event->other = swap ? now : before;
+    return true;
 }

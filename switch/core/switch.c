@@ -136,19 +136,11 @@ int port_create(struct vswitch *sw, int number, struct port **created)
     return 0;
 }
 
-int port_take_any(struct vswitch *sw, struct port **taken)
+unsigned port_find_free(struct vswitch *sw)
 {
-    unsigned number = sw->lowest_free;
-
-    while (number <= sw->config.ports && !port_is_free(sw->port[number]))
-        number++;
-    sw->lowest_free = number;
-    if (number > sw->config.ports)
-        return -ENOSPC;
-    if (!sw->port[number])
-        return port_create(sw, (int)number, taken);
-    *taken = sw->port[number];
-    return 0;
+    while (sw->lowest_free <= sw->config.ports && !port_is_free(sw->port[sw->lowest_free]))
+        sw->lowest_free++;
+    return sw->lowest_free <= sw->config.ports ? sw->lowest_free : sw->config.ports + 1;
 }
 
 int port_remove(struct port *port)

@@ -72,7 +72,7 @@ struct observer {
 struct vswitch {
     struct switch_config config;
     struct port **port;   /* config.ports + 1 of them, NULL where not created */
-    unsigned lowest_free; /* no port below is free for PORT_ANY */
+    unsigned lowest_free; /* port_find_free() need not look below */
     struct vlan_table vlans;
     struct port_set hub; /* attached ports from 1 up */
     struct fdb *fdb;
@@ -114,14 +114,14 @@ struct port *switch_port_named(const struct vswitch *sw, const char *name);
  */
 int port_create(struct vswitch *sw, int number, struct port **port);
 
-/* port_take_any() - a port for a client that asks for any: the lowest from 1 up that is allocatable and not in use,
- * or not there yet. Return: as port_create(). */
-int port_take_any(struct vswitch *sw, struct port **port);
+/* port_find_free() - the number for a client that asks for any port: the lowest from 1 up that is allocatable and not
+ * in use, or not there yet. Return: config.ports + 1 if all are in use. */
+unsigned port_find_free(struct vswitch *sw);
 
 /* port_remove() - Return: 0, or -EADDRINUSE while endpoints are attached */
 int port_remove(struct port *port);
 
-/* port_set_allocatable() - whether port_take_any() may give it out */
+/* port_set_allocatable() - whether port_find_free() may find it */
 void port_set_allocatable(struct port *port, bool allocatable);
 
 /* port_set_membership() - replaces PORT's VLANs, forgetting what was learned in those it leaves

@@ -10,6 +10,12 @@
 #include "ports/runtime.h"
 #include "ports/spec.h"
 
+/* What a started port type keeps between its ports: its listeners, for one. Embedded in a structure of the type. */
+struct service {
+    struct list node; /* in runtime->services */
+    const struct port_type *type;
+};
+
 struct port_type {
     const char *name;
     const char *help;        /* one line */
@@ -18,6 +24,11 @@ struct port_type {
     /* check() - are the type's own keys complete and well-formed? May be NULL.
      * Return: 0, or -EINVAL with words in ERR. */
     int (*check)(const struct port_spec *spec, struct error *err);
+
+    /* start(), stop() - begin and end what the type does without being asked for a port; NULL if nothing.
+     * start() returns 0 and its state in *SERVICE, or -errno with words in ERR. */
+    int (*start)(struct runtime *runtime, struct service **service, struct error *err);
+    void (*stop)(struct service *service);
 
     /* open() - attaches an endpoint to PORT, or makes ready for those that will attach
      *
@@ -36,7 +47,13 @@ extern const struct port_type *const port_types[];
  */
 int port_open(struct runtime *runtime, const char *text, struct error *err);
 
-/* ports_close() - ends what the port types hold besides endpoints (listeners); at exit */
-void ports_close(struct runtime *runtime);
+/* ports_start() - starts the port types. Return: 0, or -errno with words in ERR. */
+int ports_start(struct runtime *runtime, struct error *err);
+
+/* ports_stop() - stops those that were started; endpoints are closed with the switch, before */
+void ports_stop(struct runtime *runtime);
+
+/* ports_service() - the state of a started TYPE */
+struct service *ports_service(const struct runtime *runtime, const struct port_type *type);
 
 #endif

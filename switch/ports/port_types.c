@@ -38,7 +38,8 @@ int port_open(struct runtime *runtime, const char *text, struct error *err)
         if (status == 0) {
             port_set_membership(port, &spec.membership);
             strcpy(port->name, spec.name);
-            port_set_allocatable(port, false);
+            /* Only who can ask for it by number or name finds a port that has one. */
+            port_set_allocatable(port, spec.port == PORT_ANY && !*spec.name);
             status = spec.type->open(runtime, &spec, port, err);
         }
         if (status < 0) {
@@ -50,9 +51,41 @@ int port_open(struct runtime *runtime, const char *text, struct error *err)
     return status;
 }
 
-void ports_close(struct runtime *runtime)
+int ports_start(struct runtime *runtime, struct error *err)
 {
-    vde_close(runtime);
+    for (unsigned i = 0; port_types[i]; i++) {
+        struct service *service;
+        int status = port_types[i]->start ? port_types[i]->start(runtime, &service, err) : 0;
+
+        if (status < 0)
+            return status;
+        if (!port_types[i]->start)
+            continue;
+        service->type = port_types[i];
+        list_append(&runtime->services, &service->node);
+    }
+    return 0;
+}
+
+void ports_stop(struct runtime *runtime)
+{
+    list_for_each_safe (node, &runtime->services) {
+        struct service *service = container_of(node, struct service, node);
+
+        list_remove(&service->node);
+        service->type->stop(service);
+    }
+}
+
+struct service *ports_service(const struct runtime *runtime, const struct port_type *type)
+{
+    list_for_each (node, &runtime->services) {
+        struct service *service = container_of(node, struct service, node);
+
+        if (service->type == type)
+            return service;
+    }
+    return NULL;
 }
 
 /* A specification makes a new port: to change one that exists is the console's business. */

@@ -11,7 +11,7 @@
 #include <ev.h>
 
 struct datagram_vector;
-struct vde_dir;
+struct switch_dir;
 
 struct runtime {
     struct vswitch *sw;
@@ -20,7 +20,8 @@ struct runtime {
     struct batch
         *batch; /* the one batch: frames are read, switched and sent before the next is read */
     struct datagram_vector *datagrams; /* prepared for the batch */
-    struct vde_dir *vde_dir;           /* where VDE clients find us */
+    struct switch_dir *dir;            /* where clients find us */
+    struct list services;              /* of the port types that are started; see port_type.h */
     struct log_limit refused;          /* clients turned away */
     struct log_limit failing;          /* endpoints in trouble */
 };

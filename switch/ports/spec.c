@@ -74,8 +74,10 @@ int spec_check_name(const char *name, struct error *err)
                              "port name \"%s\" is not accepted: letters, digits, and - _ . inside",
                              name);
     }
-    if (name[strspn(name, "0123456789")] == '\0')
-        return error_set(err, EINVAL, "port name \"%s\" is a number; port=%s sets the number", name,
+    if (name[strspn(name, "0123456789.")] == '\0')
+        return error_set(err, EINVAL,
+                         "port name \"%s\" has digits only: clients and we use such names; port=N "
+                         "sets the number",
                          name);
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
         size_t length = strlen(reserved[i]);

@@ -9,6 +9,7 @@
  */
 #include "ports/vde.h"
 
+#include "ports/switch_dir.h"
 #include "ports/vde_client.h"
 #include "ports/vde_request.h"
 #include "util/os_linux.h"
@@ -28,7 +29,7 @@ enum {
 };
 
 struct vde_server {
-    struct vde_dir dir;
+    struct service service;
     struct runtime *runtime;
     struct list listeners;
     struct list pending; /* oldest first */
@@ -40,7 +41,8 @@ struct listener {
     struct list node;
     struct vde_server *server;
     ev_io readable;
-    char name[PORT_NAME]; /* of the port that it serves, or "" for ctl */
+    char file[PORT_NAME]; /* what it is called in the directory */
+    char name[PORT_NAME]; /* of the port that it serves, or "" for any */
 };
 
 struct pending {
@@ -53,10 +55,12 @@ struct pending {
     size_t length;
 };
 
-static int open_named(struct runtime *runtime, const struct port_spec *spec, struct port *port,
-                      struct error *err);
-static struct vde_server *server_of(const struct runtime *runtime);
-static int add_listener(struct vde_server *server, int fd, const char *name, struct error *err);
+static int vde_start(struct runtime *runtime, struct service **service, struct error *err);
+static void vde_stop(struct service *service);
+static int vde_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                    struct error *err);
+static int add_listener(struct vde_server *server, const char *file, const char *port_name,
+                        struct error *err);
 static void remove_listener(struct listener *listener);
 static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
 static void turn_away(struct vde_server *server, int listening);
@@ -72,10 +76,12 @@ const struct port_type vde_type = {
     .name = "vde",
     .help = "a port that waits for VDE clients",
     .keys = vde_keys,
-    .open = open_named,
+    .start = vde_start,
+    .stop = vde_stop,
+    .open = vde_open,
 };
 
-int vde_open(struct runtime *runtime, const struct vde_dir_options *options, struct error *err)
+static int vde_start(struct runtime *runtime, struct service **service, struct error *err)
 {
     struct vde_server *server = calloc(1, sizeof(*server));
     int status;
@@ -83,66 +89,59 @@ int vde_open(struct runtime *runtime, const struct vde_dir_options *options, str
     if (!server)
         return error_set(err, ENOMEM, "no memory");
     server->runtime = runtime;
+    list_init(&server->service.node);
     list_init(&server->listeners);
     list_init(&server->pending);
-    status = vde_dir_open(&server->dir, options, err);
+    status = add_listener(server, "ctl", "", err);
     if (status < 0) {
         free(server);
         return status;
     }
     server->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    runtime->vde_dir = &server->dir;
-    return add_listener(server, server->dir.ctl, "", err);
+    *service = &server->service;
+    return 0;
 }
 
-void vde_close(struct runtime *runtime)
+static void vde_stop(struct service *service)
 {
-    struct vde_server *server = server_of(runtime);
+    struct vde_server *server = container_of(service, struct vde_server, service);
 
     list_for_each_safe (node, &server->pending)
         close(end_pending(container_of(node, struct pending, node)));
     list_for_each_safe (node, &server->listeners)
         remove_listener(container_of(node, struct listener, node));
-    vde_dir_close(&server->dir);
     close(server->spare);
-    runtime->vde_dir = NULL;
     free(server);
 }
 
 /* A port of this type needs nothing but its configuration; a named one can also be asked for by its name. */
-static int open_named(struct runtime *runtime, const struct port_spec *spec, struct port *port,
-                      struct error *err)
+static int vde_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                    struct error *err)
 {
-    struct vde_server *server = server_of(runtime);
-    int fd, status;
+    struct vde_server *server =
+        container_of(ports_service(runtime, &vde_type), struct vde_server, service);
 
     (void)port;
-    if (!*spec->name)
-        return 0;
-    fd = vde_dir_listen(&server->dir, spec->name, err);
-    if (fd < 0)
-        return fd;
-    status = add_listener(server, fd, spec->name, err);
-    if (status < 0)
-        vde_dir_unlink(&server->dir, spec->name);
-    return status;
+    return *spec->name ? add_listener(server, spec->name, spec->name, err) : 0;
 }
 
-static struct vde_server *server_of(const struct runtime *runtime)
-{
-    return container_of(runtime->vde_dir, struct vde_server, dir);
-}
-
-static int add_listener(struct vde_server *server, int fd, const char *name, struct error *err)
+/* Listens as FILE for clients of the port PORT_NAME, or "" for those that choose. */
+static int add_listener(struct vde_server *server, const char *file, const char *port_name,
+                        struct error *err)
 {
     struct listener *listener = calloc(1, sizeof(*listener));
+    int fd;
 
-    if (!listener) {
-        close(fd);
+    if (!listener)
         return error_set(err, ENOMEM, "no memory");
+    fd = switch_dir_listen(server->runtime->dir, file, err);
+    if (fd < 0) {
+        free(listener);
+        return fd;
     }
     listener->server = server;
-    text_copy(listener->name, sizeof(listener->name), name);
+    text_copy(listener->file, sizeof(listener->file), file);
+    text_copy(listener->name, sizeof(listener->name), port_name);
     ev_io_init(&listener->readable, on_connection, fd, EV_READ);
     ev_io_start(server->runtime->loop, &listener->readable);
     list_append(&server->listeners, &listener->node);
@@ -151,13 +150,11 @@ static int add_listener(struct vde_server *server, int fd, const char *name, str
 
 static void remove_listener(struct listener *listener)
 {
-    struct vde_server *server = listener->server;
+    struct runtime *runtime = listener->server->runtime;
 
-    ev_io_stop(server->runtime->loop, &listener->readable);
-    if (*listener->name) {
-        close(listener->readable.fd);
-        vde_dir_unlink(&server->dir, listener->name);
-    }
+    ev_io_stop(runtime->loop, &listener->readable);
+    close(listener->readable.fd);
+    switch_dir_unlisten(runtime->dir, listener->file);
     list_remove(&listener->node);
     free(listener);
 }

@@ -10,18 +10,7 @@
 #define VSW_PORTS_VDE_H
 
 #include "ports/port_type.h"
-#include "ports/vde_dir.h"
 
 extern const struct port_type vde_type;
-
-/* vde_open() - makes the switch's directory and gets ready to accept clients; vde_dir_reveal() lets them see it
- *
- * Return: 0, or -errno with words in ERR (-EADDRINUSE: a live switch is there).
- */
-int vde_open(struct runtime *runtime, const struct vde_dir_options *options, struct error *err);
-
-/* vde_close() - turns away new clients and removes ctl, the named sockets and the directory. Clients that are attached
- * are endpoints and are closed with the switch, before. */
-void vde_close(struct runtime *runtime);
 
 #endif

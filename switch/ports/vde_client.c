@@ -9,7 +9,7 @@
 
 #include "ports/datagram.h"
 #include "ports/fd_endpoint.h"
-#include "ports/vde_dir.h"
+#include "ports/switch_dir.h"
 #include "util/os_linux.h"
 
 #include <errno.h>
@@ -117,7 +117,7 @@ static void vde_client_close(struct endpoint *core)
     ev_io_stop(runtime->loop, &client->ctl);
     close(client->ctl.fd);
     fd_endpoint_detach(&client->base);
-    vde_dir_unlink(runtime->vde_dir, client->name);
+    switch_dir_unlink(runtime->dir, client->name);
     release(client);
 }
 
@@ -125,28 +125,28 @@ static void vde_client_close(struct endpoint *core)
 static int choose_port(struct vswitch *sw, const struct vde_request *request, const char *name,
                        struct port **port, bool *created, struct error *err)
 {
-    unsigned number = request->to_port0 ? 0 : request->port;
+    unsigned number = request->port;
     int status = 0;
 
     if (name) {
         *port = switch_port_named(sw, name);
         return *port ? 0 : error_set(err, ENXIO, "there is no port \"%s\" any more", name);
     }
-    if (!request->to_port0 && number == VDE_PORT_ANY) {
-        status = port_take_any(sw, port);
-    } else {
-        *port = switch_port(sw, number);
-        if (!*port) {
-            status = port_create(sw, (int)number, port);
-            *created = status == 0;
-        }
+    if (request->to_port0)
+        number = 0;
+    else if (number == VDE_PORT_ANY)
+        number = port_find_free(sw);
+    *port = switch_port(sw, number);
+    if (!*port) {
+        status = port_create(sw, (int)number, port);
+        *created = status == 0;
     }
+    if (status == -EINVAL && request->port == VDE_PORT_ANY)
+        return error_set(err, ENOSPC, "all %u ports are in use; -n raises their number",
+                         sw->config.ports);
     if (status == -EINVAL)
         return error_set(err, EINVAL, "port %u is out of range: this switch has ports 0 to %u",
                          number, sw->config.ports);
-    if (status == -ENOSPC)
-        return error_set(err, ENOSPC, "all %u ports are in use; -n raises their number",
-                         sw->config.ports);
     if (status < 0)
         return error_set(err, -status, "cannot create port %u: %s", number, strerror(-status));
     return 0;
@@ -213,7 +213,7 @@ static int attach(struct vde_client *client, struct port *port, struct error *er
             fd_endpoint_detach(&client->base);
     }
     if (status < 0) {
-        vde_dir_unlink(client->base.runtime->vde_dir, client->name);
+        switch_dir_unlink(client->base.runtime->dir, client->name);
         return error_set(err, -status, "cannot attach: %s", strerror(-status));
     }
     return 0;
@@ -222,22 +222,14 @@ static int attach(struct vde_client *client, struct port *port, struct error *er
 /* A switch that runs as root gives the socket to the client's user; else -m and -g say who may write to it. */
 static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err)
 {
-    const struct vde_dir *dir = client->base.runtime->vde_dir;
-    uid_t user = client->base.endpoint.user;
-    bool give = geteuid() == 0;
-    mode_t mode = port->number == 0 ? dir->mgmtmode : dir->mode;
-    gid_t group = port->number == 0 ? dir->mgmtgroup : dir->group;
-    char path[VDE_PATH];
-    int fd = fd_endpoint_fd(&client->base), status;
+    const struct switch_dir *dir = client->base.runtime->dir;
+    uid_t user = geteuid() == 0 ? client->base.endpoint.user : (uid_t)-1;
+    bool management = port->number == 0;
+    int fd = fd_endpoint_fd(&client->base);
 
     snprintf(client->name, sizeof(client->name), "%03u.%d", port->number, fd);
-    if (snprintf(path, sizeof(path), "%s/%s", dir->path, client->name) >= (int)sizeof(path))
-        return error_set(err, ENAMETOOLONG, "path of the data socket is too long");
-    unlink(path);
-    status = os_bind_socket(fd, path, give ? mode & 0700 : mode, give ? user : (uid_t)-1, group);
-    if (status < 0)
-        return error_set(err, -status, "cannot make data socket %s: %s", path, strerror(-status));
-    return 0;
+    return switch_dir_bind(dir, client->name, fd, management ? dir->mgmtmode : dir->mode, user,
+                           management ? dir->mgmtgroup : dir->group, err);
 }
 
 /* The address of our data socket, 110 bytes; the client connects to it. */

