@@ -12,6 +12,13 @@ _vswitchd_port() {
     mapfile -t COMPREPLY < <(compgen -P "$head," -W "$keys" -- "${cur##*,}")
 }
 
+_vswitchd_taps() {
+    local flags
+    for flags in /sys/class/net/*/tun_flags; do
+        [[ -e $flags ]] && basename "${flags%/tun_flags}"
+    done
+}
+
 _vswitchd() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
     case $prev in
@@ -19,10 +26,10 @@ _vswitchd() {
     -s | --sock | --vdesock | --unix) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
     -f | --rcfile | -p | --pidfile) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     -g | --group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
-    -t | --tap) mapfile -t COMPREPLY < <(compgen -W "$(cd /sys/class/net && echo ./*/tun_flags | tr -d . | sed 's|/tun_flags||g; s|/||g')" -- "$cur") ;;
+    -t | --tap) mapfile -t COMPREPLY < <(compgen -W "$(_vswitchd_taps)" -- "$cur") ;;
     *)
         mapfile -t COMPREPLY < <(compgen -W "--sock --mode --dirmode --group --numports --tap --port --hub
-            --macaddr --fdb-size --learn-limit --loop-block --daemon --pidfile --rcfile --nostdin
+            --macaddr --mgmtmode --mgmtgroup --fdb-size --learn-limit --loop-block --daemon --pidfile --rcfile --nostdin
             --help --version" -- "$cur")
         ;;
     esac

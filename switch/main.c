@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,8 @@ static int make_switch(struct instance *instance, const struct options *options)
     struct switch_config config = options->config;
     struct error err;
 
+    /* Queues' memory comes in pieces of 64 KiB: it shall go back to the system when they are empty again. */
+    mallopt(M_MMAP_THRESHOLD, 64 * 1024);
     instance->program.started = os_now();
     if (!options->has_mac) {
         config.mac[1] = 0xff;
@@ -156,7 +159,8 @@ static int open_ports(struct instance *instance, const struct options *options)
 
         if (port_open(runtime, options->port[i].spec, &err) == 0)
             continue;
-        log_say(&instance->log, LOG_ERR, "%s %s: %s", option, options->port[i].given, err.text);
+        log_say(&instance->log, LOG_ERR, "%s %.200s%s: %s", option, options->port[i].given,
+                strlen(options->port[i].given) > 200 ? "..." : "", err.text);
         if (!optional)
             return EXIT_FAILURE;
     }

@@ -29,7 +29,7 @@ enum {
     OPT_LOOP_BLOCK,
 };
 
-static const char short_options[] = "hvn:xFs:m:g:dp:f:M:D:t:";
+static const char short_options[] = ":hvn:xFs:m:g:dp:f:M:D:t:";
 
 static const struct option long_options[] = {
     {"help", no_argument, NULL, 'h'},
@@ -63,6 +63,7 @@ static const struct option long_options[] = {
     {0},
 };
 
+static void complain(const struct options *options, int option, const char *word);
 static void set_defaults(struct options *options, char *argv0);
 static void set_default_dir(struct options *options);
 static int read_option(struct options *options, int option, const char *argument,
@@ -83,6 +84,7 @@ enum options_verdict options_read(struct options *options, int argc, char *argv[
     int option;
 
     set_defaults(options, argv[0]);
+    opterr = 0;
     while ((option = getopt_long_only(argc, argv, short_options, long_options, NULL)) != -1) {
         switch (option) {
         case 'h':
@@ -92,10 +94,11 @@ enum options_verdict options_read(struct options *options, int argc, char *argv[
             print_version();
             return OPTIONS_EXIT_OK;
         case '?':
-            /* getopt has said which one. vde_switch starts all the same. */
+        case ':':
+            complain(options, option, argv[optind - 1]);
+            /* vde_switch starts all the same. */
             if (options->as_vde_switch)
                 continue;
-            fprintf(stderr, "%s: --help lists the options\n", options->program);
             return OPTIONS_EXIT_FAILURE;
         default:
             if (read_option(options, option, optarg, &err) == 0)
@@ -114,6 +117,26 @@ enum options_verdict options_read(struct options *options, int argc, char *argv[
         return OPTIONS_EXIT_FAILURE;
     }
     return OPTIONS_RUN;
+}
+
+/* OPTION is getopt's verdict on WORD: ':' if its argument is missing, '?' if there is no such option. */
+static void complain(const struct options *options, int option, const char *word)
+{
+    const char *names[sizeof(long_options) / sizeof(long_options[0])];
+    const char *nearest;
+    unsigned n = 0;
+
+    for (; long_options[n].name; n++)
+        names[n] = long_options[n].name;
+    names[n] = NULL;
+    nearest = text_nearest(word + strspn(word, "-"), names);
+    if (option == ':')
+        fprintf(stderr, "%s: %s needs an argument; --help lists the options\n", options->program,
+                word);
+    else
+        fprintf(stderr, "%s: unknown or ambiguous option %s%s%s%s; --help lists the options\n",
+                options->program, word, nearest ? " (did you mean --" : "", nearest ? nearest : "",
+                nearest ? "?)" : "");
 }
 
 static void set_defaults(struct options *options, char *argv0)
@@ -258,8 +281,7 @@ static int add_port(struct options *options, const char *given, char *spec, bool
     if (!spec)
         return error_set(err, ENOMEM, "no memory");
     if (options->ports == OPTION_PORTS_MAX)
-        return error_set(err, E2BIG, "more than %d ports on the command line: use an rc file",
-                         OPTION_PORTS_MAX);
+        return error_set(err, E2BIG, "more than %d ports on the command line", OPTION_PORTS_MAX);
     options->port[options->ports].given = given;
     options->port[options->ports].spec = spec;
     options->port[options->ports++].optional = optional;

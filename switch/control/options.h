@@ -13,7 +13,7 @@
 
 #include <limits.h>
 
-enum { OPTION_PORTS_MAX = 256 };
+enum { OPTION_PORTS_MAX = 4096 };
 
 enum options_verdict {
     OPTIONS_RUN,

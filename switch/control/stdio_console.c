@@ -160,8 +160,10 @@ static void flush(struct stdio_console *console)
         else if (written > 0)
             done += (size_t)written;
     }
-    console->reply_length -= done;
-    memmove(console->reply, console->reply + done, console->reply_length);
+    if (done > 0) {
+        console->reply_length -= done;
+        memmove(console->reply, console->reply + done, console->reply_length);
+    }
     if (console->reply_length > 0)
         ev_io_start(loop, &console->output);
     else

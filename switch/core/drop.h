@@ -45,8 +45,8 @@ static inline bool drop_is_egress(enum drop_reason reason)
 }
 
 struct drop_info {
-    const char *
-        name; /* one word, as it stands in replies and metrics; the same one may stand for either way */
+    /* one word, as it stands in replies and metrics; a way in and a way out may share it */
+    const char *name;
     const char *help; /* one sentence for people */
 };
 

@@ -37,6 +37,7 @@ static void unlink_dynamic(struct fdb *fdb, struct fdb_entry *entry);
 static bool make_room(struct fdb *fdb, struct fdb_owner *owner);
 static struct fdb_entry *take_free(struct fdb *fdb);
 static void forget(struct fdb *fdb, struct fdb_entry *entry);
+static void forget_in_vlan(struct fdb *fdb, struct list *by_owner, int vid);
 static void rank_owner(struct fdb *fdb, struct fdb_owner *owner, unsigned count);
 static void notify(struct fdb *fdb, enum fdb_change change, const struct fdb_entry *entry,
                    const struct fdb_owner *from);
@@ -168,16 +169,6 @@ int fdb_delete(struct fdb *fdb, unsigned vid, const uint8_t *mac)
         return -ENOENT;
     forget(fdb, entry);
     return 0;
-}
-
-static void forget_in_vlan(struct fdb *fdb, struct list *by_owner, int vid)
-{
-    list_for_each_safe (node, by_owner) {
-        struct fdb_entry *entry = container_of(node, struct fdb_entry, by_owner);
-
-        if (vid == FDB_ANY_VID || fdb_entry_vid(entry) == (unsigned)vid)
-            forget(fdb, entry);
-    }
 }
 
 void fdb_flush_owner(struct fdb *fdb, struct fdb_owner *owner, int vid)
@@ -381,6 +372,16 @@ static void forget(struct fdb *fdb, struct fdb_entry *entry)
     entry->next = fdb->free;
     fdb->free = entry;
     fdb->count--;
+}
+
+static void forget_in_vlan(struct fdb *fdb, struct list *by_owner, int vid)
+{
+    list_for_each_safe (node, by_owner) {
+        struct fdb_entry *entry = container_of(node, struct fdb_entry, by_owner);
+
+        if (vid == FDB_ANY_VID || fdb_entry_vid(entry) == (unsigned)vid)
+            forget(fdb, entry);
+    }
 }
 
 static void rank_owner(struct fdb *fdb, struct fdb_owner *owner, unsigned count)

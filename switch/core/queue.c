@@ -20,34 +20,26 @@ struct chunk {
 
 enum { CHUNK_ROOM = CHUNK_BYTES - sizeof(struct chunk) };
 
+static uint32_t record_size(uint32_t length);
+static uint32_t record_length(const struct chunk *chunk, uint32_t at);
 static struct chunk *last_chunk(const struct queue *queue);
 static struct chunk *add_chunk(struct queue *queue, struct queue_pool *pool);
 static void drop_chunk(struct chunk *chunk, struct queue_pool *pool);
 
-static uint32_t record_size(uint32_t length)
-{
-    return (uint32_t)((sizeof(uint32_t) + length + 3) & ~3u);
-}
-
-static uint32_t record_length(const struct chunk *chunk, uint32_t at)
-{
-    uint32_t length;
-
-    memcpy(&length, chunk->records + at, sizeof(length));
-    return length;
-}
-
-void queue_pool_init(struct queue_pool *pool)
+void queue_pool_init(struct queue_pool *pool, size_t bytes)
 {
     list_init(&pool->free);
     pool->count = 0;
+    pool->used = 0;
+    pool->limit = (unsigned)(bytes / CHUNK_BYTES);
 }
 
 void queue_pool_free(struct queue_pool *pool)
 {
     list_for_each_safe (node, &pool->free)
         free(container_of(node, struct chunk, node));
-    queue_pool_init(pool);
+    list_init(&pool->free);
+    pool->count = 0;
 }
 
 void queue_init(struct queue *queue)
@@ -127,6 +119,19 @@ void queue_pop(struct queue *queue, struct queue_pool *pool, unsigned count)
     }
 }
 
+static uint32_t record_size(uint32_t length)
+{
+    return (uint32_t)((sizeof(uint32_t) + length + 3) & ~3u);
+}
+
+static uint32_t record_length(const struct chunk *chunk, uint32_t at)
+{
+    uint32_t length;
+
+    memcpy(&length, chunk->records + at, sizeof(length));
+    return length;
+}
+
 static struct chunk *last_chunk(const struct queue *queue)
 {
     return list_empty(&queue->chunks) ? NULL : container_of(queue->chunks.prev, struct chunk, node);
@@ -136,6 +141,8 @@ static struct chunk *add_chunk(struct queue *queue, struct queue_pool *pool)
 {
     struct chunk *chunk;
 
+    if (pool->used == pool->limit)
+        return NULL;
     if (list_empty(&pool->free)) {
         chunk = malloc(CHUNK_BYTES);
         if (!chunk)
@@ -148,6 +155,7 @@ static struct chunk *add_chunk(struct queue *queue, struct queue_pool *pool)
     }
     chunk->head = 0;
     chunk->tail = 0;
+    pool->used++;
     list_append(&queue->chunks, &chunk->node);
     return chunk;
 }
@@ -155,6 +163,7 @@ static struct chunk *add_chunk(struct queue *queue, struct queue_pool *pool)
 static void drop_chunk(struct chunk *chunk, struct queue_pool *pool)
 {
     list_remove(&chunk->node);
+    pool->used--;
     if (pool->count == QUEUE_POOL_CHUNKS) {
         free(chunk);
         return;

@@ -14,7 +14,9 @@
 
 struct queue_pool {
     struct list free;
-    unsigned count; /* of free chunks; at most QUEUE_POOL_CHUNKS are kept */
+    unsigned count; /* of free chunks; a few are kept, the others go back to the system */
+    unsigned used;  /* chunks in queues */
+    unsigned limit; /* most that may be: what all slow endpoints together can hold */
 };
 
 struct queue {
@@ -23,7 +25,8 @@ struct queue {
     size_t bytes; /* of the frames */
 };
 
-void queue_pool_init(struct queue_pool *pool);
+/* queue_pool_init() - an empty pool whose queues may hold BYTES altogether */
+void queue_pool_init(struct queue_pool *pool, size_t bytes);
 void queue_pool_free(struct queue_pool *pool);
 
 void queue_init(struct queue *queue);
@@ -31,7 +34,7 @@ void queue_init(struct queue *queue);
 /* queue_clear() - drops all frames of QUEUE. Return: how many there were. */
 unsigned queue_clear(struct queue *queue, struct queue_pool *pool);
 
-/* queue_push() - copies PACKET to the end. Return: 0 or -ENOMEM. */
+/* queue_push() - copies PACKET to the end. Return: 0, or -ENOMEM: no memory, or the pool's limit. */
 int queue_push(struct queue *queue, struct queue_pool *pool, const struct packet *packet);
 
 /* queue_peek() - lays out up to MAX frames from the front, without taking them

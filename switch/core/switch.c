@@ -33,7 +33,7 @@ struct vswitch *switch_new(const struct switch_config *config)
     sw->config = *config;
     sw->lowest_free = 1;
     list_init(&sw->observers);
-    queue_pool_init(&sw->queue_pool);
+    queue_pool_init(&sw->queue_pool, QUEUE_TOTAL);
     sw->fdb = fdb_new(config->fdb_capacity, config->fdb_secret);
     sw->port = calloc((size_t)config->ports + 1, sizeof(struct port *));
     if (!sw->fdb || !sw->port || vlan_table_init(&sw->vlans) < 0) {

@@ -24,6 +24,7 @@ enum {
      * room to outlast a receiver that does not run for some 50 ms, as happens on a busy host. */
     QUEUE_FRAMES = 16384,
     QUEUE_BYTES = 4 * 1024 * 1024,
+    QUEUE_TOTAL = 256 * 1024 * 1024, /* all of them together */
 };
 
 struct switch_config {

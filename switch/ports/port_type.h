@@ -47,6 +47,9 @@ extern const struct port_type *const port_types[];
  */
 int port_open(struct runtime *runtime, const char *text, struct error *err);
 
+/* ports_explain() - words for what port_create() returned about port NUMBER. Return: STATUS. */
+int ports_explain(const struct vswitch *sw, int status, int number, struct error *err);
+
 /* ports_start() - starts the port types. Return: 0, or -errno with words in ERR. */
 int ports_start(struct runtime *runtime, struct error *err);
 

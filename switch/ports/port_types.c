@@ -88,6 +88,22 @@ struct service *ports_service(const struct runtime *runtime, const struct port_t
     return NULL;
 }
 
+int ports_explain(const struct vswitch *sw, int status, int number, struct error *err)
+{
+    switch (status) {
+    case -EEXIST:
+        return error_set(err, EEXIST, "port %d is in use", number);
+    case -EINVAL:
+        return error_set(err, EINVAL, "port %d is out of range: this switch has ports 0 to %u",
+                         number, sw->config.ports);
+    case -ENOSPC:
+        return error_set(err, ENOSPC, "all %u ports are in use; -n raises their number",
+                         sw->config.ports);
+    default:
+        return error_set(err, -status, "cannot create a port: %s", strerror(-status));
+    }
+}
+
 /* A specification makes a new port: to change one that exists is the console's business. */
 static int find_port(struct vswitch *sw, const struct port_spec *spec, struct port **port,
                      struct error *err)
@@ -98,17 +114,7 @@ static int find_port(struct vswitch *sw, const struct port_spec *spec, struct po
         return error_set(err, EEXIST, "port name \"%s\" is in use by port %u", spec->name,
                          switch_port_named(sw, spec->name)->number);
     status = port_create(sw, spec->port, port);
-    if (status == -EEXIST)
-        return error_set(err, EEXIST, "port %d is in use", spec->port);
-    if (status == -EINVAL)
-        return error_set(err, EINVAL, "port=%d is out of range: this switch has ports 0 to %u",
-                         spec->port, sw->config.ports);
-    if (status == -ENOSPC)
-        return error_set(err, ENOSPC, "all %u ports are in use; -n raises their number",
-                         sw->config.ports);
-    if (status < 0)
-        return error_set(err, -status, "cannot create a port: %s", strerror(-status));
-    return 0;
+    return status < 0 ? ports_explain(sw, status, spec->port, err) : 0;
 }
 
 /* A port may name VLANs that do not exist yet; CREATED tells which ones did not. */

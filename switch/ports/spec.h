@@ -17,8 +17,9 @@
 
 #include "core/port.h"
 #include "util/error.h"
+#include "util/vidset.h"
 
-enum { SPEC_TEXT = 1024, SPEC_PAIRS = 16 };
+enum { SPEC_TEXT = VIDSET_TEXT + 1024, SPEC_PAIRS = 16 };
 
 struct port_type;
 

@@ -7,8 +7,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -30,6 +32,7 @@ static void tap_close(struct endpoint *endpoint);
 
 static int attach_interface(char ifname[IFNAMSIZ], struct error *err);
 static int explain(int code, const char *ifname, struct error *err);
+static int explain_privilege(const char *ifname, const char *shown, struct error *err);
 
 static const char *const tap_keys[] = {"ifname", NULL};
 
@@ -162,7 +165,10 @@ static int attach_interface(char ifname[IFNAMSIZ], struct error *err)
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0)
-        return explain(errno, ifname, err);
+        return error_set(err, errno, "cannot open /dev/net/tun: %s%s", strerror(errno),
+                         errno == ENOENT || errno == ENODEV || errno == ENXIO
+                             ? "; the kernel's TAP driver is missing (modprobe tun)"
+                             : "");
     memcpy(request.ifr_name, ifname, IFNAMSIZ);
     /* An interface that outlives its users keeps the offloads that the last one asked for: the kernel would hand us
      * frames with checksums left open. */
@@ -184,12 +190,7 @@ static int explain(int code, const char *ifname, struct error *err)
     text_escape(shown, sizeof(shown), ifname, strlen(ifname));
     switch (code) {
     case EPERM:
-        return error_set(
-            err, code,
-            "cannot %s TAP %s: CAP_NET_ADMIN is missing. Either make it once as root:  "
-            "ip tuntap add dev %s mode tap user $USER && ip link set %s up\n"
-            "          or allow the program to:  setcap cap_net_admin+ep $(command -v vswitchd)",
-            if_nametoindex(ifname) ? "attach to" : "create", shown, shown, shown);
+        return explain_privilege(ifname, shown, err);
     case EBUSY:
         return error_set(err, code, "cannot attach to TAP %s: another program holds it", shown);
     case EINVAL:
@@ -197,13 +198,24 @@ static int explain(int code, const char *ifname, struct error *err)
                          "cannot attach to %s: it exists and is not a plain TAP interface, or the "
                          "name is not valid",
                          shown);
-    case ENOENT:
-    case ENODEV:
-    case ENXIO:
-        return error_set(
-            err, code,
-            "cannot open /dev/net/tun: the kernel's TAP driver is missing (modprobe tun)");
     default:
         return error_set(err, code, "cannot attach to TAP %s: %s", shown, strerror(code));
     }
+}
+
+/* The two ways out, ready to be pasted. */
+static int explain_privilege(const char *ifname, const char *shown, struct error *err)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    char program[PATH_MAX] = "vswitchd";
+    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+    if (length > 0)
+        program[length] = '\0';
+    return error_set(err, EPERM,
+                     "cannot %s TAP %s: CAP_NET_ADMIN is missing. Either make it once as root:  "
+                     "ip tuntap add dev %s mode tap user %s && ip link set %s up\n"
+                     "          or allow the program to:  setcap cap_net_admin+ep %.150s",
+                     if_nametoindex(ifname) ? "attach to" : "create", shown, shown,
+                     user ? user->pw_name : "$USER", shown, program);
 }

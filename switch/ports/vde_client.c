@@ -9,6 +9,7 @@
 
 #include "ports/datagram.h"
 #include "ports/fd_endpoint.h"
+#include "ports/port_type.h"
 #include "ports/switch_dir.h"
 #include "util/os_linux.h"
 
@@ -138,18 +139,12 @@ static int choose_port(struct vswitch *sw, const struct vde_request *request, co
         number = port_find_free(sw);
     *port = switch_port(sw, number);
     if (!*port) {
-        status = port_create(sw, (int)number, port);
+        bool full = request->port == VDE_PORT_ANY && number > sw->config.ports;
+
+        status = full ? -ENOSPC : port_create(sw, (int)number, port);
         *created = status == 0;
     }
-    if (status == -EINVAL && request->port == VDE_PORT_ANY)
-        return error_set(err, ENOSPC, "all %u ports are in use; -n raises their number",
-                         sw->config.ports);
-    if (status == -EINVAL)
-        return error_set(err, EINVAL, "port %u is out of range: this switch has ports 0 to %u",
-                         number, sw->config.ports);
-    if (status < 0)
-        return error_set(err, -status, "cannot create port %u: %s", number, strerror(-status));
-    return 0;
+    return status < 0 ? ports_explain(sw, status, (int)number, err) : 0;
 }
 
 /* A port's user and group let in whom they name, and root. Two users never share a port. */

@@ -2,11 +2,11 @@
 #include "ports/vde_request.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 
 enum {
-    MAGIC = (int)0xfeedface,
     ADDRESS = 110, /* sockaddr_un: family and 108 bytes of path */
     V1_ADDRESS = 14,
     V3_ADDRESS = 12,
@@ -15,16 +15,12 @@ enum {
     NEW_PORT0 = 1,
 };
 
+static const uint32_t magic = 0xfeedface;
+
+static uint32_t read_u32(const uint8_t *at);
+static bool is_padding(const struct vde_request *request, size_t rest);
 static int read_body(const uint8_t *bytes, size_t length, uint32_t type, size_t address,
                      struct vde_request *request, struct error *err);
-
-static uint32_t read_u32(const uint8_t *at)
-{
-    uint32_t value;
-
-    memcpy(&value, at, sizeof(value));
-    return value;
-}
 
 int vde_request_parse(const uint8_t *bytes, size_t length, struct vde_request *request,
                       struct error *err)
@@ -33,7 +29,7 @@ int vde_request_parse(const uint8_t *bytes, size_t length, struct vde_request *r
 
     if (length < 4)
         return -EAGAIN;
-    if (read_u32(bytes) != (uint32_t)MAGIC)
+    if (read_u32(bytes) != magic)
         return error_set(err, EPROTO, "not a VDE request (it begins with 0x%08x)", read_u32(bytes));
     if (length < 12)
         return -EAGAIN;
@@ -62,9 +58,23 @@ static int read_body(const uint8_t *bytes, size_t length, uint32_t type, size_t 
     if (request->address.sun_family != AF_UNIX)
         return error_set(err, EPROTO, "data socket of address family %d; only AF_UNIX (1) is known",
                          request->address.sun_family);
-    if (length - fixed > PADDING) {
+    if (length > fixed && !is_padding(request, length - fixed)) {
         request->description = bytes + fixed;
         request->description_length = length - fixed;
     }
     return 0;
+}
+
+static uint32_t read_u32(const uint8_t *at)
+{
+    uint32_t value;
+
+    memcpy(&value, at, sizeof(value));
+    return value;
+}
+
+/* Only User Mode Linux, of those that write padding, has a data socket without a path. */
+static bool is_padding(const struct vde_request *request, size_t rest)
+{
+    return rest == PADDING && request->address.sun_path[0] == '\0';
 }

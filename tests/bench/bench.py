@@ -53,8 +53,11 @@ So where the floor's ratio is above a target, no switch that attaches its client
 these sockets and delivers their frames can meet that target on this machine, and the
 line about the missed target says "below the floor"; "about the floor" when the target
 lies within the floor's "+-", which leaves the matter open. The relay loses nothing, it
-waits for full receivers. Where vde_switch delivers few frames, its CPU/frame is low
-because it does less, and a switch that dropped as many might get there too.
+waits for full receivers. Where a switch delivers fewer than 95 % of the frames, which
+is then said beside the floor, its CPU/frame is low because it does less: vswitchd can
+seem to be less than the floor, and a target below it can be met by dropping. (In eleven
+flood rounds the floor was 0.64 to 0.81 of vde_switch when that delivered 97 % or more,
+and 0.94 to 1.11 when it delivered less than 65 %.)
 
 Is the relay the cheapest that there is? In its place were tried, one to one with
 60 bytes: blocking sockets without epoll (1.01 +-0.09 of its CPU/frame), reading until
@@ -117,6 +120,7 @@ DEFAULT_WMEM_MAX = 212992
 FEW_PORTS, MANY_PORTS = 64, 2000
 STEP_TIMEOUT = 120
 SUSTAINED = 0.95  # of the rate that the peer delivers
+MOST = 95  # percent; whoever delivers less saves CPU time by it
 OURS, PEER, FLOOR = "ours", "peer", "floor"
 
 
@@ -401,14 +405,20 @@ class FloorRow(Row):
     def cells(self, samples):
         cells = super().cells(samples)
         if cells:
-            above = [r[OURS][self.key] / r[FLOOR][self.key] for r in samples[self.scenario]]
+            rounds = samples[self.scenario]
+            above = [r[OURS][self.key] / r[FLOOR][self.key] for r in rounds]
             cells["ours"] = f"({cells['ours']})"
-            cells["note"] = f"vswitchd is {with_spread(above)} of it"
+            cells["note"] = f"vswitchd is {with_spread(above)} of it" + few_delivered(", delivering", rounds, OURS)
         return cells
 
 
 def pairs_of(samples, scenario, key, side):
     return [(r[side][key], r[PEER][key]) for r in samples.get(scenario, []) if side in r]
+
+
+def few_delivered(words, rounds, side):
+    delivered = statistics.median(r[side]["delivered"] for r in rounds)
+    return f"{words} {delivered:.0f} %" if delivered < MOST else ""
 
 
 def with_spread(ratios):
@@ -497,12 +507,14 @@ def beside_the_floor(row, samples):
     ratios = [a / b for a, b in pairs_of(samples, row.scenario, row.key, FLOOR) if b]
     if row.limit is None or not ratios:
         return ""
-    ratio, margin = statistics.median(ratios), spread(ratios)
+    ratio = statistics.median(ratios)
     if row.key == "rate":
         return f"; a bare relay does not reach it either: {with_spread(ratios)}" if ratio < row.limit else ""
-    if abs(ratio - row.limit) <= margin:
-        return f"; about the floor: {with_spread(ratios)}"
-    return f"; below the floor: {with_spread(ratios)}" if ratio > row.limit else ""
+    margin = spread(ratios) + 0.005  # what is printed is rounded
+    if ratio + margin < row.limit:
+        return ""
+    return (f"; {'about' if abs(ratio - row.limit) <= margin else 'below'} the floor: {with_spread(ratios)}"
+            + few_delivered(", with vde_switch delivering", samples[row.scenario], PEER))
 
 
 def print_misses(body, samples, failures):

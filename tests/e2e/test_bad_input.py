@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from switch import PROGRAM, Switch, wait_for
-from vdeclient import (BROADCAST, NOBODY, SANITIZED, SMALL_QUARANTINE, Lab, Refused, VdeClient, abstract_name, address,
+from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, Refused, VdeClient, abstract_name, address,
                        ask, connect_ctl, cpu_share, data_socket, file_limit, frame, host, is_refused, mac, memory,
                        needs_two_users, public_dir, request_v1, request_v3, settle, socket_path)
 
@@ -154,7 +154,7 @@ def test_odd_frames(lab, data):
 
 def test_flood_of_source_addresses():
     """A million addresses from one port cost a bounded amount of memory and no other port's addresses."""
-    count = 100_000 if SANITIZED else 500_000
+    count = 500_000
     with Switch(env=SMALL_QUARANTINE) as switch, Lab(switch, [1, 2, 3]) as lab:
         lab.learn()
         before = memory(switch)

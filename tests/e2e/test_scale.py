@@ -3,6 +3,7 @@
 import contextlib
 import os
 import resource
+import time
 
 import pytest
 
@@ -76,6 +77,20 @@ def test_attach_and_detach(rounds):
 def attach_and_detach(switch, rounds):
     for _ in range(rounds):
         VdeClient(switch.dir).close()
+
+
+def test_idle_clients_wake_nobody():
+    """Two hundred clients that say nothing cost nothing: the switch sleeps until there is something to do."""
+    with Switch("-n", "200") as switch, Lab(switch, range(1, 201)):
+        settle(switch)
+        before = switches_of_context(switch)
+        time.sleep(2)
+        assert switches_of_context(switch) == before
+
+
+def switches_of_context(switch):
+    status = open(f"/proc/{switch.pid}/status", encoding="ascii").read()
+    return sum(int(line.split()[1]) for line in status.splitlines() if "ctxt_switches" in line)
 
 
 FRAME_SIZE = 1514

@@ -380,15 +380,6 @@ def file_limit(number):
     return limit
 
 
-def _is_sanitized():
-    try:
-        return b"__asan_init" in pathlib.Path(PROGRAM).read_bytes()
-    except OSError:
-        return False
-
-
-SANITIZED = _is_sanitized()
-
 # The sanitizer keeps freed memory for a while, which looks like growth.
 SMALL_QUARANTINE = {
     "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"

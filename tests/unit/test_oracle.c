@@ -639,6 +639,7 @@ static void cover(struct coverage *coverage, const struct oracle *oracle)
 
 static void check_coverage(const struct coverage *coverage)
 {
+    assert_true(coverage->frames >= 100000);
     assert_true(coverage->heard > coverage->frames / 2);
     assert_true(coverage->unheard > 100);
     assert_true(coverage->moved > 100);

@@ -19,7 +19,7 @@ static int setup(void **state)
 
     assert_non_null(bench);
     queue_init(&bench->queue);
-    queue_pool_init(&bench->pool);
+    queue_pool_init(&bench->pool, 64 << 20);
     *state = bench;
     return 0;
 }

@@ -1,0 +1,416 @@
+"""What goes wrong around the switch: nobody reads its log, others wrote to its directory, it is killed, or short of
+privilege, memory or luck. Each test is about something that once went wrong.
+"""
+
+import contextlib
+import fcntl
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+
+import pytest
+
+import process
+from switch import PROGRAM, Switch, wait_for
+from test_cli import run_with_defaults
+from test_forwarding import Bridge, is_quiet
+from test_handshake import client_of, names, talk, wait_inactive
+from test_taps import address, attached
+from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, Refused, VdeClient, arp, connect_ctl, data_socket,
+                       frame, host, is_refused, memory, needs_two_users, public_dir, request_v3, settle, socket_path)
+
+
+def run_to_end(directory, *args):
+    """Starts a switch in DIRECTORY with an empty console and awaits its end."""
+    return subprocess.run([PROGRAM, "-s", str(directory), "-f", "/dev/null", *args], input="", capture_output=True,
+                          text=True, timeout=20, check=False)
+
+
+def port_text(switch, number):
+    return "\n".join(switch.ok(f"port/allprint {number}"))
+
+
+# -- logs and consoles that nobody reads ---------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def small_fifo(path):
+    """A FIFO that holds one page. Yields the descriptor to read it, which never waits."""
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        fcntl.fcntl(reader, fcntl.F_SETPIPE_SZ, 4096)
+        yield reader
+    finally:
+        os.close(reader)
+
+
+def fill(path):
+    """Writes to the FIFO at PATH until it takes no more."""
+    writer = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x")
+    os.close(writer)
+
+
+def read_all(fd):
+    """What is in a pipe now, or up to its end."""
+    said = b""
+    with contextlib.suppress(BlockingIOError):
+        while chunk := os.read(fd, 65536):
+            said += chunk
+    return said.decode()
+
+
+def test_stderr_that_nobody_reads_stops_nothing(tmp_path):
+    """Whoever started the switch may have forgotten its stderr pipe; guests must not be able to stop it by filling that."""
+    fifo = tmp_path / "stderr"
+    redirected = ("sh", "-c", f'exec "$0" "$@" 2>{fifo}')
+    with small_fifo(fifo) as reader, Switch(prefix=redirected) as switch:
+        fill(fifo)
+        with Lab(switch, [1, 2, 3]) as lab:
+            for _ in range(1500):
+                assert is_refused(switch.dir, b"x" * 130)
+                for port in (1, 2):
+                    lab[port].send(arp(host(9), 1, "10.0.0.9", "10.0.0.9"))
+            lab.heard()
+            talk(lab[1], lab[3])
+        read_all(reader)
+        assert switch.stop() == 0
+        assert re.search(r"[1-9]\d* messages were lost", read_all(reader))
+
+
+@pytest.mark.parametrize("end", ["\n", ""], ids=["newline", "no-newline"])
+def test_replies_after_eof(tmp_path, end):
+    """`echo commands | vswitchd | less`: all is answered although stdin ends at once and the replies are read late."""
+    commands = 1000
+    argv = [PROGRAM, "-s", str(tmp_path / "sw"), "-f", "/dev/null"]
+    with process.running(*argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as switch:
+        fcntl.fcntl(switch.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        switch.stdin.write(("\n".join(["help"] * commands) + end).encode())
+        switch.stdin.close()
+        replies = b""
+        while chunk := os.read(switch.stdout.fileno(), 4096):
+            replies += chunk
+            time.sleep(0.001)
+        assert replies.count(b"1000 Success") == commands
+        assert switch.wait(20) == 0
+
+
+def test_terminal_of_another_job(tmp_path):
+    """Started with & in a shell, a switch that tried to read what is typed there would be stopped by the kernel."""
+    terminal, inside = os.openpty()
+    directory = tmp_path / "sw"
+    leash = " ".join(process.LEASH)
+    shell = subprocess.Popen([*process.LEASH, "setsid", "--ctty", "bash", "--norc", "-i"],
+                             stdin=inside, stdout=inside, stderr=inside)
+    os.close(inside)
+    try:
+        os.write(terminal, f"{leash} {PROGRAM} -s {directory} -f /dev/null &\n".encode())
+        wait_for((directory / "ctl").exists, message="ctl")
+        with VdeClient(directory) as one, VdeClient(directory) as other:
+            os.write(terminal, b"sleep 0.5; echo o''ver\nthis line is here for all to see while sleep runs\n")
+            wait_for(lambda: b"over" in os.read(terminal, 65536), message="the shell's foreground job to end")
+            talk(one, other)
+    finally:
+        shell.kill()
+        shell.wait()
+        os.close(terminal)
+
+
+# -- TAPs ----------------------------------------------------------------------------------------------------
+
+LEAVE_OFFLOADS = """
+import fcntl, struct
+IFF_TAP, IFF_NO_PI, IFF_VNET_HDR, TUNSETIFF, TUNSETOFFLOAD = 2, 0x1000, 0x4000, 0x400454ca, 0x400454d0
+with open("/dev/net/tun", "r+b", buffering=0) as tap:
+    fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", b"%s", IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+    fcntl.ioctl(tap, TUNSETOFFLOAD, 7)  # checksums, TSO for IPv4 and IPv6
+"""
+TCP_BYTES = 4 << 20
+RECEIVER = "import socket; c = socket.create_server(('', 5000)).accept()[0]; " \
+    f"print(c.makefile('rb').read() == bytes(range(256)) * {TCP_BYTES // 256})"
+SENDER = "import socket, sys; c = socket.create_connection((sys.argv[1], 5000), 10); " \
+    f"c.sendall(bytes(range(256)) * {TCP_BYTES // 256})"
+
+
+def test_offloads_that_another_program_left(namespaces):
+    """A persistent TAP keeps what QEMU switched on: the kernel leaves checksums to the device, and TCP fails."""
+    here, there = namespaces(2)
+    for name in ("tap0", "tap1"):
+        here.add_tap(name, "vnet_hdr")
+        here.run(sys.executable, "-c", LEAVE_OFFLOADS % name)
+    with Switch("-t", "tap0", "-t", "tap1", prefix=here.prefix) as switch:
+        address(switch, here, there)
+        for receiver, sender, target in ((there, here, "10.0.0.2"), (here, there, "10.0.0.1")):
+            with receiver.running(sys.executable, "-c", RECEIVER, stdout=subprocess.PIPE, text=True) as receiving:
+                receiver.wait_listening(5000)
+                sender.run(sys.executable, "-c", SENDER, target)
+                assert receiving.communicate(timeout=20)[0] == "True\n"
+
+
+def test_port_of_a_deleted_tap_is_free_again(namespaces):
+    (here,) = namespaces(1)
+    with Switch("-t", "tap0", prefix=here.prefix) as switch:
+        assert " - Unnamed Allocatable" in port_text(switch, 1)
+        here.run("ip", "link", "del", "tap0")
+        wait_for(lambda: not attached(switch, "tap0"), message="the TAP to go")
+        with VdeClient(switch.dir) as client:
+            assert client.port == 1
+
+
+def test_port_option_reserves_its_port():
+    with Switch("--port", "vde,port=1") as switch, VdeClient(switch.dir) as client:
+        assert " - NOT Unnamed Allocatable" in port_text(switch, 1)
+        assert client.port == 2
+
+
+# -- users and privilege -------------------------------------------------------------------------------------
+
+
+@needs_two_users
+@pytest.mark.parametrize("what", ["user", "group"])
+@pytest.mark.parametrize("given, code, shown", [("3000000000", 1000, "3000000000"), ("4294967295", 1022, "daemon"),
+                                                ("-1", 1022, "daemon"), ("nobody-there", 1022, "daemon")])
+def test_access_rule_with_an_odd_number(what, given, code, shown):
+    """A rule that cannot be kept must not turn into no rule at all."""
+    with public_dir() as base, Switch("-m", "666", "--dirmode", "755", dir=base / "sw") as switch:
+        switch.ok("port/create 1")
+        switch.ok(f"port/set{what} 1 daemon")
+        assert switch.cmd(f"port/set{what} 1 {given}")[0] == code
+        assert f"{what.capitalize()}: {shown}" in port_text(switch, 1)
+        with pytest.raises(Refused):
+            client_of(switch, NOBODY, port=1)
+
+
+@needs_two_users
+def test_root_without_chown():
+    """In a container root may lack CAP_CHOWN: who may write to a data socket is then up to -m."""
+    no_chown = ("setpriv", "--bounding-set", "-chown", "--inh-caps", "-chown", "--")
+    with public_dir() as base:
+        with Switch("-m", "666", "--dirmode", "777", dir=base / "sw", prefix=no_chown) as switch:
+            assert client_of(switch, NOBODY) == (1, os.geteuid(), 0o666)
+
+
+# -- the directory -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["001.10", "1.2", "007"])
+def test_name_of_a_data_socket_is_no_port_name(tmp_path, name):
+    """Or the port's socket would be in the way of a client's."""
+    done = run_to_end(tmp_path / "sw", "--port", f"vde,name={name}")
+    assert done.returncode == 1
+    line, = done.stderr.splitlines()
+    assert f'"{name}"' in line and "digits" in line
+    assert not (tmp_path / "sw").exists()
+
+
+@pytest.mark.parametrize("name, status", [("ctl", 255), ("web", 1)])
+def test_file_in_the_way_is_left_alone(tmp_path, name, status):
+    """-s may have been aimed at the wrong directory: only sockets that nobody listens on are replaced."""
+    (tmp_path / name).write_text("precious")
+    done = run_to_end(tmp_path, "--port", "vde,name=web")
+    assert done.returncode == status
+    assert f"{tmp_path}/{name}" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "precious"
+
+
+@needs_two_users
+def test_default_directory_is_no_link():
+    """Somebody laid it in /tmp, and it leads to a directory of the victim's own."""
+    trap = "mkdir /tmp/mine; chown 65534 /tmp/mine; ln -s mine /tmp/vsw-65534; chown -h 65534 /tmp/vsw-65534"
+    done = run_with_defaults("vswitchd", NOBODY, None, trap)
+    assert done.returncode not in (0, 99)
+    assert "/tmp/vsw-65534" in done.stderr
+
+
+def test_end_spares_the_successor(tmp_path):
+    """A directory that was removed may be that of another switch by the time the first one ends."""
+    directory = tmp_path / "sw"
+    web = ("--port", "vde,port=5,name=web")
+    with Switch(*web, dir=directory, check_exit=False) as first, VdeClient(directory), VdeClient(directory):
+        shutil.rmtree(directory)
+        with Switch(*web, dir=directory) as second, VdeClient(directory) as one, VdeClient(directory) as other:
+            before = names(second)
+            assert first.stop() == 0
+            assert names(second) == before
+            talk(one, other)
+            with VdeClient(directory, ctl="web") as third:
+                talk(one, third)
+            wait_inactive(second, 5)
+    assert not directory.exists()
+
+
+def remove_and_write(path):
+    """The new file may well get the inode number of the old one."""
+    path.unlink()
+    path.write_text("1\n")
+
+
+def rename_over(path):
+    path.with_suffix(".new").write_text("1\n")
+    path.with_suffix(".new").rename(path)
+
+
+@pytest.mark.parametrize("replace", [remove_and_write, rename_over], ids=lambda replace: replace.__name__)
+def test_end_spares_the_pidfile_of_another(tmp_path, replace):
+    pidfile = tmp_path / "pid"
+    with Switch("-p", pidfile) as switch:
+        replace(pidfile)
+        assert switch.stop() == 0
+    assert pidfile.read_text() == "1\n"
+
+
+def test_pidfile_in_the_directory(tmp_path):
+    """As in /run/NAME/pid: it goes first, then its directory."""
+    directory = tmp_path / "sw"
+    with Switch("-p", directory / "pid", dir=directory) as switch:
+        assert (directory / "pid").read_text() == f"{switch.pid}\n"
+        switch.process.send_signal(signal.SIGTERM)
+        assert switch.process.wait(20) == 0
+    assert not directory.exists()
+
+
+@pytest.mark.parametrize("number, status", [(signal.SIGTERM, 0), (signal.SIGINT, -signal.SIGINT)],
+                         ids=["SIGTERM", "SIGINT"])
+def test_signal_while_starting(tmp_path, number, status):
+    """A service manager may think better of it at any time, here while the rc file is read."""
+    rc, pidfile, directory = tmp_path / "rc", tmp_path / "pid", tmp_path / "sw"
+    os.mkfifo(rc)
+    argv = [PROGRAM, "-s", directory, "-f", rc, "-p", pidfile, "--port", "vde,port=1,name=web"]
+    with process.running(*argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as switch:
+        with open(rc, "w", encoding="ascii") as commands:
+            commands.write("vlan/create 5\n")
+            commands.flush()
+            assert pidfile.exists() and directory.exists()
+            switch.send_signal(number)
+            commands.write("vlan/create 6\n")
+        assert switch.wait(20) == status, switch.stderr.read()
+    assert [path.name for path in tmp_path.iterdir()] == ["rc"]
+
+
+STALE_HIDDEN = """
+import os, socket, sys
+for pid in (1, os.getpid()):
+    socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).bind(f"{sys.argv[1]}/.{pid}.ctl")
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+def test_leftovers_of_a_killed_switch(tmp_path):
+    """Sockets of ports and clients that are no more must not keep the directory for ever. In a container the next
+    switch often has the same process id, so that even its own hidden sockets may be there already."""
+    directory = tmp_path / "sw"
+    killed = Switch("--port", "vde,port=1,name=web", "--port", "vde,port=2,name=db", dir=directory)
+    try:
+        with VdeClient(directory), VdeClient(directory, ctl="web"):
+            killed.process.kill()
+            killed.process.wait()
+    finally:
+        killed.close()
+    assert len(names(killed)) == 5
+    (directory / "ctl").unlink()
+    hidden_left = (sys.executable, "-c", STALE_HIDDEN, str(directory))
+    with Switch(dir=directory, prefix=hidden_left) as switch, VdeClient(directory) as one, VdeClient(directory) as two:
+        talk(one, two)
+        assert len(names(switch)) == 3, "ctl and two clients"
+    assert not directory.exists()
+
+
+# -- clients -------------------------------------------------------------------------------------------------
+
+
+def test_client_that_hangs_up_before_the_reply():
+    """It asked for any port: the port that was made for it would stay for ever."""
+    path = socket_path()
+    with Switch() as switch, data_socket(path):
+        try:
+            switch.process.send_signal(signal.SIGSTOP)
+            for _ in range(5):
+                with connect_ctl(switch.dir) as stream:
+                    stream.sendall(request_v3(path))
+        finally:
+            switch.process.send_signal(signal.SIGCONT)
+            os.unlink(path)
+        settle(switch)
+        settle(switch)
+        assert switch.ok("port/allprint") == []
+        assert names(switch) == ["ctl"]
+
+
+def endpoint_counters(switch, port):
+    """[(frames in, frames out)] of each endpoint of PORT."""
+    text = "\n".join(switch.ok(f"port/endpoints {port}"))
+    return [tuple(map(int, pair)) for pair in re.findall(r"IN:\s+pkts\s+(\d+).*\n\s*OUT:\s+pkts\s+(\d+)", text)]
+
+
+def test_counters_of_endpoints():
+    """Of two guests on one port it must be visible which one sends."""
+    with Switch() as switch, Lab(switch, [1, 2]) as lab, VdeClient(switch.dir, port=1) as second:
+        lab.send(1, *[frame(BROADCAST, host(1))] * 3)
+        second.send(frame(BROADCAST, host(3)))
+        settle(switch, second)
+        lab.send(2, *[frame(BROADCAST, host(2))] * 2)
+        assert sorted(endpoint_counters(switch, 1)) == [(1, 2), (3, 2)]
+        assert endpoint_counters(switch, 2) == [(2, 4)]
+        switch.ok("port/resetcounter")
+        assert endpoint_counters(switch, 1) == [(0, 0), (0, 0)]
+
+
+NO_HOARDING = {"ASAN_OPTIONS": SMALL_QUARANTINE["ASAN_OPTIONS"] + ":allocator_release_to_os_interval_ms=0"}
+
+
+def test_memory_of_clients_that_do_not_read():
+    """The endpoints' queues have a common bound, and what they held goes back to the system."""
+    clients, frames = 120, 3500
+    with Switch(env=NO_HOARDING) as switch, Lab(switch, [1]) as lab, contextlib.ExitStack() as stack:
+        for _ in range(clients):
+            stack.enter_context(VdeClient(switch.dir, port=2))
+        before = memory(switch)
+        for _ in range(frames):
+            lab[1].send(frame(BROADCAST, host(1), size=1514))
+        settle(switch, lab[1])
+        assert switch.drops(2).keys() == {"queue-full"}
+        assert 200 << 10 < memory(switch) - before < 400 << 10, "KiB"
+        stack.close()
+        wait_inactive(switch, 2)
+        assert memory(switch) - before < 32 << 10, "KiB"
+
+
+# -- loops ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("echo", [lambda sent: sent, lambda sent: sent[:-1] + b"x"], ids=["verbatim", "altered"])
+def test_echo_does_not_block_the_neighbour(echo):
+    """A guest that repeats its neighbour's broadcasts makes the address jump, but must not cost it its port. The loop
+    guard still does what it is there for."""
+    with Switch() as switch, Lab(switch, [1, 2, 3, 4, 5]) as lab:
+        for number in range(30):
+            sent = frame(BROADCAST, host(1), payload=b"who has %d" % number)
+            assert lab.send(1, sent)[2] == [sent]
+            lab.send(2, echo(sent))
+        assert "loop" not in switch.drops(1)
+        sent = frame(BROADCAST, host(1), payload=b"still here")
+        assert lab.send(1, sent)[3] == [sent]
+        assert_loop_is_cut(lab, 4, 5, sender=3)
+        assert "loop" not in switch.drops(1)
+
+
+def assert_loop_is_cut(lab, one, other, sender):
+    bridge = Bridge(lab[one], lab[other])
+    bridge.start()
+    try:
+        lab[sender].send(frame(BROADCAST, host(sender)))
+        wait_for(lambda: any("loop" in lab.switch.drops(port) for port in (one, other)), message="the loop to be cut")
+        wait_for(lambda: is_quiet(bridge), 5, "the looped frames to die down")
+    finally:
+        bridge.stop()
