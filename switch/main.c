@@ -67,6 +67,7 @@ int main(int argc, char *argv[])
     }
     hold_standard_descriptors();
     instance.log = (struct log){.program = options.program};
+    list_init(&instance.program.runtime.services);
     status = run(&instance, &options);
     clean_up(&instance);
     if (instance.interrupted) {
@@ -136,7 +137,6 @@ static int make_switch(struct instance *instance, const struct options *options)
         return fail(instance, &err, EXIT_FAILURE);
     }
     datagram_prepare(runtime->datagrams, runtime->batch);
-    list_init(&runtime->services);
     watch_signals(instance);
     report_start(&instance->report, runtime);
     ageing_start(&instance->program.ageing, runtime);
@@ -215,8 +215,9 @@ static void watch_signals(struct instance *instance)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
     signal(SIGUSR2, SIG_IGN);
-    signal(SIGTTIN,
-           SIG_IGN); /* in the background of a terminal we get no commands, but frames go on */
+    /* In the background of a terminal there are no commands to be had, but frames go on. */
+    signal(SIGTTIN, SIG_IGN);
+    signal(SIGTTOU, SIG_IGN);
     instance->on_term.data = instance->on_int.data = instance->on_hup.data = instance;
     ev_signal_init(&instance->on_term, on_signal, SIGTERM);
     ev_signal_init(&instance->on_int, on_signal, SIGINT);
