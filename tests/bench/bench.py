@@ -508,9 +508,9 @@ def beside_the_floor(row, samples):
     if row.limit is None or not ratios:
         return ""
     ratio = statistics.median(ratios)
-    if row.key == "rate":
-        return f"; a bare relay does not reach it either: {with_spread(ratios)}" if ratio < row.limit else ""
     margin = spread(ratios) + 0.005  # what is printed is rounded
+    if row.key == "rate":
+        return "" if ratio + margin >= row.limit else f"; a bare relay misses it too: {with_spread(ratios)}"
     if ratio + margin < row.limit:
         return ""
     return (f"; {'about' if abs(ratio - row.limit) <= margin else 'below'} the floor: {with_spread(ratios)}"
