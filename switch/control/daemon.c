@@ -48,33 +48,33 @@ void daemon_ready(int ready)
 int pidfile_write(struct pidfile *pidfile, const char *path, struct error *err)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    struct stat info = {0};
 
     pidfile->path[0] = '\0';
     if (fd < 0)
         return error_set(err, errno, "cannot make pidfile %s: %s%s", path, strerror(errno),
                          errno == EEXIST ? "; remove it if no switch is running" : "");
-    if (dprintf(fd, "%d\n", (int)getpid()) < 0 || fstat(fd, &info) < 0 ||
-        !realpath(path, pidfile->path)) {
+    if (dprintf(fd, "%d\n", (int)getpid()) < 0 || !realpath(path, pidfile->path)) {
         int status = error_set(err, errno, "cannot write pidfile %s: %s", path, strerror(errno));
 
+        pidfile->path[0] = '\0';
         close(fd);
         unlink(path);
         return status;
     }
-    pidfile->device = info.st_dev;
-    pidfile->inode = info.st_ino;
-    close(fd);
+    pidfile->fd = fd;
     return 0;
 }
 
 void pidfile_remove(struct pidfile *pidfile)
 {
-    struct stat info;
+    struct stat ours, there;
 
-    if (*pidfile->path && lstat(pidfile->path, &info) == 0 && info.st_dev == pidfile->device &&
-        info.st_ino == pidfile->inode)
+    if (!*pidfile->path)
+        return;
+    if (fstat(pidfile->fd, &ours) == 0 && lstat(pidfile->path, &there) == 0 &&
+        ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
         unlink(pidfile->path);
+    close(pidfile->fd);
 }
 
 static void wait_for_child(pid_t child, int ready)

@@ -8,7 +8,6 @@
 #include "util/error.h"
 
 #include <limits.h>
-#include <sys/types.h>
 
 /* daemon_begin() - forks; only the child returns
  *
@@ -25,8 +24,7 @@ void daemon_ready(int ready);
 
 struct pidfile {
     char path[PATH_MAX]; /* absolute; "" if there is none */
-    dev_t device;        /* and inode: which file is ours */
-    ino_t inode;
+    int fd;              /* kept open: as long as it is, no other file can have its inode number */
 };
 
 /* pidfile_write() - makes PATH, which must not exist, with our process number in it

@@ -37,7 +37,8 @@ static void run_commands(struct program *program, const char *path, FILE *file)
     size_t size = 0;
     ssize_t length;
 
-    for (unsigned number = 1; (length = getline(&line, &size, file)) >= 0; number++) {
+    for (unsigned number = 1; !program->stopping && (length = getline(&line, &size, file)) >= 0;
+         number++) {
         char *reply = NULL;
         size_t reply_size;
         FILE *out = open_memstream(&reply, &reply_size);
@@ -52,6 +53,7 @@ static void run_commands(struct program *program, const char *path, FILE *file)
         if (status < 0)
             log_say(program->runtime.log, LOG_WARNING, "%s line %u: %s: %s", path, number, line,
                     strerror(-status));
+        ev_run(program->runtime.loop, EVRUN_NOWAIT); /* a signal may tell us to end */
     }
     free(line);
 }

@@ -26,7 +26,7 @@ struct fdb {
 static struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key);
 static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now);
 static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now);
-static bool watch_echo(struct fdb_flaps *flaps, const struct fdb_sighting *sighting, uint64_t now);
+static bool watch_echo(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now);
 static void move(struct fdb *fdb, struct fdb_entry *entry, const struct fdb_sighting *sighting,
                  uint64_t now);
 static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner,
@@ -123,7 +123,7 @@ struct fdb_entry *fdb_learn(struct fdb *fdb, const struct fdb_sighting *sighting
         if (!make_room(fdb, sighting->owner))
             return NULL;
         entry = insert(fdb, key, sighting->owner, now);
-        watch_echo(&entry->flaps, sighting, now);
+        watch_echo(entry, sighting, now);
     } else {
         *flapped = note_flap(entry, sighting, now);
         if (entry->is_static)
@@ -242,7 +242,7 @@ static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now)
 static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now)
 {
     struct fdb_flaps *flaps = &entry->flaps;
-    bool echo = watch_echo(flaps, sighting, now);
+    bool echo = watch_echo(entry, sighting, now);
     bool changed = flaps->last != sighting->owner->number;
 
     if (changed) {
@@ -260,8 +260,9 @@ static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighti
 }
 
 /* Return: whether the frame that is watched comes in again, at another owner than before. */
-static bool watch_echo(struct fdb_flaps *flaps, const struct fdb_sighting *sighting, uint64_t now)
+static bool watch_echo(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now)
 {
+    struct fdb_flaps *flaps = &entry->flaps;
     unsigned number = sighting->owner->number;
 
     if (!sighting->digest)
@@ -269,7 +270,8 @@ static bool watch_echo(struct fdb_flaps *flaps, const struct fdb_sighting *sight
     if (!flaps->marker || now - flaps->marked > SECOND) {
         flaps->marker = sighting->digest;
         flaps->marked = now;
-        flaps->origin = flaps->heard = number;
+        flaps->origin = entry->owner->number;
+        flaps->heard = number;
         flaps->echoes = 0;
         return false;
     }

@@ -63,7 +63,7 @@ struct fdb_flaps {
     /* One flooded frame of the address, watched for a second: does it come in elsewhere as well? */
     uint64_t marker; /* frame_digest(), 0 if none is watched */
     uint64_t marked; /* when it was first heard */
-    unsigned origin; /* where */
+    unsigned origin; /* the address's owner then, who need not be the first to say it */
     unsigned heard;  /* where it was heard last */
     unsigned heard_before;
     unsigned echoes; /* how often it came in at another owner than before */

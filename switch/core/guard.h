@@ -8,7 +8,7 @@
  *
  * - It comes in elsewhere again more than `echoes` times within a second: a loop. The port that it comes in by is
  *   blocked, in both directions, for `block`; of two that only echo, the one that was attached last. Never the port
- *   where the frame was heard first: a guest cannot have its neighbour blocked by repeating the neighbour's
+ *   that the FDB has for the address: a guest cannot have its neighbour blocked by repeating the neighbour's
  *   broadcasts.
  * - The address keeps changing ports without echoes: two stations use it. Nothing is blocked, but people are told,
  *   once per series.

@@ -151,6 +151,7 @@ static void endpoint_enqueue(struct endpoint *endpoint, const struct packet *pac
 
     if (queue->frames >= sw->config.queue_frames ||
         queue->bytes + packet->length > sw->config.queue_bytes ||
+        queue->bytes + packet->length > queue_allowance(&sw->queue_pool) ||
         queue_push(queue, &sw->queue_pool, packet) < 0) {
         port_count_drops(endpoint->port, endpoint, DROP_QUEUE_FULL, 1);
         return;

@@ -59,6 +59,11 @@ unsigned queue_clear(struct queue *queue, struct queue_pool *pool)
     return frames;
 }
 
+size_t queue_allowance(const struct queue_pool *pool)
+{
+    return (size_t)(pool->limit - pool->used) * CHUNK_BYTES / 4;
+}
+
 int queue_push(struct queue *queue, struct queue_pool *pool, const struct packet *packet)
 {
     uint32_t size = record_size(packet->length);

@@ -34,6 +34,13 @@ void queue_init(struct queue *queue);
 /* queue_clear() - drops all frames of QUEUE. Return: how many there were. */
 unsigned queue_clear(struct queue *queue, struct queue_pool *pool);
 
+/* queue_allowance() - how many bytes one queue may hold now
+ *
+ * A quarter of what the pool has left: the more slow endpoints there are, the less each may hold, and whoever becomes
+ * slow next still finds room.
+ */
+size_t queue_allowance(const struct queue_pool *pool);
+
 /* queue_push() - copies PACKET to the end. Return: 0, or -ENOMEM: no memory, or the pool's limit. */
 int queue_push(struct queue *queue, struct queue_pool *pool, const struct packet *packet);
 

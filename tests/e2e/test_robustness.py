@@ -5,12 +5,9 @@ privilege, memory or luck. Each test is about something that once went wrong.
 import contextlib
 import fcntl
 import os
-import pathlib
 import re
 import shutil
 import signal
-import socket
-import stat
 import subprocess
 import sys
 import time
@@ -24,7 +21,7 @@ from test_forwarding import Bridge, is_quiet
 from test_handshake import client_of, names, talk, wait_inactive
 from test_taps import address, attached
 from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, Refused, VdeClient, arp, connect_ctl, data_socket,
-                       frame, host, is_refused, memory, needs_two_users, public_dir, request_v3, settle, socket_path)
+                       frame, host, is_refused, memory, needs_two_users, public_dir, request_v3, settle)
 
 
 def run_to_end(directory, *args):
@@ -71,17 +68,19 @@ def read_all(fd):
 
 
 def test_stderr_that_nobody_reads_stops_nothing(tmp_path):
-    """Whoever started the switch may have forgotten its stderr pipe; guests must not be able to stop it by filling that."""
+    """Who started the switch may have forgotten the pipe; guests must not be able to stop a switch by filling it."""
     fifo = tmp_path / "stderr"
     redirected = ("sh", "-c", f'exec "$0" "$@" 2>{fifo}')
     with small_fifo(fifo) as reader, Switch(prefix=redirected) as switch:
         fill(fifo)
         with Lab(switch, [1, 2, 3]) as lab:
-            for _ in range(1500):
+            for number in range(1500):
                 assert is_refused(switch.dir, b"x" * 130)
                 for port in (1, 2):
-                    lab[port].send(arp(host(9), 1, "10.0.0.9", "10.0.0.9"))
-            lab.heard()
+                    ip = f"10.{port}.{number >> 8}.{number & 255}"
+                    lab[port].send(arp(host(9), 1, ip, ip))
+                if number % 100 == 99:
+                    assert len(lab.heard()[3]) == 200
             talk(lab[1], lab[3])
         read_all(reader)
         assert switch.stop() == 0
@@ -91,7 +90,7 @@ def test_stderr_that_nobody_reads_stops_nothing(tmp_path):
 @pytest.mark.parametrize("end", ["\n", ""], ids=["newline", "no-newline"])
 def test_replies_after_eof(tmp_path, end):
     """`echo commands | vswitchd | less`: all is answered although stdin ends at once and the replies are read late."""
-    commands = 1000
+    commands = 500
     argv = [PROGRAM, "-s", str(tmp_path / "sw"), "-f", "/dev/null"]
     with process.running(*argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as switch:
         fcntl.fcntl(switch.stdout, fcntl.F_SETPIPE_SZ, 4096)
@@ -108,6 +107,7 @@ def test_replies_after_eof(tmp_path, end):
 def test_terminal_of_another_job(tmp_path):
     """Started with & in a shell, a switch that tried to read what is typed there would be stopped by the kernel."""
     terminal, inside = os.openpty()
+    os.set_blocking(terminal, False)
     directory = tmp_path / "sw"
     leash = " ".join(process.LEASH)
     shell = subprocess.Popen([*process.LEASH, "setsid", "--ctty", "bash", "--norc", "-i"],
@@ -118,7 +118,7 @@ def test_terminal_of_another_job(tmp_path):
         wait_for((directory / "ctl").exists, message="ctl")
         with VdeClient(directory) as one, VdeClient(directory) as other:
             os.write(terminal, b"sleep 0.5; echo o''ver\nthis line is here for all to see while sleep runs\n")
-            wait_for(lambda: b"over" in os.read(terminal, 65536), message="the shell's foreground job to end")
+            wait_for(lambda: "over" in read_all(terminal), message="the shell's foreground job to end")
             talk(one, other)
     finally:
         shell.kill()
@@ -298,51 +298,55 @@ def test_signal_while_starting(tmp_path, number, status):
     assert [path.name for path in tmp_path.iterdir()] == ["rc"]
 
 
-STALE_HIDDEN = """
+def test_leftovers_of_a_killed_switch(tmp_path):
+    """Sockets of ports and clients that are no more must not keep the directory for ever."""
+    directory = tmp_path / "sw"
+    killed = Switch("--port", "vde,port=1,name=web", "--port", "vde,port=2,name=db", dir=directory)
+    try:
+        with VdeClient(directory), VdeClient(directory, ctl="web"):
+            killed.kill()
+    finally:
+        killed.close()
+    assert len(names(killed)) == 5
+    (directory / "ctl").unlink()  # so that its return tells that the next one is up
+    with Switch(dir=directory) as switch, VdeClient(directory) as one, VdeClient(directory) as other:
+        talk(one, other)
+        assert len(names(switch)) == 3, "ctl and two clients"
+    assert not directory.exists()
+
+
+HIDDEN_LEFT = """
 import os, socket, sys
+os.mkdir(sys.argv[1])
 for pid in (1, os.getpid()):
     socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).bind(f"{sys.argv[1]}/.{pid}.ctl")
 os.execvp(sys.argv[2], sys.argv[2:])
 """
 
 
-def test_leftovers_of_a_killed_switch(tmp_path):
-    """Sockets of ports and clients that are no more must not keep the directory for ever. In a container the next
-    switch often has the same process id, so that even its own hidden sockets may be there already."""
+def test_hidden_socket_of_a_killed_switch(tmp_path):
+    """A switch that was killed while starting leaves it. In a container the next one often has the same process id."""
     directory = tmp_path / "sw"
-    killed = Switch("--port", "vde,port=1,name=web", "--port", "vde,port=2,name=db", dir=directory)
-    try:
-        with VdeClient(directory), VdeClient(directory, ctl="web"):
-            killed.process.kill()
-            killed.process.wait()
-    finally:
-        killed.close()
-    assert len(names(killed)) == 5
-    (directory / "ctl").unlink()
-    hidden_left = (sys.executable, "-c", STALE_HIDDEN, str(directory))
-    with Switch(dir=directory, prefix=hidden_left) as switch, VdeClient(directory) as one, VdeClient(directory) as two:
-        talk(one, two)
-        assert len(names(switch)) == 3, "ctl and two clients"
+    with Switch(dir=directory, prefix=(sys.executable, "-c", HIDDEN_LEFT, str(directory))) as switch:
+        assert names(switch) == ["ctl"]
     assert not directory.exists()
 
 
 # -- clients -------------------------------------------------------------------------------------------------
 
 
-def test_client_that_hangs_up_before_the_reply():
+def test_client_that_hangs_up_before_the_reply(tmp_path):
     """It asked for any port: the port that was made for it would stay for ever."""
-    path = socket_path()
+    path = str(tmp_path / "data")
     with Switch() as switch, data_socket(path):
         try:
             switch.process.send_signal(signal.SIGSTOP)
-            for _ in range(5):
+            for _ in range(3):
                 with connect_ctl(switch.dir) as stream:
                     stream.sendall(request_v3(path))
         finally:
             switch.process.send_signal(signal.SIGCONT)
-            os.unlink(path)
-        settle(switch)
-        settle(switch)
+        wait_for(lambda: switch.stderr().count("Broken pipe") == 3, message="three hang-ups to be noticed")
         assert switch.ok("port/allprint") == []
         assert names(switch) == ["ctl"]
 
@@ -379,11 +383,11 @@ def test_memory_of_clients_that_do_not_read():
         for _ in range(frames):
             lab[1].send(frame(BROADCAST, host(1), size=1514))
         settle(switch, lab[1])
+        assert memory(switch) - before < 400 << 10, "KiB"
         assert switch.drops(2).keys() == {"queue-full"}
-        assert 200 << 10 < memory(switch) - before < 400 << 10, "KiB"
         stack.close()
         wait_inactive(switch, 2)
-        assert memory(switch) - before < 32 << 10, "KiB"
+        assert memory(switch) - before < 80 << 10, "KiB; most of it is the sanitizer's"
 
 
 # -- loops ---------------------------------------------------------------------------------------------------
@@ -396,12 +400,25 @@ def test_echo_does_not_block_the_neighbour(echo):
     with Switch() as switch, Lab(switch, [1, 2, 3, 4, 5]) as lab:
         for number in range(30):
             sent = frame(BROADCAST, host(1), payload=b"who has %d" % number)
-            assert lab.send(1, sent)[2] == [sent]
+            assert lab.send(1, sent).get(2) == [sent]
             lab.send(2, echo(sent))
         assert "loop" not in switch.drops(1)
         sent = frame(BROADCAST, host(1), payload=b"still here")
-        assert lab.send(1, sent)[3] == [sent]
+        assert lab.send(1, sent).get(3) == [sent]
         assert_loop_is_cut(lab, 4, 5, sender=3)
+        assert "loop" not in switch.drops(1)
+
+
+def test_echo_ahead_of_the_neighbour():
+    """Some hosts say the same again and again, so that a guest can say it first: it is not the one to be spared."""
+    same = frame(BROADCAST, host(1), payload=b"I am alive")
+    with Switch() as switch, Lab(switch, [1, 2, 3]) as lab:
+        lab.send(1, same)
+        time.sleep(1.1)  # until the guard watches for another frame
+        lab.send(2, same)
+        for _ in range(15):
+            lab.send(1, same)
+            lab.send(2, same)
         assert "loop" not in switch.drops(1)
 
 

@@ -155,6 +155,23 @@ static void test_an_echoer_is_blocked_itself(void **state)
     assert_true(blocked(lab, 1));
 }
 
+/* Nor does saying the neighbour's next broadcast before the neighbour does. */
+static void test_an_echoer_ahead_is_blocked_itself(void **state)
+{
+    struct lab *lab = *state;
+    struct fake *spoofer = lab_attach(lab, 1), *victim = lab_attach(lab, 2);
+
+    lab_send(lab, victim, sample(EVERYONE, 9));
+    lab->now += 2 * SECOND;
+    for (unsigned i = 0; i < 20; i++) {
+        lab_send(lab, spoofer, sample(EVERYONE, 9));
+        lab_send(lab, victim, sample(EVERYONE, 9));
+        lab->now += SECOND / 100;
+    }
+    assert_false(blocked(lab, 2));
+    assert_true(blocked(lab, 1));
+}
+
 static void test_a_blocked_port_carries_nothing(void **state)
 {
     struct lab *lab = *state;
@@ -406,6 +423,7 @@ int main(void)
         WITH_LAB(test_unicast_changes_are_no_loop),
         WITH_LAB(test_a_spoofer_cannot_have_its_neighbour_blocked),
         WITH_LAB(test_an_echoer_is_blocked_itself),
+        WITH_LAB(test_an_echoer_ahead_is_blocked_itself),
         WITH_LAB(test_a_blocked_port_carries_nothing),
         WITH_LAB(test_a_block_ends_after_ten_seconds),
         WITH_LAB(test_a_loop_that_stays_is_blocked_again),
