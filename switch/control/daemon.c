@@ -40,8 +40,8 @@ void daemon_ready(int ready)
     if (null > STDERR_FILENO)
         close(null);
     /* Whoever unmounts the file system in which we were started should not have to stop us. */
-    if (chdir("/") == 0)
-        (void)!write(ready, "", 1); /* the parent may have been killed: no reason to stop */
+    (void)!chdir("/");
+    (void)!write(ready, "", 1); /* the parent may have been killed: no reason to stop */
     close(ready);
 }
 

@@ -63,7 +63,7 @@ static const struct option long_options[] = {
     {0},
 };
 
-static void complain(const struct options *options, int option, const char *word);
+static void complain(const struct options *options, int verdict, int letter, const char *word);
 static void set_defaults(struct options *options, char *argv0);
 static void set_default_dir(struct options *options);
 static int read_option(struct options *options, int option, const char *argument,
@@ -85,7 +85,8 @@ enum options_verdict options_read(struct options *options, int argc, char *argv[
 
     set_defaults(options, argv[0]);
     opterr = 0;
-    while ((option = getopt_long_only(argc, argv, short_options, long_options, NULL)) != -1) {
+    while (optopt = 0,
+           (option = getopt_long_only(argc, argv, short_options, long_options, NULL)) != -1) {
         switch (option) {
         case 'h':
             print_help(options);
@@ -95,7 +96,7 @@ enum options_verdict options_read(struct options *options, int argc, char *argv[
             return OPTIONS_EXIT_OK;
         case '?':
         case ':':
-            complain(options, option, argv[optind - 1]);
+            complain(options, option, optopt, argv[optind - 1]);
             /* vde_switch starts all the same. */
             if (options->as_vde_switch)
                 continue;
@@ -119,10 +120,12 @@ enum options_verdict options_read(struct options *options, int argc, char *argv[
     return OPTIONS_RUN;
 }
 
-/* OPTION is getopt's verdict on WORD: ':' if its argument is missing, '?' if there is no such option. */
-static void complain(const struct options *options, int option, const char *word)
+/* VERDICT is getopt's: ':' if an argument is missing, '?' if there is no such option. LETTER is the short option that it
+ * stopped at, one of several in a word perhaps, or 0 if the trouble is with the long option WORD. */
+static void complain(const struct options *options, int verdict, int letter, const char *word)
 {
     const char *names[sizeof(long_options) / sizeof(long_options[0])];
+    char cluster[] = {'-', (char)letter, '\0'};
     const char *nearest;
     unsigned n = 0;
 
@@ -130,9 +133,15 @@ static void complain(const struct options *options, int option, const char *word
         names[n] = long_options[n].name;
     names[n] = NULL;
     nearest = text_nearest(word + strspn(word, "-"), names);
-    if (option == ':')
+    if (letter > 0 && letter < OPT_MACADDR && !strchr(short_options, letter)) {
+        word = cluster;
+        nearest = NULL;
+    }
+    if (verdict == ':')
         fprintf(stderr, "%s: %s needs an argument; --help lists the options\n", options->program,
                 word);
+    else if (letter >= OPT_MACADDR || (letter > 0 && word != cluster))
+        fprintf(stderr, "%s: %s takes no argument\n", options->program, word);
     else
         fprintf(stderr, "%s: unknown or ambiguous option %s%s%s%s; --help lists the options\n",
                 options->program, word, nearest ? " (did you mean --" : "", nearest ? nearest : "",

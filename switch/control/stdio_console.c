@@ -6,6 +6,7 @@
 #include "control/stdio_console.h"
 
 #include "control/command.h"
+#include "util/os_linux.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -25,6 +26,9 @@ static const char prompt[] = "\nvde$ ";
 
 static void on_input(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_output(struct ev_loop *loop, ev_io *watcher, int events);
+static bool in_background(void);
+static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events);
+static void end(struct stdio_console *console);
 static void take_lines(struct stdio_console *console);
 static void run_line(struct stdio_console *console, const char *line);
 static void finish(struct stdio_console *console);
@@ -48,6 +52,8 @@ bool stdio_console_start(struct stdio_console *console, struct program *program)
         return false;
     ev_io_init(&console->input, on_input, STDIN_FILENO, EV_READ);
     ev_io_init(&console->output, on_output, STDOUT_FILENO, EV_WRITE);
+    ev_init(&console->retry, on_retry);
+    console->retry.repeat = 1.;
     ev_io_start(program->runtime.loop, &console->input);
     return true;
 }
@@ -56,6 +62,7 @@ void stdio_console_stop(struct stdio_console *console)
 {
     ev_io_stop(console->program->runtime.loop, &console->input);
     ev_io_stop(console->program->runtime.loop, &console->output);
+    ev_timer_stop(console->program->runtime.loop, &console->retry);
     free(console->line);
     free(console->reply);
 }
@@ -69,9 +76,9 @@ static void on_input(struct ev_loop *loop, ev_io *watcher, int events)
     (void)events;
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (got < 0 && errno == EIO) {
-        /* The terminal is another job's now: this is no end, but no console either. */
+    if (got < 0 && errno == EIO && in_background()) {
         ev_io_stop(loop, watcher);
+        ev_timer_again(loop, &console->retry);
         return;
     }
     if (got > 0) {
@@ -79,6 +86,34 @@ static void on_input(struct ev_loop *loop, ev_io *watcher, int events)
         take_lines(console);
         return;
     }
+    end(console);
+}
+
+/* The terminal is another job's: that is no end of input, but what is typed is not for us either. */
+static bool in_background(void)
+{
+    pid_t foreground = tcgetpgrp(STDIN_FILENO);
+
+    return foreground > 0 && foreground != getpgrp();
+}
+
+static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct stdio_console *console = container_of(watcher, struct stdio_console, retry);
+    struct pollfd terminal = {.fd = STDIN_FILENO};
+
+    (void)events;
+    poll(&terminal, 1, 0);
+    if (terminal.revents & POLLHUP) {
+        end(console);
+    } else if (!in_background()) {
+        ev_timer_stop(loop, watcher);
+        ev_io_start(loop, &console->input);
+    }
+}
+
+static void end(struct stdio_console *console)
+{
     if (console->line_length > 0) {
         console->line[console->line_length] = '\0';
         run_line(console, console->line);
@@ -138,10 +173,12 @@ static void run_line(struct stdio_console *console, const char *line)
 static void finish(struct stdio_console *console)
 {
     struct pollfd room = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    uint64_t limit = os_now() + SECOND;
 
-    do
-        flush(console);
-    while (console->reply_length > 0 && poll(&room, 1, 1000) == 1);
+    for (flush(console); console->reply_length > 0 && os_now() < limit; flush(console)) {
+        if (poll(&room, 1, 100) < 0 && errno != EINTR)
+            break;
+    }
 }
 
 static void flush(struct stdio_console *console)

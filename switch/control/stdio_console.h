@@ -13,7 +13,8 @@ struct stdio_console {
     struct program *program;
     ev_io input;
     ev_io output;
-    char *line; /* what was read and is not a whole line yet */
+    ev_timer retry; /* while the terminal is another job's */
+    char *line;     /* what was read and is not a whole line yet */
     size_t line_length;
     char *reply; /* what is written and not taken yet */
     size_t reply_length;

@@ -27,6 +27,7 @@ static struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key);
 static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now);
 static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now);
 static bool watch_echo(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now);
+static bool is_echo(const struct fdb_flaps *flaps, const struct fdb_sighting *sighting);
 static void move(struct fdb *fdb, struct fdb_entry *entry, const struct fdb_sighting *sighting,
                  uint64_t now);
 static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner,
@@ -130,7 +131,8 @@ struct fdb_entry *fdb_learn(struct fdb *fdb, const struct fdb_sighting *sighting
             return entry;
         if (entry->owner == sighting->owner)
             touch(fdb, entry, now);
-        else if (sighting->announced || now - entry->seen >= fdb->settings.min_persistence)
+        else if ((sighting->announced && !is_echo(&entry->flaps, sighting)) ||
+                 now - entry->seen >= fdb->settings.min_persistence)
             move(fdb, entry, sighting, now);
         else
             return entry;
@@ -153,7 +155,7 @@ int fdb_add_static(struct fdb *fdb, unsigned vid, const uint8_t *mac, struct fdb
     slot = find_slot(fdb, key);
     entry = take_free(fdb);
     *entry = (struct fdb_entry){.key = key, .owner = owner, .seen = now, .is_static = true};
-    entry->flaps.last = owner->number;
+    entry->flaps.last = entry->flaps.home = owner->number;
     list_append(&fdb->static_list, &entry->by_age);
     list_append(&owner->statics, &entry->by_owner);
     *slot = entry;
@@ -251,6 +253,7 @@ static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighti
         if (now - flaps->latest > 5 * SECOND)
             flaps->series = 0;
         flaps->latest = now;
+        flaps->contested = now;
         flaps->series++;
     }
     /* Once or twice may be two guests that say the same; more is a loop, and told as one. */
@@ -259,28 +262,44 @@ static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighti
     return changed || echo;
 }
 
-/* Return: whether the frame that is watched comes in again, at another owner than before. */
+/* Return: whether the frame that is watched comes in elsewhere again. */
 static bool watch_echo(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now)
 {
+    /* Who announces himself owns an address at once, but is at home only after so long without a dispute: nobody shall
+     * pass for the sender of his neighbour's frames. */
+    const uint64_t settled = 10 * SECOND;
     struct fdb_flaps *flaps = &entry->flaps;
     unsigned number = sighting->owner->number;
 
     if (!sighting->digest)
         return false;
     if (!flaps->marker || now - flaps->marked > SECOND) {
+        if (entry->is_static || now - flaps->contested >= settled)
+            flaps->home = entry->owner->number;
         flaps->marker = sighting->digest;
         flaps->marked = now;
-        flaps->origin = entry->owner->number;
-        flaps->heard = number;
+        flaps->origin = flaps->heard_before = flaps->home;
+        flaps->first = flaps->heard = number;
         flaps->echoes = 0;
         return false;
     }
-    if (sighting->digest != flaps->marker || number == flaps->heard)
+    if (sighting->digest != flaps->marker)
         return false;
-    flaps->heard_before = flaps->heard;
-    flaps->heard = number;
+    if (number != flaps->heard) {
+        flaps->heard_before = flaps->heard;
+        flaps->heard = number;
+    } else if (!is_echo(flaps, sighting)) {
+        return false; /* its sender just says it again */
+    }
     flaps->echoes++;
     return true;
+}
+
+/* Is this the frame that is watched, elsewhere than where its sender first said it? */
+static bool is_echo(const struct fdb_flaps *flaps, const struct fdb_sighting *sighting)
+{
+    return sighting->digest && sighting->digest == flaps->marker && flaps->first == flaps->origin &&
+           sighting->owner->number != flaps->first;
 }
 
 static void move(struct fdb *fdb, struct fdb_entry *entry, const struct fdb_sighting *sighting,
@@ -305,7 +324,8 @@ static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner 
     struct fdb_entry *entry = take_free(fdb);
 
     *entry = (struct fdb_entry){.key = key};
-    entry->flaps.last = owner->number;
+    entry->flaps.last = entry->flaps.home = owner->number;
+    entry->flaps.contested = now;
     *find_slot(fdb, key) = entry;
     link_dynamic(fdb, entry, owner, now);
     notify(fdb, FDB_LEARNED, entry, NULL);

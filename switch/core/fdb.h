@@ -58,15 +58,18 @@ struct fdb_flaps {
     unsigned before; /* and the one before */
     unsigned
         series; /* changes in a row, none more than 5 s after the other; a loop is none of them */
-    uint64_t latest; /* change */
+    uint64_t latest;    /* change */
+    unsigned home;      /* the owner that it has when nobody disputes it */
+    uint64_t contested; /* when it last was heard behind another */
 
     /* One flooded frame of the address, watched for a second: does it come in elsewhere as well? */
     uint64_t marker; /* frame_digest(), 0 if none is watched */
     uint64_t marked; /* when it was first heard */
-    unsigned origin; /* the address's owner then, who need not be the first to say it */
+    unsigned origin; /* home then */
+    unsigned first;  /* where it was first heard, which need not be the same */
     unsigned heard;  /* where it was heard last */
     unsigned heard_before;
-    unsigned echoes; /* how often it came in at another owner than before */
+    unsigned echoes; /* how often it came in elsewhere again */
 };
 
 struct fdb_entry {

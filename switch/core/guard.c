@@ -25,14 +25,15 @@ void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry
             return;
         event.port->blocked_until = now + settings->block;
         event.kind = EVENT_LOOP_BLOCKED;
+        switch_emit(sw, &event);
+        /* What was heard behind it while the loop was open was the loop. */
+        fdb_flush_owner(sw->fdb, &event.port->fdb, FDB_ANY_VID);
     } else if (flaps->series == SHARED_SERIES && switch_port(sw, flaps->before)) {
         event.port = port;
         event.other = switch_port(sw, flaps->before);
         event.kind = EVENT_ADDRESS_SHARED;
-    } else {
-        return;
+        switch_emit(sw, &event);
     }
-    switch_emit(sw, &event);
 }
 
 /* The port to block, and the other end of the loop. Return: false if neither is there any more. */

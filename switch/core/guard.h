@@ -8,8 +8,9 @@
  *
  * - It comes in elsewhere again more than `echoes` times within a second: a loop. The port that it comes in by is
  *   blocked, in both directions, for `block`; of two that only echo, the one that was attached last. Never the port
- *   that the FDB has for the address: a guest cannot have its neighbour blocked by repeating the neighbour's
- *   broadcasts.
+ *   where the address was at home before the dispute: a guest cannot have its neighbour blocked by repeating the
+ *   neighbour's broadcasts. Not seen: a loop of unknown unicast alone, and one whose frames come in by nothing but
+ *   their sender's own port.
  * - The address keeps changing ports without echoes: two stations use it. Nothing is blocked, but people are told,
  *   once per series.
  */
@@ -32,7 +33,7 @@ struct guard_settings guard_defaults(void);
 
 /* guard_flapped() - an address, or the frame that is watched, was just heard behind another port than before
  * @port:  where it was heard
- * @entry: what the FDB holds about it, this time counted
+ * @entry: what the FDB holds about it, this time counted; not to be used afterwards, a block flushes the port
  */
 void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry *entry,
                    uint64_t now);

@@ -110,6 +110,7 @@ void switch_dir_unlisten(struct switch_dir *dir, const char *name)
             switch_dir_unlink(dir, file);
         list_remove(&sock->node);
         free(sock);
+        return;
     }
 }
 
@@ -260,11 +261,12 @@ static int make_listening(struct switch_dir *dir, struct dir_socket *sock, struc
     if (fd < 0)
         return error_set(err, errno, "cannot make a socket: %s", strerror(errno));
     status = switch_dir_bind(dir, sock->hidden, fd, dir->mode, (uid_t)-1, dir->group, err);
-    if (status == 0 && (listen(fd, BACKLOG) < 0 || !is_socket(dir, sock->hidden, &info))) {
+    if (status == 0 && listen(fd, BACKLOG) < 0)
         status = error_set(err, errno, "cannot listen in %s: %s", dir->path, strerror(errno));
-        switch_dir_unlink(dir, sock->hidden);
-    }
+    else if (status == 0 && !is_socket(dir, sock->hidden, &info))
+        status = error_set(err, EEXIST, "somebody else replaced %s/%s", dir->path, sock->hidden);
     if (status < 0) {
+        switch_dir_unlink(dir, sock->hidden);
         close(fd);
         return status;
     }

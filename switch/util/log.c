@@ -70,8 +70,12 @@ static void say_on_stderr(struct log *log, const char *line)
                      log->program, log->lost, log->program, line);
     else
         length = snprintf(text, sizeof(text), "%s: %s\n", log->program, line);
-    log->lost = 0;
-    if (write(STDERR_FILENO, text, (size_t)length < sizeof(text) ? (size_t)length : sizeof(text)) <
-        0)
+    if ((size_t)length >= sizeof(text)) {
+        length = sizeof(text) - 1;
+        text[length - 1] = '\n';
+    }
+    if (write(STDERR_FILENO, text, (size_t)length) < 0)
         log->lost++;
+    else
+        log->lost = 0;
 }

@@ -172,6 +172,70 @@ static void test_an_echoer_ahead_is_blocked_itself(void **state)
     assert_true(blocked(lab, 1));
 }
 
+/* Nor does taking the neighbour's address first, by an announcement, while the neighbour talks. */
+static void test_a_thief_of_an_address_is_blocked_itself(void **state)
+{
+    struct lab *lab = *state;
+    struct fake *victim = lab_attach(lab, 1), *thief = lab_attach(lab, 2);
+
+    lab_send(lab, victim, sample(EVERYONE, 9));
+    lab->now += 2 * SECOND;
+    lab_send(lab, thief, announcement(9));
+    assert_ptr_equal(lab_owner(lab, 0, 9), lab_port(lab, 2));
+    for (unsigned i = 0; i < 200; i++) {
+        lab->now += SECOND / 100;
+        lab_send(lab, victim, sample(EVERYONE, 9));
+        lab_send(lab, thief, sample(EVERYONE, 9));
+    }
+    assert_false(blocked(lab, 1));
+    assert_true(blocked(lab, 2));
+}
+
+/* What goes in at port 1 comes out at port 2, again and again, and never the other way. */
+static void test_a_one_way_loop_is_cut(void **state)
+{
+    struct lab *lab = *state;
+    struct fake *in = lab_attach(lab, 1), *out = lab_attach(lab, 2), *station = lab_attach(lab, 3);
+
+    lab_send(lab, station, sample(EVERYONE, 9));
+    for (unsigned round = 0; round < 50; round++) {
+        lab_carry(lab, in, out);
+        lab->now += SECOND / 1000;
+    }
+    assert_true(blocked(lab, 2));
+    assert_false(blocked(lab, 3));
+}
+
+/* A guest that says the same often is no loop, wherever it has just moved. */
+static void test_repeating_oneself_is_no_loop(void **state)
+{
+    struct lab *lab = *state;
+    struct fake *one = lab_attach(lab, 1);
+
+    lab_attach(lab, 2);
+    for (unsigned i = 0; i < 100; i++) {
+        lab_send(lab, one, sample(EVERYONE, 9));
+        lab->now += SECOND / 1000;
+    }
+    assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 0);
+}
+
+/* An announcement that goes round in the loop takes nobody's address away: its sender stays reachable. */
+static void test_a_looping_announcement_moves_nothing(void **state)
+{
+    struct lab *lab = *state;
+    struct fake *a = lab_attach(lab, 1), *b = lab_attach(lab, 2), *station = lab_attach(lab, 3);
+
+    lab_send(lab, station, announcement(9));
+    for (unsigned round = 0; round < 50; round++) {
+        lab_carry(lab, a, b);
+        lab_carry(lab, b, a);
+        lab->now += SECOND / 1000;
+    }
+    assert_true(blocked(lab, 1) || blocked(lab, 2));
+    assert_ptr_equal(lab_owner(lab, 0, 9), lab_port(lab, 3));
+}
+
 static void test_a_blocked_port_carries_nothing(void **state)
 {
     struct lab *lab = *state;
@@ -192,6 +256,7 @@ static void test_a_blocked_port_carries_nothing(void **state)
     assert_silent(two);
     assert_silent(third);
     assert_heard(one, sample(EVERYONE, 3));
+    assert_heard(one, sample(2, 3)); /* what was learned behind it is forgotten */
     assert_silent(one);
     assert_int_equal(counters->drops[DROP_LOOP_IN], in + 1);
     assert_int_equal(counters->drops[DROP_LOOP_OUT], out + 2);
@@ -424,6 +489,10 @@ int main(void)
         WITH_LAB(test_a_spoofer_cannot_have_its_neighbour_blocked),
         WITH_LAB(test_an_echoer_is_blocked_itself),
         WITH_LAB(test_an_echoer_ahead_is_blocked_itself),
+        WITH_LAB(test_a_thief_of_an_address_is_blocked_itself),
+        WITH_LAB(test_a_one_way_loop_is_cut),
+        WITH_LAB(test_repeating_oneself_is_no_loop),
+        WITH_LAB(test_a_looping_announcement_moves_nothing),
         WITH_LAB(test_a_blocked_port_carries_nothing),
         WITH_LAB(test_a_block_ends_after_ten_seconds),
         WITH_LAB(test_a_loop_that_stays_is_blocked_again),
