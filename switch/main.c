@@ -8,7 +8,6 @@
 #include "control/rcfile.h"
 #include "control/report.h"
 #include "control/stdio_console.h"
-#include "core/datapath.h"
 #include "ports/datagram.h"
 #include "ports/port_type.h"
 #include "ports/switch_dir.h"

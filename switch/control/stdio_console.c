@@ -28,7 +28,7 @@ static void on_input(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_output(struct ev_loop *loop, ev_io *watcher, int events);
 static bool in_background(void);
 static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events);
-static void end(struct stdio_console *console);
+static void end_of_input(struct stdio_console *console);
 static void take_lines(struct stdio_console *console);
 static void run_line(struct stdio_console *console, const char *line);
 static void finish(struct stdio_console *console);
@@ -86,7 +86,7 @@ static void on_input(struct ev_loop *loop, ev_io *watcher, int events)
         take_lines(console);
         return;
     }
-    end(console);
+    end_of_input(console);
 }
 
 /* The terminal is another job's: that is no end of input, but what is typed is not for us either. */
@@ -105,14 +105,14 @@ static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events)
     (void)events;
     poll(&terminal, 1, 0);
     if (terminal.revents & POLLHUP) {
-        end(console);
+        end_of_input(console);
     } else if (!in_background()) {
         ev_timer_stop(loop, watcher);
         ev_io_start(loop, &console->input);
     }
 }
 
-static void end(struct stdio_console *console)
+static void end_of_input(struct stdio_console *console)
 {
     if (console->line_length > 0) {
         console->line[console->line_length] = '\0';

@@ -253,7 +253,6 @@ static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighti
         if (now - flaps->latest > 5 * SECOND)
             flaps->series = 0;
         flaps->latest = now;
-        flaps->contested = now;
         flaps->series++;
     }
     /* Once or twice may be two guests that say the same; more is a loop, and told as one. */
@@ -274,7 +273,7 @@ static bool watch_echo(struct fdb_entry *entry, const struct fdb_sighting *sight
     if (!sighting->digest)
         return false;
     if (!flaps->marker || now - flaps->marked > SECOND) {
-        if (entry->is_static || now - flaps->contested >= settled)
+        if (entry->is_static || now - flaps->latest >= settled)
             flaps->home = entry->owner->number;
         flaps->marker = sighting->digest;
         flaps->marked = now;
@@ -325,7 +324,7 @@ static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner 
 
     *entry = (struct fdb_entry){.key = key};
     entry->flaps.last = entry->flaps.home = owner->number;
-    entry->flaps.contested = now;
+    entry->flaps.latest = now;
     *find_slot(fdb, key) = entry;
     link_dynamic(fdb, entry, owner, now);
     notify(fdb, FDB_LEARNED, entry, NULL);

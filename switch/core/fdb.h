@@ -58,9 +58,8 @@ struct fdb_flaps {
     unsigned before; /* and the one before */
     unsigned
         series; /* changes in a row, none more than 5 s after the other; a loop is none of them */
-    uint64_t latest;    /* change */
-    unsigned home;      /* the owner that it has when nobody disputes it */
-    uint64_t contested; /* when it last was heard behind another */
+    uint64_t latest; /* change, or when the address was new */
+    unsigned home;   /* the owner that it has when nobody disputes it */
 
     /* One flooded frame of the address, watched for a second: does it come in elsewhere as well? */
     uint64_t marker; /* frame_digest(), 0 if none is watched */

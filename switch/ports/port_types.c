@@ -117,17 +117,16 @@ static int find_port(struct vswitch *sw, const struct port_spec *spec, struct po
     return status < 0 ? ports_explain(sw, status, spec->port, err) : 0;
 }
 
-/* A port may name VLANs that do not exist yet; CREATED tells which ones did not. */
+/* A port may name VLANs that do not exist yet; CREATED tells which ones did not, for the caller to
+ * remove if the port cannot be made. */
 static int create_vlans(struct vswitch *sw, const struct membership *member, struct vidset *created,
                         struct error *err)
 {
     for (unsigned vid = VID_MIN; vid <= VID_MAX && !member->transparent; vid++) {
         if (!membership_has(member, vid) || vlan_exists(&sw->vlans, vid))
             continue;
-        if (vlan_create(&sw->vlans, vid) < 0) {
-            remove_vlans(sw, created);
+        if (vlan_create(&sw->vlans, vid) < 0)
             return error_set(err, ENOMEM, "no memory for VLAN %u", vid);
-        }
         vidset_add(created, vid);
     }
     return 0;

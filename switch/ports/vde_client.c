@@ -244,7 +244,6 @@ static int reply(const struct vde_client *client)
 /* Of a client that is not attached. Its ctl stays with the caller. */
 static void release(struct vde_client *client)
 {
-    free(client->base.endpoint.description);
     close(fd_endpoint_fd(&client->base));
     free(client);
 }
