@@ -100,7 +100,7 @@ static int run(struct instance *instance, const struct options *options)
     ev_run(instance->program.runtime.loop, EVRUN_NOWAIT); /* a signal that came meanwhile */
     if (instance->program.stopping)
         return EXIT_SUCCESS;
-    if (switch_dir_reveal(&instance->dir, &err) < 0)
+    if (socket_dir_reveal(&instance->dir.sockets, &err) < 0)
         return fail(instance, &err, EXIT_DIRECTORY);
     announce(instance, options);
     if (options->daemon) {
@@ -169,7 +169,7 @@ static int open_ports(struct instance *instance, const struct options *options)
 static void announce(struct instance *instance, const struct options *options)
 {
     struct log *log = &instance->log;
-    const char *dir = instance->dir.path;
+    const char *dir = instance->dir.sockets.path;
     uint8_t mac[3]; /* a suggestion: guests with QEMU's default address disturb each other */
 
     warn_of_limits(instance);

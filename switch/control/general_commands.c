@@ -32,7 +32,7 @@ static int ds_showinfo(struct program *program, const char *argument, FILE *out)
     const struct switch_dir *dir = program->runtime.dir;
 
     (void)argument;
-    fprintf(out, "ctl dir %s\nstd mode 0%03o\n", dir->path, (unsigned)dir->mode);
+    fprintf(out, "ctl dir %s\nstd mode 0%03o\n", dir->sockets.path, (unsigned)dir->mode);
     return 0;
 }
 

@@ -108,6 +108,13 @@ void fdb_owner_init(struct fdb_owner *owner, unsigned number)
     owner->limit = FDB_OWNER_LIMIT;
 }
 
+void fdb_set_limit(struct fdb *fdb, struct fdb_owner *owner, unsigned limit)
+{
+    owner->limit = limit;
+    while (owner->count > limit)
+        forget(fdb, container_of(owner->dynamic.next, struct fdb_entry, by_owner));
+}
+
 struct fdb_entry *fdb_find(struct fdb *fdb, unsigned vid, const uint8_t *mac)
 {
     return *find_slot(fdb, fdb_key(vid, mac));

@@ -115,6 +115,9 @@ unsigned fdb_count(const struct fdb *fdb);
 
 void fdb_owner_init(struct fdb_owner *owner, unsigned number);
 
+/* fdb_set_limit() - how many learned entries OWNER may have; the oldest above that are forgotten at once */
+void fdb_set_limit(struct fdb *fdb, struct fdb_owner *owner, unsigned limit);
+
 /* fdb_find() - the entry of (VID, MAC), or NULL; valid until the table next changes */
 struct fdb_entry *fdb_find(struct fdb *fdb, unsigned vid, const uint8_t *mac);
 

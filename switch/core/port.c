@@ -58,11 +58,8 @@ void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops)
 
 int endpoint_describe(struct endpoint *endpoint, const void *said, size_t length)
 {
-    char text[ENDPOINT_DESCRIPTION];
-    char *copy;
+    char *copy = text_escaped(said, length);
 
-    text_escape(text, sizeof(text), said, length);
-    copy = strdup(text);
     if (!copy)
         return -ENOMEM;
     free(endpoint->description);
@@ -149,7 +146,7 @@ static void endpoint_enqueue(struct endpoint *endpoint, const struct packet *pac
     struct vswitch *sw = endpoint->port->sw;
     struct queue *queue = &endpoint->queue;
 
-    if (queue->frames >= sw->config.queue_frames ||
+    if (queue->frames >= endpoint->queue_frames ||
         queue->bytes + packet->length > sw->config.queue_bytes ||
         queue->bytes + packet->length > queue_allowance(&sw->queue_pool) ||
         queue_push(queue, &sw->queue_pool, packet) < 0) {

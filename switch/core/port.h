@@ -44,15 +44,18 @@ struct endpoint_ops {
     void (*close)(struct endpoint *endpoint);
 };
 
-enum { ENDPOINT_DESCRIPTION = 1024 };
+enum { PROGRAM_NAME = 64 };
 
 struct endpoint {
     const struct endpoint_ops *ops;
-    struct port *port; /* NULL while not attached */
-    struct list node;  /* in port->endpoints */
-    int id;            /* as users name it: the descriptor number, as in VDE */
-    uint32_t largest;  /* longest frame it takes, tag included, in bytes */
-    uid_t user;        /* who attached it; (uid_t)-1 if nobody can tell */
+    struct port *port;          /* NULL while not attached */
+    struct list node;           /* in port->endpoints */
+    int id;                     /* as users name it: the descriptor number, as in VDE */
+    uint32_t largest;           /* longest frame it takes, tag included, in bytes */
+    uid_t user;                 /* who attached it; (uid_t)-1 if nobody can tell */
+    pid_t process;              /* and by which process; 0 if nobody can tell */
+    char program[PROGRAM_NAME]; /* that process's name, escaped */
+    unsigned queue_frames;      /* most that its queue may hold */
     struct counters counters;
     struct queue queue;
     char *description; /* escaped text, or NULL; owned */
@@ -71,6 +74,8 @@ struct port {
     struct vswitch *sw;
     unsigned number;
     char name[PORT_NAME]; /* "" if it has none */
+    char *description;    /* by people, escaped; NULL if there is none; owned */
+    const char *type;     /* the port type that it was made for; NULL: none in particular */
     bool allocatable;     /* may be given to a client that asks for any port */
     uid_t acl_user;       /* only this user may attach; (uid_t)-1: anyone */
     gid_t acl_group;      /* or members of this group; (gid_t)-1: anyone */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/switch.h"
 
+#include "util/text.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +135,7 @@ int port_create(struct vswitch *sw, int number, struct port **created)
     port->fdb.limit = sw->config.learn_limit;
     sw->port[number] = port;
     *created = port;
+    switch_emit(sw, &(struct event){.kind = EVENT_PORT_CREATED, .port = port});
     return 0;
 }
 
@@ -156,6 +159,22 @@ int port_remove(struct port *port)
         sw->lowest_free = port->number;
     port_free(port);
     return 0;
+}
+
+int port_describe(struct port *port, const char *text)
+{
+    char *description = *text ? text_escaped(text, strlen(text)) : NULL;
+
+    if (*text && !description)
+        return -ENOMEM;
+    free(port->description);
+    port->description = description;
+    return 0;
+}
+
+void port_set_learn_limit(struct port *port, unsigned limit)
+{
+    fdb_set_limit(port->sw->fdb, &port->fdb, limit);
 }
 
 void port_set_allocatable(struct port *port, bool allocatable)
@@ -205,9 +224,8 @@ int port_attach(struct port *port, struct endpoint *endpoint)
         port->blocked_until = 0;
     }
     endpoint->port = port;
+    endpoint->queue_frames = sw->config.queue_frames;
     list_append(&port->endpoints, &endpoint->node);
-    if (first)
-        switch_emit(sw, &(struct event){.kind = EVENT_PORT_UP, .port = port});
     emit_endpoint(EVENT_ENDPOINT_UP, endpoint);
     return 0;
 }
@@ -276,7 +294,9 @@ void switch_set_hub(struct vswitch *sw, bool hub)
 
 int switch_remove_vlan(struct vswitch *sw, unsigned vid)
 {
-    if (vid == 0 || !vlan_exists(&sw->vlans, vid))
+    if (vid == 0)
+        return -EADDRINUSE;
+    if (!vlan_exists(&sw->vlans, vid))
         return -ENXIO;
     for (unsigned number = 0; number <= sw->config.ports; number++) {
         const struct port *port = sw->port[number];
@@ -320,6 +340,7 @@ static void emit_endpoint(enum event_kind kind, struct endpoint *endpoint)
 static void port_free(struct port *port)
 {
     membership_clear(&port->membership);
+    free(port->description);
     free(port);
 }
 

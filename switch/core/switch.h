@@ -40,7 +40,7 @@ struct switch_config {
 };
 
 enum event_kind {
-    EVENT_PORT_UP,            /* port: its first endpoint attached */
+    EVENT_PORT_CREATED,       /* port */
     EVENT_PORT_DOWN,          /* port: its last endpoint left */
     EVENT_ENDPOINT_UP,        /* port, endpoint */
     EVENT_ENDPOINT_DOWN,      /* port, endpoint */
@@ -122,6 +122,12 @@ unsigned port_find_free(struct vswitch *sw);
 /* port_remove() - Return: 0, or -EADDRINUSE while endpoints are attached */
 int port_remove(struct port *port);
 
+/* port_describe() - what people say about PORT, escaped; "" for nothing. Return: 0 or -ENOMEM. */
+int port_describe(struct port *port, const char *text);
+
+/* port_set_learn_limit() - how many addresses PORT may have; it forgets the oldest above that at once */
+void port_set_learn_limit(struct port *port, unsigned limit);
+
 /* port_set_allocatable() - whether port_find_free() may find it */
 void port_set_allocatable(struct port *port, bool allocatable);
 
@@ -144,7 +150,8 @@ int switch_set_ports(struct vswitch *sw, unsigned ports);
 
 void switch_set_hub(struct vswitch *sw, bool hub);
 
-/* switch_remove_vlan() - Return: 0, -ENXIO (no such VLAN) or -EADDRINUSE while any port is a member by name */
+/* switch_remove_vlan() - Return: 0, -ENXIO (no such VLAN) or -EADDRINUSE while any port is a member by name; VLAN 0
+ * always stays */
 int switch_remove_vlan(struct vswitch *sw, unsigned vid);
 
 #endif

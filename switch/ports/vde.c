@@ -154,7 +154,7 @@ static void remove_listener(struct listener *listener)
 
     ev_io_stop(runtime->loop, &listener->readable);
     close(listener->readable.fd);
-    switch_dir_unlisten(runtime->dir, listener->file);
+    socket_dir_unlisten(&runtime->dir->sockets, listener->file);
     list_remove(&listener->node);
     free(listener);
 }

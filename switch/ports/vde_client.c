@@ -118,7 +118,7 @@ static void vde_client_close(struct endpoint *core)
     ev_io_stop(runtime->loop, &client->ctl);
     close(client->ctl.fd);
     fd_endpoint_detach(&client->base);
-    switch_dir_unlink(runtime->dir, client->name);
+    socket_dir_unlink(&runtime->dir->sockets, client->name);
     release(client);
 }
 
@@ -208,7 +208,7 @@ static int attach(struct vde_client *client, struct port *port, struct error *er
             fd_endpoint_detach(&client->base);
     }
     if (status < 0) {
-        switch_dir_unlink(client->base.runtime->dir, client->name);
+        socket_dir_unlink(&client->base.runtime->dir->sockets, client->name);
         return error_set(err, -status, "cannot attach: %s", strerror(-status));
     }
     return 0;
@@ -223,8 +223,8 @@ static int bind_data_socket(struct vde_client *client, const struct port *port, 
     int fd = fd_endpoint_fd(&client->base);
 
     snprintf(client->name, sizeof(client->name), "%03u.%d", port->number, fd);
-    return switch_dir_bind(dir, client->name, fd, management ? dir->mgmtmode : dir->mode, user,
-                           management ? dir->mgmtgroup : dir->group, err);
+    return socket_dir_bind(&dir->sockets, client->name, fd, management ? dir->mgmtmode : dir->mode,
+                           user, management ? dir->mgmtgroup : dir->group, err);
 }
 
 /* The address of our data socket, 110 bytes; the client connects to it. */

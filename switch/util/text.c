@@ -82,6 +82,16 @@ void text_escape(char *out, size_t size, const void *said, size_t length)
     out[used] = '\0';
 }
 
+char *text_escaped(const void *said, size_t length)
+{
+    enum { WIDEST = 4 };
+    char *text = malloc(length * WIDEST + 1);
+
+    if (text)
+        text_escape(text, length * WIDEST + 1, said, length);
+    return text;
+}
+
 const char *text_nearest(const char *text, const char *const *candidates)
 {
     const char *nearest = NULL;

@@ -35,6 +35,9 @@ const char *text_from_mac(const uint8_t mac[6], char text[MAC_TEXT]);
  */
 void text_escape(char *out, size_t size, const void *said, size_t length);
 
+/* text_escaped() - the same, whole, as a new string. Return: NULL if there is no memory. */
+char *text_escaped(const void *said, size_t length);
+
 /* text_nearest() - the candidate that TEXT was probably meant to be
  * @candidates: NULL-terminated
  *

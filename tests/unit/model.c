@@ -143,7 +143,9 @@ bool model_set_vlans(struct model *model, unsigned p, unsigned untagged, bool tr
 
 int model_remove_vlan(struct model *model, unsigned vid)
 {
-    if (vid == 0 || !model->vlan[vid])
+    if (vid == 0)
+        return -EADDRINUSE;
+    if (!model->vlan[vid])
         return -ENXIO;
     for (unsigned p = 0; p < MODEL_PORTS; p++) {
         const struct model_port *port = &model->port[p];

@@ -144,7 +144,7 @@ static void check_events(const struct lab *lab, const enum event_kind *kinds, un
 static void test_events_of_an_attachment(void **state)
 {
     static const enum event_kind kinds[] = {
-        EVENT_PORT_UP,       EVENT_ENDPOINT_UP,   EVENT_ENDPOINT_UP, EVENT_FDB_LEARNED,
+        EVENT_PORT_CREATED,       EVENT_ENDPOINT_UP,   EVENT_ENDPOINT_UP, EVENT_FDB_LEARNED,
         EVENT_ENDPOINT_DOWN, EVENT_ENDPOINT_DOWN, EVENT_FDB_AGED,    EVENT_PORT_DOWN,
     };
     struct lab *lab = *state;
@@ -170,7 +170,7 @@ static void count_event(struct observer *observer, const struct event *event)
 static void test_observers_hear_what_they_asked_for(void **state)
 {
     struct lab *lab = *state;
-    struct watcher up = {{.kinds = EVENT_BIT(EVENT_PORT_UP), .notify = count_event}, 0};
+    struct watcher up = {{.kinds = EVENT_BIT(EVENT_PORT_CREATED), .notify = count_event}, 0};
     struct watcher learn = {{.kinds = EVENT_BIT(EVENT_FDB_LEARNED), .notify = count_event}, 0};
 
     switch_observe(lab->sw, &up.observer);
@@ -180,7 +180,7 @@ static void test_observers_hear_what_they_asked_for(void **state)
     assert_int_equal(learn.told, 1);
     switch_unobserve(lab->sw, &lab->observer);
     switch_unobserve(lab->sw, &up.observer);
-    assert_false(switch_observed(lab->sw, EVENT_PORT_UP));
+    assert_false(switch_observed(lab->sw, EVENT_PORT_CREATED));
     assert_true(switch_observed(lab->sw, EVENT_FDB_LEARNED));
     lab_send(lab, lab_attach(lab, 2), sample(EVERYONE, 2));
     assert_int_equal(up.told, 1);
