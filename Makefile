@@ -26,7 +26,7 @@ mandir      ?= $(datarootdir)/man
 docdir      ?= $(datarootdir)/doc/vswitchd
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
-            -Wvla -Wundef $(WERROR)
+            -Wvla -Wundef -Wno-missing-field-initializers $(WERROR)
 HARDEN   := -fstack-protector-strong -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -Iswitch $(WARNINGS) $(MODE_CFLAGS) $(CFLAGS) $(CPPFLAGS)
 ALL_LDFLAGS = $(MODE_LDFLAGS) $(LDFLAGS)

@@ -2,16 +2,18 @@
  *
  * main.c - from the command line to the event loop, and back
  */
+#include "control/console.h"
 #include "control/daemon.h"
 #include "control/options.h"
 #include "control/program.h"
-#include "control/rcfile.h"
 #include "control/report.h"
+#include "control/script.h"
 #include "control/stdio_console.h"
 #include "ports/datagram.h"
 #include "ports/port_type.h"
 #include "ports/switch_dir.h"
 #include "util/os_linux.h"
+#include "util/user_names.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,10 +33,11 @@ struct instance {
     struct log log;
     struct switch_dir dir;
     struct report report;
-    struct stdio_console console;
+    struct console console;
+    struct stdio_console stdio;
     struct pidfile pidfile;
     ev_signal on_term, on_int, on_hup;
-    bool has_console;
+    bool has_stdio;
     bool interrupted;
 };
 
@@ -44,7 +47,8 @@ static int open_ports(struct instance *instance, const struct options *options);
 static void announce(struct instance *instance, const struct options *options);
 static void warn_of_limits(struct instance *instance);
 static void watch_signals(struct instance *instance);
-static void start_console(struct instance *instance, const struct options *options);
+static int start_console(struct instance *instance, const struct options *options);
+static void start_stdio(struct instance *instance, const struct options *options);
 static void clean_up(struct instance *instance);
 static int fail(struct instance *instance, const struct error *err, int status);
 static void hold_standard_descriptors(void);
@@ -95,12 +99,16 @@ static int run(struct instance *instance, const struct options *options)
     status = open_ports(instance, options);
     if (status != 0)
         return status;
-    rcfile_run(&instance->program, options->rcfile);
-    start_console(instance, options);
+    status = start_console(instance, options);
+    if (status != 0)
+        return status;
+    script_run_at_start(&instance->program, options->rcfile);
+    start_stdio(instance, options);
     ev_run(instance->program.runtime.loop, EVRUN_NOWAIT); /* a signal that came meanwhile */
     if (instance->program.stopping)
         return EXIT_SUCCESS;
-    if (socket_dir_reveal(&instance->dir.sockets, &err) < 0)
+    if ((instance->console.program && console_reveal(&instance->console, &err) < 0) ||
+        socket_dir_reveal(&instance->dir.sockets, &err) < 0)
         return fail(instance, &err, EXIT_DIRECTORY);
     announce(instance, options);
     if (options->daemon) {
@@ -131,7 +139,9 @@ static int make_switch(struct instance *instance, const struct options *options)
     runtime->batch = calloc(1, sizeof(*runtime->batch));
     runtime->datagrams = calloc(1, sizeof(*runtime->datagrams));
     runtime->loop = ev_default_loop(EVFLAG_NOENV);
-    if (!runtime->sw || !runtime->batch || !runtime->datagrams || !runtime->loop) {
+    instance->program.names = user_names_new();
+    if (!runtime->sw || !runtime->batch || !runtime->datagrams || !runtime->loop ||
+        !instance->program.names) {
         error_set(&err, ENOMEM, "no memory");
         return fail(instance, &err, EXIT_FAILURE);
     }
@@ -139,6 +149,8 @@ static int make_switch(struct instance *instance, const struct options *options)
     watch_signals(instance);
     report_start(&instance->report, runtime);
     ageing_start(&instance->program.ageing, runtime);
+    events_start(&instance->program.events, runtime->sw);
+    instance->program.vde = options->vde;
     if (switch_dir_open(&instance->dir, &options->dir, &err) < 0)
         return fail(instance, &err, EXIT_DIRECTORY);
     runtime->dir = &instance->dir;
@@ -156,7 +168,7 @@ static int open_ports(struct instance *instance, const struct options *options)
         bool optional = options->port[i].optional;
         const char *option = optional ? "-t" : "--port";
 
-        if (port_open(runtime, options->port[i].spec, &err) == 0)
+        if (port_open(runtime, options->port[i].spec, true, NULL, &err) == 0)
             continue;
         log_say(&instance->log, LOG_ERR, "%s %.200s%s: %s", option, options->port[i].given,
                 strlen(options->port[i].given) > 200 ? "..." : "", err.text);
@@ -175,9 +187,6 @@ static void announce(struct instance *instance, const struct options *options)
     warn_of_limits(instance);
     if (options->spanning_tree)
         log_say(log, LOG_WARNING, "-F: spanning tree is not available yet; the loop guard is on");
-    if (options->mgmt)
-        log_say(log, LOG_WARNING,
-                "-M: the management socket is not available yet; stdin takes commands");
     if (options->as_vde_switch || options->daemon)
         return;
     log_say(log, LOG_NOTICE, "version %s is switching in %s (process %d)", VSW_VERSION, dir,
@@ -187,8 +196,10 @@ static void announce(struct instance *instance, const struct options *options)
             "plug in a QEMU guest:  qemu-system-x86_64 -m 1G -drive file=GUEST.qcow2 "
             "-nic vde,sock=%s,model=virtio-net-pci,mac=52:54:00:%02x:%02x:%02x",
             dir, mac[0], mac[1], mac[2]);
-    if (instance->has_console)
+    if (instance->has_stdio)
         log_say(log, LOG_NOTICE, "see it: type port/print     more: help     stop: Ctrl-D");
+    if (instance->program.mgmt_path)
+        log_say(log, LOG_NOTICE, "from elsewhere: vdeterm %s", instance->program.mgmt_path);
 }
 
 /* Each VDE client takes two descriptors. */
@@ -226,11 +237,25 @@ static void watch_signals(struct instance *instance)
     ev_signal_start(loop, &instance->on_hup);
 }
 
-static void start_console(struct instance *instance, const struct options *options)
+/* A vde_switch whose socket is taken goes on without. */
+static int start_console(struct instance *instance, const struct options *options)
+{
+    struct error err;
+    int status;
+
+    if (!options->has_console)
+        return 0;
+    status = console_start(&instance->console, &instance->program, options->mgmt, &err);
+    if (status < 0)
+        fail(instance, &err, EXIT_FAILURE);
+    return status == 0 || (status == -EADDRINUSE && options->as_vde_switch) ? 0 : EXIT_FAILURE;
+}
+
+static void start_stdio(struct instance *instance, const struct options *options)
 {
     if (options->daemon || options->no_stdin || !stdio_console_wanted())
         return;
-    instance->has_console = stdio_console_start(&instance->console, &instance->program);
+    instance->has_stdio = stdio_console_start(&instance->stdio, &instance->program);
 }
 
 /* Of whatever had been made when the end came. Endpoints go with the switch, their files before the directory. */
@@ -238,8 +263,12 @@ static void clean_up(struct instance *instance)
 {
     struct runtime *runtime = &instance->program.runtime;
 
-    if (instance->has_console)
-        stdio_console_stop(&instance->console);
+    if (instance->has_stdio)
+        stdio_console_stop(&instance->stdio);
+    if (instance->console.program)
+        console_stop(&instance->console);
+    if (instance->program.events.sw)
+        events_stop(&instance->program.events);
     if (instance->program.ageing.runtime)
         ageing_stop(&instance->program.ageing);
     if (instance->report.runtime)
@@ -249,6 +278,7 @@ static void clean_up(struct instance *instance)
     ports_stop(runtime);
     if (runtime->dir)
         switch_dir_close(runtime->dir);
+    user_names_free(instance->program.names);
     free(runtime->datagrams);
     free(runtime->batch);
     if (runtime->loop)

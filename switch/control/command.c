@@ -1,51 +1,62 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/command.h"
 
+#include "util/text.h"
+
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 const struct command *const command_table[] = {
-    general_commands, hash_commands, port_commands, vlan_commands, NULL,
+    general_commands,    debug_commands, plugin_commands,
+    hash_commands,       fstp_commands,  port_commands,
+    port_setup_commands, vlan_commands,  frame_commands,
+    tap_commands,        NULL,
 };
 
 static const struct command *find_command(const char *line);
+static int run_command(struct caller *caller, const struct command *command, char *text, FILE *out,
+                       struct error *err);
 
-int command_run(struct program *program, const char *line, FILE *out)
+int command_run(struct caller *caller, char *line, FILE *out, struct error *err)
 {
     const struct command *command;
-    int status = -ENOSYS;
+    char shown[ARGUMENT_SHOWN], failure[COMMAND_FAILURE];
+    int status;
 
+    *err->text = '\0';
     line += strspn(line, " \t");
     if (*line == '\0' || *line == '#')
         return 0;
     command = find_command(line);
-    if (command) {
-        const char *argument = line + strlen(command->path);
-
-        if (command->data)
-            fputs("0000 DATA END WITH '.'\n", out);
-        status = command->run(program, argument + strspn(argument, " \t"), out);
-        if (command->data)
-            fputs(".\n", out);
-    }
-    if (status == 0)
-        fputs("1000 Success\n", out);
+    if (command)
+        status = run_command(caller, command, line + strlen(command->path), out, err);
     else
-        fprintf(out, "1%03d %s\n", -status, strerror(-status));
+        status =
+            error_set(err, ENOSYS, "\"%s\"; help lists the commands", argument_shown(line, shown));
+    if (status < 0)
+        fwrite(failure, 1, command_failure(status, err, failure), out);
+    else if (!caller->leaving)
+        fputs("1000 Success\n", out);
     return status;
 }
 
-int command_number(const char *argument, const char **rest)
+size_t command_failure(int status, const struct error *err, char text[COMMAND_FAILURE])
 {
-    char *end;
-    long number = strtol(argument, &end, 10);
+    return (size_t)snprintf(text, COMMAND_FAILURE, "1%03d %.64s%s%s\n", -status, strerror(-status),
+                            *err->text ? ": " : "", err->text);
+}
 
-    if (rest)
-        *rest = end + strspn(end, " \t");
-    if (number < INT32_MIN || number > INT32_MAX)
-        return -1;
-    return (int)number;
+const char *command_syntax(const struct command *command, char text[COMMAND_SYNTAX])
+{
+    const struct parameter *parameter = command->parameters;
+    size_t used = 0;
+
+    text_copy(text, COMMAND_SYNTAX, command->run ? "" : "============");
+    for (; parameter && parameter->name; parameter++)
+        used += (size_t)snprintf(text + used, COMMAND_SYNTAX - used,
+                                 parameter->optional ? "%s[%s]" : "%s%s", used ? " " : "",
+                                 parameter->name);
+    return text;
 }
 
 static const struct command *find_command(const char *line)
@@ -57,4 +68,35 @@ static const struct command *find_command(const char *line)
         }
     }
     return NULL;
+}
+
+/* The frame of a result is there even if the command fails, as in VDE. */
+static int run_command(struct caller *caller, const struct command *command, char *text, FILE *out,
+                       struct error *err)
+{
+    struct reply reply;
+    struct call call = {
+        .caller = caller,
+        .program = caller->program,
+        .reply = &reply,
+        .lines = out,
+        .error = err,
+    };
+    int status = 0;
+
+    if (command->result) {
+        fputs("0000 DATA END WITH '.'\n", out);
+        reply_begin(&reply, &text_rendering, command->result, out);
+    }
+    if (command->access == FOR_OWNER && !caller->trusted)
+        status =
+            error_set(err, EPERM, "only the switch's own user, or root, may %s", command->path);
+    if (status == 0)
+        status = arguments_read(caller->program->runtime.sw, command->parameters, text,
+                                call.argument, err);
+    if (status == 0)
+        status = command->run(&call);
+    if (command->result)
+        fputs(".\n", out);
+    return status;
 }

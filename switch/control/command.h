@@ -2,49 +2,103 @@
  *
  * command.h - the one command table: what the console, the rc file and stdin understand
  *
- * A command is found as in VDE: the first one, in the order of the table, whose whole path the line begins with; what
- * follows, blanks skipped, is its argument.
+ * A command states its path, its arguments, the shape of its result, and who may call it; it runs with arguments that have
+ * been checked, and hands over values. As in VDE it is the first one, in the order of the table, whose whole path the line
+ * begins with; what follows is its arguments.
  */
 #ifndef VSW_CONTROL_COMMAND_H
 #define VSW_CONTROL_COMMAND_H
 
+#include "control/argument.h"
 #include "control/program.h"
+#include "control/reply.h"
 
-#include <stdio.h>
+struct session;
 
-struct command {
-    const char *path;   /* "port/create"; of a menu "port" */
-    const char *syntax; /* "============" marks a menu line, which is for help only */
-    const char *help;
-    bool data; /* replies with data lines, framed even if there are none */
-
-    /* run() - Return: 0 or -errno; data lines go to OUT, each ended by a newline */
-    int (*run)(struct program *program, const char *argument, FILE *out);
+/* On whose behalf commands run. */
+struct caller {
+    struct program *program;
+    struct session *session; /* NULL: a script at start, which nobody listens to */
+    bool trusted;            /* has the switch's own rights: its user, or root */
+    bool leaving;            /* has asked for the end of the session */
+    unsigned scripts;        /* that are being run for it, one inside the other */
 };
 
-#define COMMAND_MENU "============"
+struct call {
+    struct caller *caller;
+    struct program *program;
+    struct argument argument[ARGUMENTS];
+    struct reply *reply; /* for values in the order of the command's result */
+    FILE *lines; /* for commands without a result: VDE's load writes here before its status */
+    struct error *error;
+};
+
+enum access {
+    FOR_ANYONE, /* who may open the console */
+    FOR_OWNER,  /* it loads code, starts programs, names files: only who is trusted */
+};
+
+struct command {
+    const char *path;                   /* "port/create"; of a menu "port" */
+    const char *help;                   /* one line */
+    const struct parameter *parameters; /* ended by one without a name; NULL: none */
+    const struct field *result; /* ended by one without a name; NULL: success or failure alone */
+    enum access access;
+
+    /* run() - NULL for a menu, which is for help only. Return: 0 or -errno below 100, with words in the call's error if
+     * more can be said than errno does. */
+    int (*run)(struct call *call);
+};
+
+#define PARAMETERS(...)                                                                            \
+    (const struct parameter[])                                                                     \
+    {                                                                                              \
+        __VA_ARGS__,                                                                               \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
+#define RESULT(...)                                                                                \
+    (const struct field[])                                                                         \
+    {                                                                                              \
+        __VA_ARGS__,                                                                               \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
 
 /* command_run() - runs one LINE, without its newline, and writes the whole reply in VDE's framing to OUT
  *
- *     0000 DATA END WITH '.'    if the command has data, then its lines and a line with a dot
- *     1000 Success              or 1EEE and what errno EEE means
+ *     0000 DATA END WITH '.'    if the command has a result, then its lines and a line with a dot
+ *     1000 Success              or 1EEE, what errno EEE means, and perhaps what is wrong and what would be right
  *
- * An empty line or a comment (#) writes nothing. Return: 0 or the command's -errno.
+ * An empty line, a comment (#), and what ends the session write nothing. LINE is cut into words.
+ * Return: 0, or -errno with words in ERR.
  */
-int command_run(struct program *program, const char *line, FILE *out);
+int command_run(struct caller *caller, char *line, FILE *out, struct error *err);
+
+/* command_failure() - the status line of a failure, in TEXT: STATUS is -errno, ERR may be without words
+ * Return: its length. */
+enum { COMMAND_FAILURE = 640 };
+size_t command_failure(int status, const struct error *err, char text[COMMAND_FAILURE]);
+
+/* command_syntax() - the arguments of COMMAND as help shows them: "N VLAN", "[N]", or "============" for a menu */
+enum { COMMAND_SYNTAX = 64 };
+const char *command_syntax(const struct command *command, char text[COMMAND_SYNTAX]);
 
 /* The parts of the table, each ended by an entry without a path. */
 extern const struct command general_commands[];
+extern const struct command debug_commands[];
+extern const struct command plugin_commands[];
 extern const struct command hash_commands[];
+extern const struct command fstp_commands[];
 extern const struct command port_commands[];
+extern const struct command port_setup_commands[];
 extern const struct command vlan_commands[];
+extern const struct command frame_commands[];
+extern const struct command tap_commands[];
 
-/* All parts, in the order of VDE's table; ended by NULL. */
+/* All parts, VDE's in the order of its own table; ended by NULL. */
 extern const struct command *const command_table[];
-
-/* command_number() - a number as VDE reads it: decimal, junk and nothing at all are 0
- * @rest: set to what follows it, blanks skipped; may be NULL
- */
-int command_number(const char *argument, const char **rest);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * general_commands.c - help, what the switch is, where it is, and whether its books balance
+ * general_commands.c - where the switch is, what it is, what it can be told, and how to leave
  */
 #include "control/command.h"
+#include "control/script.h"
 #include "ports/switch_dir.h"
 #include "util/os_linux.h"
 #include "util/text.h"
@@ -10,84 +11,123 @@
 #include <string.h>
 #include <unistd.h>
 
-static int ds_showinfo(struct program *program, const char *argument, FILE *out);
-static int help(struct program *program, const char *argument, FILE *out);
-static int shutdown_switch(struct program *program, const char *argument, FILE *out);
-static int showinfo(struct program *program, const char *argument, FILE *out);
-static int frame_balance(struct program *program, const char *argument, FILE *out);
+static int ds_showinfo(struct call *call);
+static int help(struct call *call);
+static int logout(struct call *call);
+static int shutdown_switch(struct call *call);
+static int showinfo(struct call *call);
+static int load(struct call *call);
 
-const struct command general_commands[] = {
-    {"ds", COMMAND_MENU, "DATA SOCKET MENU", false, NULL},
-    {"ds/showinfo", "", "show ds info", true, ds_showinfo},
-    {"help", "[arg]", "Help (limited to arg when specified)", true, help},
-    {"shutdown", "", "shutdown of the switch", false, shutdown_switch},
-    {"showinfo", "", "show switch version and info", true, showinfo},
-    {"frame", COMMAND_MENU, "FRAME MENU", false, NULL},
-    {"frame/balance", "", "frames received, resolved, dropped, handed over", true, frame_balance},
+static const struct field help_fields[] = {
+    {"path", FIELD_TEXT, "%-18s"},
+    {"syntax", FIELD_TEXT, " %-15s"},
+    {"help", FIELD_TEXT, " %s\n"},
     {0},
 };
 
-static int ds_showinfo(struct program *program, const char *argument, FILE *out)
-{
-    const struct switch_dir *dir = program->runtime.dir;
+const struct command general_commands[] = {
+    {"ds", "DATA SOCKET MENU"},
+    {
+        "ds/showinfo",
+        "show ds info",
+        .result = RESULT({"dir", FIELD_TEXT, "ctl dir %s\n"},
+                         {"mode", FIELD_NUMBER, "std mode 0%03llo\n"}),
+        .run = ds_showinfo,
+    },
+    {
+        "help",
+        "Help (limited to arg when specified)",
+        PARAMETERS({"arg", ARGUMENT_TEXT, .optional = true}),
+        RESULT({"commands", FIELD_LIST,
+                "COMMAND PATH       SYNTAX          HELP\n"
+                "------------       --------------  ------------\n",
+                .element = help_fields}),
+        .run = help,
+    },
+    {"logout", "logout from this mgmt terminal", .run = logout},
+    {"shutdown", "shutdown of the switch", .run = shutdown_switch},
+    {
+        "showinfo",
+        "show switch version and info",
+        .result =
+            RESULT({"version", FIELD_TEXT,
+                    "VDE switch V." VDE_VERSION "\nvswitchd %s, GPL-2.0-or-later\n\n"},
+                   {"pid", FIELD_NUMBER, "pid %llu"}, {"mac", FIELD_TEXT, " MAC %s"},
+                   {"uptime", FIELD_NUMBER, " uptime %llu\n"}, {"mgmt", FIELD_TEXT, "mgmt %s"},
+                   {"mgmt_mode", FIELD_NUMBER, " perm 0%03llo\n"}),
+        .run = showinfo,
+    },
+    {
+        "load",
+        "load a configuration script",
+        PARAMETERS({"path", ARGUMENT_TEXT}),
+        .access = FOR_OWNER,
+        .run = load,
+    },
+    {0},
+};
 
-    (void)argument;
-    fprintf(out, "ctl dir %s\nstd mode 0%03o\n", dir->sockets.path, (unsigned)dir->mode);
+static int ds_showinfo(struct call *call)
+{
+    const struct switch_dir *dir = call->program->runtime.dir;
+
+    reply_text(call->reply, dir->sockets.path);
+    reply_number(call->reply, dir->mode);
     return 0;
 }
 
-static int help(struct program *program, const char *argument, FILE *out)
+static int help(struct call *call)
 {
-    (void)program;
-    fprintf(out, "%-18s %-15s %s\n", "COMMAND PATH", "SYNTAX", "HELP");
-    fprintf(out, "%-18s %-15s %s\n", "------------", "--------------", "------------");
+    const char *beginning = call->argument[0].given ? call->argument[0].text : "";
+    char syntax[COMMAND_SYNTAX];
+
+    reply_list(call->reply);
     for (unsigned part = 0; command_table[part]; part++) {
         for (const struct command *command = command_table[part]; command->path; command++) {
-            if (!strncmp(command->path, argument, strlen(argument)))
-                fprintf(out, "%-18s %-15s %s\n", command->path, command->syntax, command->help);
+            if (strncmp(command->path, beginning, strlen(beginning)))
+                continue;
+            reply_item(call->reply);
+            reply_text(call->reply, command->path);
+            reply_text(call->reply, command_syntax(command, syntax));
+            reply_text(call->reply, command->help);
         }
     }
+    reply_list_end(call->reply);
     return 0;
 }
 
-static int shutdown_switch(struct program *program, const char *argument, FILE *out)
+static int logout(struct call *call)
 {
-    (void)argument, (void)out;
-    program_stop(program);
+    call->caller->leaving = true;
     return 0;
 }
 
-static int showinfo(struct program *program, const char *argument, FILE *out)
+static int shutdown_switch(struct call *call)
 {
+    log_say(call->program->runtime.log, LOG_NOTICE, "Shutdown from mgmt command");
+    call->caller->leaving = true;
+    program_stop(call->program);
+    return 0;
+}
+
+static int showinfo(struct call *call)
+{
+    const struct program *program = call->program;
     char mac[MAC_TEXT];
 
-    (void)argument;
-    fprintf(out, "VDE switch V.%s\nvswitchd %s, GPL-2.0-or-later\n\npid %d MAC %s uptime %llu\n",
-            VDE_VERSION, VSW_VERSION, (int)getpid(),
-            text_from_mac(program->runtime.sw->config.mac, mac),
-            (unsigned long long)((os_now() - program->started) / SECOND));
+    reply_text(call->reply, VSW_VERSION);
+    reply_number(call->reply, (uint64_t)getpid());
+    reply_text(call->reply, text_from_mac(program->runtime.sw->config.mac, mac));
+    reply_number(call->reply, (os_now() - program->started) / SECOND);
+    reply_text(call->reply, program->mgmt_path);
+    if (program->mgmt_path)
+        reply_number(call->reply, program->mgmt_mode);
+    else
+        reply_none(call->reply);
     return 0;
 }
 
-static int frame_balance(struct program *program, const char *argument, FILE *out)
+static int load(struct call *call)
 {
-    const struct balance *balance = &program->runtime.sw->balance;
-    const struct {
-        const char *name;
-        uint64_t value;
-    } row[] = {
-        {"received", balance->received},
-        {"resolved", balance->resolved},
-        {"ingress_drops", balance->ingress_drops},
-        {"unheard", balance->unheard},
-        {"copies", balance->copies},
-        {"handed", balance->handed},
-        {"egress_drops", balance->egress_drops},
-        {"queued", balance->queued},
-    };
-
-    (void)argument;
-    for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
-        fprintf(out, "%s %llu\n", row[i].name, (unsigned long long)row[i].value);
-    return 0;
+    return script_load(call->caller, call->argument[0].text, call->lines, call->error);
 }

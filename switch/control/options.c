@@ -70,6 +70,8 @@ static int read_option(struct options *options, int option, const char *argument
                        struct error *err);
 static int read_number(const char *option, const char *argument, unsigned long least,
                        unsigned long most, unsigned long *number, struct error *err);
+static int read_tuning(const char *option, const char *argument, unsigned long most,
+                       unsigned long *number, struct error *err);
 static int read_mode(const char *option, const char *argument, int *mode, struct error *err);
 static int read_group(const char *name, gid_t *group, struct error *err);
 static int add_port(struct options *options, const char *given, char *spec, bool optional,
@@ -154,6 +156,8 @@ static void set_defaults(struct options *options, char *argv0)
     options->program = argv0 ? basename(argv0) : "vswitchd";
     options->as_vde_switch = !strcmp(options->program, "vde_switch");
     options->config = switch_defaults();
+    options->vde = (struct vde_settings){.hash_size = 128, .gc_interval = 2, .priority = 0x8000};
+    options->has_console = !options->as_vde_switch;
     if (options->as_vde_switch)
         options->config.ports = 32;
     options->dir.mode = MODE_UNSET;
@@ -225,7 +229,9 @@ static int read_option(struct options *options, int option, const char *argument
         return 0;
     case 'M':
         options->mgmt = argument;
-        return 0;
+        options->has_console = true;
+        return *argument ? 0
+                         : error_set(err, EINVAL, "--mgmt is empty: it takes the path of a socket");
     case OPT_MGMTMODE:
         return read_mode("mgmtmode", argument, &options->dir.mgmtmode, err);
     case OPT_MGMTGROUP:
@@ -238,18 +244,27 @@ static int read_option(struct options *options, int option, const char *argument
     case OPT_PORT:
         return add_port(options, argument, strdup(argument), false, err);
     case OPT_FDB_SIZE:
-        status = read_number("fdb-size", argument, 1, 1u << 24, &number, err);
+        status = read_number("fdb-size", argument, 1, FDB_CAPACITY_MAX, &number, err);
         options->config.fdb_capacity = (unsigned)number;
         return status;
     case OPT_LEARN_LIMIT:
-        status = read_number("learn-limit", argument, 0, 1u << 24, &number, err);
+        status = read_number("learn-limit", argument, 0, FDB_CAPACITY_MAX, &number, err);
         options->config.learn_limit = (unsigned)number;
         return status;
     case OPT_LOOP_BLOCK:
         status = read_number("loop-block", argument, 0, 86400, &number, err);
         options->config.guard.block = number * SECOND;
         return status;
-    default: /* --priority, --hashsize, -D: they tune what this switch does not have */
+    case OPT_PRIORITY:
+        status = read_tuning("priority", argument, UINT32_MAX, &number, err);
+        options->vde.priority = number & 0xffff;
+        return status;
+    case OPT_HASHSIZE:
+        status = read_tuning("hashsize", argument, FDB_CAPACITY_MAX, &number, err);
+        for (options->vde.hash_size = 1; options->vde.hash_size < number;)
+            options->vde.hash_size *= 2;
+        return status;
+    default: /* -D: there is no such bound */
         return 0;
     }
 }
@@ -261,6 +276,15 @@ static int read_number(const char *option, const char *argument, unsigned long l
         return 0;
     return error_set(err, EINVAL, "--%s %s: not a number from %lu to %lu", option, argument, least,
                      most);
+}
+
+/* VDE takes hexadecimal here. */
+static int read_tuning(const char *option, const char *argument, unsigned long most,
+                       unsigned long *number, struct error *err)
+{
+    return text_to_hex(argument, most, number)
+               ? 0
+               : read_number(option, argument, 0, most, number, err);
 }
 
 static int read_mode(const char *option, const char *argument, int *mode, struct error *err)
@@ -326,7 +350,9 @@ static void print_help(const struct options *options)
         "  -m, --mode OCTAL       mode of the sockets in it (0600)\n"
         "      --dirmode OCTAL    mode of DIR (02700, or as --mode allows)\n"
         "  -g, --group NAME       group of DIR and of the sockets\n"
-        "      --mgmtmode OCTAL, --mgmtgroup NAME   the same for sockets of port 0 (0600)\n",
+        "  -M, --mgmt PATH        where the console listens (DIR/mgmt)\n"
+        "      --mgmtmode OCTAL, --mgmtgroup NAME   the same for it, and for sockets of port 0 "
+        "(0600)\n",
         options->program, options->default_dir);
     printf("Ports\n"
            "  -n, --numports N       highest port number (%u)\n"
@@ -339,25 +365,24 @@ static void print_help(const struct options *options)
             printf(",%s=...", port_types[i]->keys[k]);
         printf("   %s\n", port_types[i]->help);
     }
-    printf(
-        "                         keys of all types: port=N name=NAME trunk=10+20-29\n"
-        "                         vlan=N|none|transparent\n"
-        "Switching\n"
-        "  -x, --hub              repeat every frame to every port\n"
-        "      --macaddr MAC      the switch's own address (00:ff: and four random bytes)\n"
-        "      --fdb-size N       addresses that the switch remembers (%d)\n"
-        "      --learn-limit N    the same for each port (%d)\n"
-        "      --loop-block SEC   how long a port that closes a loop is blocked (10; 0: never)\n"
-        "Running\n"
-        "  -d, --daemon           go to the background once ready, log to syslog\n"
-        "  -p, --pidfile FILE     write the process number to FILE, remove it at exit\n"
-        "  -f, --rcfile FILE      run the commands in FILE at start\n"
-        "      --nostdin          take no commands on stdin, and do not end with it\n"
-        "  -h, --help   -v, --version\n"
-        "Accepted for vde_switch: -F --fstp, --priority, --hashsize, -D, -M --mgmt (no effect in\n"
-        "  this version); --vdesock, --unix, --mod as names of -s and -m.\n",
-        FDB_CAPACITY, FDB_OWNER_LIMIT);
-    printf("\nQEMU: -nic vde,sock=DIR     commands on stdin: help     manual: man vswitchd\n");
+    printf("                         keys of all types: port=N name=NAME trunk=10+20-29\n"
+           "                         vlan=N|none|transparent learn=N descr=TEXT\n"
+           "Switching\n"
+           "  -x, --hub              repeat every frame to every port\n"
+           "      --macaddr MAC      the switch's own address (00:ff: and four random bytes)\n"
+           "      --fdb-size N       addresses that the switch remembers (%d)\n"
+           "      --learn-limit N    the same for each port (%d)\n"
+           "      --loop-block SEC   how long a port that closes a loop is blocked (10; 0: never)\n"
+           "Running\n"
+           "  -d, --daemon           go to the background once ready, log to syslog\n"
+           "  -p, --pidfile FILE     write the process number to FILE, remove it at exit\n"
+           "  -f, --rcfile FILE      run the commands in FILE at start\n"
+           "      --nostdin          take no commands on stdin, and do not end with it\n"
+           "  -h, --help   -v, --version\n"
+           "Accepted for vde_switch: -F --fstp, --priority, --hashsize, -D (no effect in this\n"
+           "  version); --vdesock, --unix, --mod as names of -s and -m.\n",
+           FDB_CAPACITY, FDB_OWNER_LIMIT);
+    printf("\nQEMU: -nic vde,sock=DIR     console: vdeterm DIR/mgmt     manual: man vswitchd\n");
 }
 
 static void print_version(void)

@@ -8,6 +8,7 @@
 #ifndef VSW_CONTROL_OPTIONS_H
 #define VSW_CONTROL_OPTIONS_H
 
+#include "control/program.h"
 #include "core/switch.h"
 #include "ports/switch_dir.h"
 
@@ -33,7 +34,9 @@ struct options {
     bool spanning_tree; /* asked for */
     const char *pidfile;
     const char *rcfile;
-    const char *mgmt; /* asked for */
+    const char *mgmt; /* where the console listens; NULL: in the directory */
+    bool has_console; /* it has one */
+    struct vde_settings vde;
 
     /* -t and --port in the order given */
     struct {

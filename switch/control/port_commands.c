@@ -1,263 +1,249 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * port_commands.c - ports, their endpoints and counters
+ * port_commands.c - VDE's commands for ports: make and remove them, say who may use them, count
  */
 #include "control/command.h"
-#include "util/text.h"
+#include "control/port_view.h"
+#include "ports/port_type.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
-#include <string.h>
 
-static int port_showinfo(struct program *program, const char *argument, FILE *out);
-static int port_setnumports(struct program *program, const char *argument, FILE *out);
-static int port_sethub(struct program *program, const char *argument, FILE *out);
-static int port_setvlan(struct program *program, const char *argument, FILE *out);
-static int port_createauto(struct program *program, const char *argument, FILE *out);
-static int port_create_command(struct program *program, const char *argument, FILE *out);
-static int port_remove_command(struct program *program, const char *argument, FILE *out);
-static int port_allocatable(struct program *program, const char *argument, FILE *out);
-static int port_setuser(struct program *program, const char *argument, FILE *out);
-static int port_setgroup(struct program *program, const char *argument, FILE *out);
-static int port_epclose(struct program *program, const char *argument, FILE *out);
-static int port_resetcounter(struct program *program, const char *argument, FILE *out);
-static int port_print(struct program *program, const char *argument, FILE *out);
-static int port_allprint(struct program *program, const char *argument, FILE *out);
-static int port_endpoints(struct program *program, const char *argument, FILE *out);
-static int port_drops(struct program *program, const char *argument, FILE *out);
+static int showinfo(struct call *call);
+static int setnumports(struct call *call);
+static int sethub(struct call *call);
+static int setvlan(struct call *call);
+static int createauto(struct call *call);
+static int create(struct call *call);
+static int remove_port(struct call *call);
+static int allocatable(struct call *call);
+static int setuser(struct call *call);
+static int setgroup(struct call *call);
+static int epclose(struct call *call);
+static int defqlen(struct call *call);
+static int epqlen(struct call *call);
+static int resetcounter(struct call *call);
+static int print(struct call *call);
+static int allprint(struct call *call);
 
-static int find_port(struct program *program, const char *argument, struct port **port,
-                     const char **rest);
+static int make_port(struct call *call, int number, struct port **port);
+static struct endpoint *find_endpoint(struct call *call);
 static void reset_counters(struct port *port);
-static int read_id(const char *name, const id_t *found, id_t *id);
-static int make_port(struct program *program, int number, struct port **port);
-static int print_ports(struct program *program, const char *argument, bool inactive, FILE *out);
-static void print_port(const struct port *port, FILE *out);
-static void print_traffic(const struct counters *counters, FILE *out);
-static void print_drops(const struct counters *counters, FILE *out);
-static const char *user_name(uid_t user, char text[32]);
-static const char *group_name(gid_t group, char text[32]);
+static int list_ports(struct call *call, bool inactive);
+
+static const struct parameter perhaps_port[] = {{"N", ARGUMENT_PORT, .optional = true}, {0}};
 
 const struct command port_commands[] = {
-    {"port", COMMAND_MENU, "PORT STATUS MENU", false, NULL},
-    {"port/showinfo", "", "show port info", true, port_showinfo},
-    {"port/setnumports", "N", "set the number of ports", false, port_setnumports},
-    {"port/sethub", "0/1", "1=HUB 0=switch", false, port_sethub},
-    {"port/setvlan", "N VLAN", "set port VLAN (untagged)", false, port_setvlan},
-    {"port/createauto", "",
-     "create a port with an automatically allocated id (inactive|notallocatable)", true,
-     port_createauto},
-    {"port/create", "N", "create the port N (inactive|notallocatable)", false, port_create_command},
-    {"port/remove", "N", "remove the port N", false, port_remove_command},
-    {"port/allocatable", "N 0/1", "Is the port allocatable as unnamed? 1=Y 0=N", false,
-     port_allocatable},
-    {"port/setuser", "N user", "access control: set user", false, port_setuser},
-    {"port/setgroup", "N user", "access control: set group", false, port_setgroup},
-    {"port/epclose", "N ID", "remove the endpoint port N/id ID", false, port_epclose},
-    {"port/resetcounter", "[N]", "reset the port (N) counters", false, port_resetcounter},
-    {"port/print", "[N]", "print the port/endpoint table", true, port_print},
-    {"port/allprint", "[N]", "print the port/endpoint table (including inactive port)", true,
-     port_allprint},
-    {"port/endpoints", "N", "print the counters of each endpoint of port N", true, port_endpoints},
-    {"port/drops", "N", "print the frames dropped at port N by reason", true, port_drops},
+    {"port", "PORT STATUS MENU"},
+    {
+        "port/showinfo",
+        "show port info",
+        .result = RESULT({"ports", FIELD_NUMBER, "Numports=%llu\n"},
+                         {"hub", FIELD_FLAG, "HUB=true\n", "HUB=false\n"},
+                         {"counters", FIELD_FLAG, "counters=true\n"},
+                         {"queue", FIELD_NUMBER, "default length of port packet queues: %llu\n"}),
+        .run = showinfo,
+    },
+    {"port/setnumports", "set the number of ports", PARAMETERS({"N", ARGUMENT_NUMBER}),
+     .run = setnumports},
+    {"port/sethub", "1=HUB 0=switch", PARAMETERS({"0/1", ARGUMENT_FLAG}), .run = sethub},
+    {"port/setvlan", "set port VLAN (untagged)",
+     PARAMETERS({"N", ARGUMENT_PORT}, {"VLAN", ARGUMENT_VID}), .run = setvlan},
+    {
+        "port/createauto",
+        "create a port with an automatically allocated id (inactive|notallocatable)",
+        .result = RESULT({"port", FIELD_NUMBER, "Port %04llu\n"}),
+        .run = createauto,
+    },
+    {"port/create", "create the port N (inactive|notallocatable)",
+     PARAMETERS({"N", ARGUMENT_PORT_NUMBER}), .run = create},
+    {"port/remove", "remove the port N", PARAMETERS({"N", ARGUMENT_PORT}), .run = remove_port},
+    {"port/allocatable", "Is the port allocatable as unnamed? 1=Y 0=N",
+     PARAMETERS({"N", ARGUMENT_PORT}, {"0/1", ARGUMENT_FLAG}), .run = allocatable},
+    {"port/setuser", "access control: set user",
+     PARAMETERS({"N", ARGUMENT_PORT}, {"user", ARGUMENT_USER}), .run = setuser},
+    {"port/setgroup", "access control: set group",
+     PARAMETERS({"N", ARGUMENT_PORT}, {"user", ARGUMENT_GROUP}), .run = setgroup},
+    {"port/epclose", "remove the endpoint port N/id ID",
+     PARAMETERS({"N", ARGUMENT_PORT}, {"ID", ARGUMENT_NUMBER}), .run = epclose},
+    {"port/defqlen", "set the default length of the queues of new endpoints (frames)",
+     PARAMETERS({"LEN", ARGUMENT_NUMBER}), .run = defqlen},
+    {"port/epqlen", "set the length of the queue of endpoint N/id ID (frames)",
+     PARAMETERS({"N", ARGUMENT_PORT}, {"ID", ARGUMENT_NUMBER}, {"LEN", ARGUMENT_NUMBER}),
+     .run = epqlen},
+    {"port/resetcounter", "reset the port (N) counters", perhaps_port, .run = resetcounter},
+    {"port/print", "print the port/endpoint table", perhaps_port, port_view_list, .run = print},
+    {"port/allprint", "print the port/endpoint table (including inactive port)", perhaps_port,
+     port_view_list, .run = allprint},
     {0},
 };
 
-static int port_showinfo(struct program *program, const char *argument, FILE *out)
+static int showinfo(struct call *call)
 {
-    const struct switch_config *config = &program->runtime.sw->config;
+    const struct switch_config *config = &call->program->runtime.sw->config;
 
-    (void)argument;
-    fprintf(out, "Numports=%u\nHUB=%s\ncounters=true\n", config->ports,
-            config->hub ? "true" : "false");
+    reply_number(call->reply, config->ports);
+    reply_flag(call->reply, config->hub);
+    reply_flag(call->reply, true);
+    reply_number(call->reply, config->queue_frames);
     return 0;
 }
 
-static int port_setnumports(struct program *program, const char *argument, FILE *out)
+static int setnumports(struct call *call)
 {
-    int ports = command_number(argument, NULL);
+    int status = switch_set_ports(call->program->runtime.sw, call->argument[0].number);
 
-    (void)out;
-    return ports < 1 ? -EINVAL : switch_set_ports(program->runtime.sw, (unsigned)ports);
+    if (status == -EINVAL)
+        error_set(call->error, EINVAL, "N is from 1 to %d", PORT_NUMBER_MAX);
+    else if (status == -EADDRINUSE)
+        error_set(call->error, EADDRINUSE, "a port above that exists; port/allprint shows it");
+    return status;
 }
 
-static int port_sethub(struct program *program, const char *argument, FILE *out)
+static int sethub(struct call *call)
 {
-    (void)out;
-    switch_set_hub(program->runtime.sw, command_number(argument, NULL) != 0);
+    switch_set_hub(call->program->runtime.sw, call->argument[0].number);
     return 0;
 }
 
-static int port_setvlan(struct program *program, const char *argument, FILE *out)
+static int setvlan(struct call *call)
 {
+    struct port *port = call->argument[0].port;
+    unsigned vid = call->argument[1].number;
     struct membership wanted;
-    struct port *port;
-    const char *rest;
-    int status = find_port(program, argument, &port, &rest);
-    int vid = command_number(rest, NULL);
+    int status = membership_copy(&wanted, &port->membership);
 
-    (void)out;
-    if (vid < 0 || vid > VID_NONE)
-        return -EINVAL;
-    if (status < 0)
-        return status;
-    status = membership_copy(&wanted, &port->membership);
     if (status == 0)
-        status = membership_tag(&wanted, (unsigned)vid, false);
+        status = membership_tag(&wanted, vid, false);
     wanted.transparent = false;
     wanted.untagged = (uint16_t)vid;
     if (status == 0)
         status = port_set_membership(port, &wanted);
+    if (status == -ENXIO)
+        error_set(call->error, ENXIO, "there is no VLAN %u; vlan/create makes it", vid);
     membership_clear(&wanted);
     return status;
 }
 
-static int port_createauto(struct program *program, const char *argument, FILE *out)
+static int createauto(struct call *call)
 {
     struct port *port;
-    int status = make_port(program, PORT_ANY, &port);
+    int status = make_port(call, PORT_ANY, &port);
 
-    (void)argument;
     if (status == 0)
-        fprintf(out, "Port %04u\n", port->number);
+        reply_number(call->reply, port->number);
     return status;
 }
 
-static int port_create_command(struct program *program, const char *argument, FILE *out)
+static int create(struct call *call)
 {
-    int number = command_number(argument, NULL);
     struct port *port;
 
-    (void)out;
-    return number < 0 ? -EINVAL : make_port(program, number, &port);
+    return make_port(call, (int)call->argument[0].number, &port);
 }
 
-static int port_remove_command(struct program *program, const char *argument, FILE *out)
+static int remove_port(struct call *call)
 {
-    struct port *port;
-    int status = find_port(program, argument, &port, NULL);
+    int status = port_close(&call->program->runtime, call->argument[0].port);
 
-    (void)out;
-    return status < 0 ? status : port_remove(port);
-}
-
-static int port_allocatable(struct program *program, const char *argument, FILE *out)
-{
-    struct port *port;
-    const char *rest;
-    int status = find_port(program, argument, &port, &rest);
-
-    (void)out;
-    if (status == 0)
-        port_set_allocatable(port, command_number(rest, NULL) != 0);
+    if (status == -EADDRINUSE)
+        error_set(call->error, EADDRINUSE, "it has endpoints; port/del closes them first");
     return status;
 }
 
-static int port_setuser(struct program *program, const char *argument, FILE *out)
+static int allocatable(struct call *call)
 {
-    struct port *port;
-    const char *name;
-    int status = find_port(program, argument, &port, &name);
-    const struct passwd *user = status == 0 ? getpwnam(name) : NULL;
-
-    (void)out;
-    return status < 0 ? status : read_id(name, user ? &user->pw_uid : NULL, &port->acl_user);
+    port_set_allocatable(call->argument[0].port, call->argument[1].number);
+    return 0;
 }
 
-static int port_setgroup(struct program *program, const char *argument, FILE *out)
+static int setuser(struct call *call)
 {
-    struct port *port;
-    const char *name;
-    int status = find_port(program, argument, &port, &name);
-    const struct group *group = status == 0 ? getgrnam(name) : NULL;
-
-    (void)out;
-    return status < 0 ? status : read_id(name, group ? &group->gr_gid : NULL, &port->acl_group);
+    call->argument[0].port->acl_user = call->argument[1].id;
+    return 0;
 }
 
-static int port_epclose(struct program *program, const char *argument, FILE *out)
+static int setgroup(struct call *call)
 {
-    struct port *port;
-    const char *rest;
-    int status = find_port(program, argument, &port, &rest);
-    int id = command_number(rest, NULL);
-
-    (void)out;
-    if (status < 0)
-        return status;
-    list_for_each (node, &port->endpoints) {
-        struct endpoint *endpoint = container_of(node, struct endpoint, node);
-
-        if (endpoint->id == id) {
-            endpoint->ops->close(endpoint);
-            return 0;
-        }
-    }
-    return -ENXIO;
+    call->argument[0].port->acl_group = call->argument[1].id;
+    return 0;
 }
 
-static int port_resetcounter(struct program *program, const char *argument, FILE *out)
+static int epclose(struct call *call)
 {
-    struct vswitch *sw = program->runtime.sw;
-    struct port *port = NULL;
-    int status = *argument ? find_port(program, argument, &port, NULL) : 0;
+    struct endpoint *endpoint = find_endpoint(call);
 
-    (void)out;
-    for (unsigned number = 0; status == 0 && number <= sw->config.ports; number++) {
-        if (sw->port[number] && (!port || sw->port[number] == port))
+    if (!endpoint)
+        return -ENXIO;
+    endpoint->ops->close(endpoint);
+    return 0;
+}
+
+static int defqlen(struct call *call)
+{
+    call->program->runtime.sw->config.queue_frames = call->argument[0].number;
+    return 0;
+}
+
+/* Frames that wait already stay. */
+static int epqlen(struct call *call)
+{
+    struct endpoint *endpoint = find_endpoint(call);
+
+    if (!endpoint)
+        return -ENXIO;
+    endpoint->queue_frames = call->argument[2].number;
+    return 0;
+}
+
+static int resetcounter(struct call *call)
+{
+    const struct vswitch *sw = call->program->runtime.sw;
+
+    if (call->argument[0].given)
+        reset_counters(call->argument[0].port);
+    for (unsigned number = 0; !call->argument[0].given && number <= sw->config.ports; number++) {
+        if (sw->port[number])
             reset_counters(sw->port[number]);
-    }
-    return status;
-}
-
-static int port_print(struct program *program, const char *argument, FILE *out)
-{
-    return print_ports(program, argument, false, out);
-}
-
-static int port_allprint(struct program *program, const char *argument, FILE *out)
-{
-    return print_ports(program, argument, true, out);
-}
-
-static int port_endpoints(struct program *program, const char *argument, FILE *out)
-{
-    struct port *port;
-    int status = find_port(program, argument, &port, NULL);
-
-    if (status < 0)
-        return status;
-    list_for_each (node, &port->endpoints) {
-        const struct endpoint *endpoint = container_of(node, struct endpoint, node);
-
-        fprintf(out, "endpoint %04d queued %u\n", endpoint->id, endpoint->queue.frames);
-        print_traffic(&endpoint->counters, out);
-        print_drops(&endpoint->counters, out);
     }
     return 0;
 }
 
-static int port_drops(struct program *program, const char *argument, FILE *out)
+static int print(struct call *call)
 {
-    struct port *port;
-    int status = find_port(program, argument, &port, NULL);
-
-    if (status == 0)
-        print_drops(&port->counters, out);
-    return status;
+    return list_ports(call, false);
 }
 
-/* The port whose number ARGUMENT begins with. Return: 0, -EINVAL (out of range) or -ENXIO (no such port). */
-static int find_port(struct program *program, const char *argument, struct port **port,
-                     const char **rest)
+static int allprint(struct call *call)
 {
-    int number = command_number(argument, rest);
+    return list_ports(call, true);
+}
 
-    if (number < 0 || (unsigned)number > program->runtime.sw->config.ports)
-        return -EINVAL;
-    *port = switch_port(program->runtime.sw, (unsigned)number);
-    return *port ? 0 : -ENXIO;
+/* What people create is theirs to give out, not the next client's to take. */
+static int make_port(struct call *call, int number, struct port **port)
+{
+    struct vswitch *sw = call->program->runtime.sw;
+    int status = port_create(sw, number, port);
+
+    if (status < 0)
+        return ports_explain(sw, status, number, call->error);
+    port_set_allocatable(*port, false);
+    return 0;
+}
+
+/* The endpoint that the first two arguments name, or NULL with words. */
+static struct endpoint *find_endpoint(struct call *call)
+{
+    const struct port *port = call->argument[0].port;
+
+    list_for_each (node, &port->endpoints) {
+        struct endpoint *endpoint = container_of(node, struct endpoint, node);
+
+        if (endpoint->id == (int)call->argument[1].number)
+            return endpoint;
+    }
+    error_set(call->error, ENXIO, "port %u has no endpoint %u; port/print %u shows them",
+              port->number, call->argument[1].number, port->number);
+    return NULL;
 }
 
 static void reset_counters(struct port *port)
@@ -267,116 +253,22 @@ static void reset_counters(struct port *port)
         container_of(node, struct endpoint, node)->counters = (struct counters){0};
 }
 
-/* A user or group: FOUND by its name, a number, or NONE or ANY, for which the number is -1. */
-static int read_id(const char *name, const id_t *found, id_t *id)
+static int list_ports(struct call *call, bool inactive)
 {
-    unsigned long number;
+    const struct vswitch *sw = call->program->runtime.sw;
+    const struct port *only = call->argument[0].given ? call->argument[0].port : NULL;
 
-    if (found)
-        *id = *found;
-    else if (!strcmp(name, "NONE") || !strcmp(name, "ANY"))
-        *id = (id_t)-1;
-    else if (text_to_number(name, UINT32_MAX - 1, &number))
-        *id = (id_t)number;
-    else
-        return -EINVAL;
+    if (only && !inactive && !port_active(only))
+        return error_set(call->error, ENXIO,
+                         "nothing is attached to port %u; port/allprint shows it", only->number);
+    reply_list(call->reply);
+    for (unsigned number = only ? only->number : 0;
+         number <= (only ? only->number : sw->config.ports); number++) {
+        if (sw->port[number] && (inactive || port_active(sw->port[number]))) {
+            reply_item(call->reply);
+            port_view(call->program, sw->port[number], call->reply);
+        }
+    }
+    reply_list_end(call->reply);
     return 0;
-}
-
-/* What people create is theirs to give out, not the next client's to take. */
-static int make_port(struct program *program, int number, struct port **port)
-{
-    int status = port_create(program->runtime.sw, number, port);
-
-    if (status == 0)
-        port_set_allocatable(*port, false);
-    return status;
-}
-
-static int print_ports(struct program *program, const char *argument, bool inactive, FILE *out)
-{
-    const struct vswitch *sw = program->runtime.sw;
-    struct port *port;
-
-    if (*argument) {
-        int status = find_port(program, argument, &port, NULL);
-
-        if (status < 0)
-            return status;
-        if (!inactive && !port_active(port))
-            return -ENXIO;
-        print_port(port, out);
-        return 0;
-    }
-    for (unsigned number = 0; number <= sw->config.ports; number++) {
-        port = sw->port[number];
-        if (port && (inactive || port_active(port)))
-            print_port(port, out);
-    }
-    return 0;
-}
-
-/* VDE's block, to the blank; what VDE does not know stands on lines of its own behind it. */
-static void print_port(const struct port *port, FILE *out)
-{
-    char user[32], acl_user[32], acl_group[32];
-
-    fprintf(out, "Port %04u untagged_vlan=%04u %sACTIVE - %sUnnamed Allocatable\n", port->number,
-            port->membership.untagged, port_active(port) ? "" : "IN",
-            port->allocatable ? "" : "NOT ");
-    fprintf(out, " Current User: %s Access Control: (User: %s - Group: %s)\n",
-            user_name(port_user(port), user), user_name(port->acl_user, acl_user),
-            group_name(port->acl_group, acl_group));
-    print_traffic(&port->counters, out);
-    list_for_each (node, &port->endpoints) {
-        const struct endpoint *endpoint = container_of(node, struct endpoint, node);
-
-        fprintf(out, "  -- endpoint ID %04d module %-12s: %s\n", endpoint->id,
-                endpoint->ops->module,
-                endpoint->description ? endpoint->description : "no endpoint description");
-    }
-}
-
-static void print_traffic(const struct counters *counters, FILE *out)
-{
-    fprintf(out, " IN:  pkts %10llu          bytes %20llu\n",
-            (unsigned long long)counters->in_frames, (unsigned long long)counters->in_bytes);
-    fprintf(out, " OUT: pkts %10llu          bytes %20llu\n",
-            (unsigned long long)counters->out_frames, (unsigned long long)counters->out_bytes);
-}
-
-static void print_drops(const struct counters *counters, FILE *out)
-{
-    for (unsigned reason = 0; reason < DROP_REASONS; reason++) {
-        if (counters->drops[reason] > 0)
-            fprintf(out, "%s %s %llu\n", drop_info[reason].name,
-                    drop_is_egress(reason) ? "out" : "in",
-                    (unsigned long long)counters->drops[reason]);
-    }
-}
-
-static const char *user_name(uid_t user, char text[32])
-{
-    const struct passwd *entry = user == (uid_t)-1 ? NULL : getpwuid(user);
-
-    if (user == (uid_t)-1)
-        snprintf(text, 32, "NONE");
-    else if (entry)
-        snprintf(text, 32, "%s", entry->pw_name);
-    else
-        snprintf(text, 32, "%u", (unsigned)user);
-    return text;
-}
-
-static const char *group_name(gid_t group, char text[32])
-{
-    const struct group *entry = group == (gid_t)-1 ? NULL : getgrgid(group);
-
-    if (group == (gid_t)-1)
-        snprintf(text, 32, "NONE");
-    else if (entry)
-        snprintf(text, 32, "%s", entry->gr_name);
-    else
-        snprintf(text, 32, "%u", (unsigned)group);
-    return text;
 }

@@ -6,16 +6,30 @@
 #define VSW_CONTROL_PROGRAM_H
 
 #include "control/ageing.h"
+#include "control/events.h"
 #include "ports/runtime.h"
 
 #define VSW_VERSION "0.1.0"
 #define VDE_VERSION "2.3.3" /* the vde_switch whose behaviour this program follows */
 
+/* What VDE's commands set and show, and nothing else depends on. */
+struct vde_settings {
+    unsigned hash_size;   /* buckets: ours follow from the table's capacity */
+    unsigned gc_interval; /* seconds: ours are forgotten when they are due */
+    unsigned priority;    /* of the bridge, for a spanning tree */
+};
+
 struct program {
     struct runtime runtime;
     struct ageing ageing;
-    uint64_t started; /* monotonic nanoseconds */
-    bool stopping;    /* by a command, perhaps before the loop runs */
+    struct events events;
+    struct vde_settings vde;
+    struct user_names *names; /* of users and groups that were looked up */
+    const char *mgmt_path;    /* where the console listens; NULL: nowhere */
+    mode_t mgmt_mode;
+    size_t waiting_output; /* bytes, in all sessions */
+    uint64_t started;      /* monotonic nanoseconds */
+    bool stopping;         /* by a command, perhaps before the loop runs */
 };
 
 /* program_stop() - ends the event loop; the program cleans up and exits with status 0 */

@@ -7,17 +7,11 @@
 #ifndef VSW_CONTROL_STDIO_CONSOLE_H
 #define VSW_CONTROL_STDIO_CONSOLE_H
 
-#include "control/program.h"
+#include "control/session.h"
 
 struct stdio_console {
-    struct program *program;
-    ev_io input;
-    ev_io output;
+    struct session session;
     ev_timer retry; /* while the terminal is another job's */
-    char *line;     /* what was read and is not a whole line yet */
-    size_t line_length;
-    char *reply; /* what is written and not taken yet */
-    size_t reply_length;
 };
 
 /* stdio_console_wanted() - is stdin something that can hold a switch alive? Not /dev/null, nor a closed one. */

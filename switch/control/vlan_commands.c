@@ -3,110 +3,117 @@
  * vlan_commands.c - VLANs and their tagged members
  */
 #include "control/command.h"
+#include "util/os_linux.h"
 
 #include <errno.h>
 
-static int vlan_create_command(struct program *program, const char *argument, FILE *out);
-static int vlan_remove_command(struct program *program, const char *argument, FILE *out);
-static int vlan_addport(struct program *program, const char *argument, FILE *out);
-static int vlan_delport(struct program *program, const char *argument, FILE *out);
-static int vlan_print(struct program *program, const char *argument, FILE *out);
-static int vlan_allprint(struct program *program, const char *argument, FILE *out);
+static int create(struct call *call);
+static int remove_vlan(struct call *call);
+static int addport(struct call *call);
+static int delport(struct call *call);
+static int print(struct call *call);
+static int allprint(struct call *call);
 
-static int find_both(struct program *program, const char *argument, unsigned *vid,
-                     struct port **port);
 static int set_tagged(struct port *port, unsigned vid, bool tagged);
-static int print_vlans(struct program *program, const char *argument, bool inactive, FILE *out);
-static void print_vlan(const struct vswitch *sw, unsigned vid, bool inactive, FILE *out);
+static void list_vlans(struct call *call, bool inactive);
+static void list_members(struct reply *reply, const struct vswitch *sw, unsigned vid,
+                         bool inactive);
 
-const struct command vlan_commands[] = {
-    {"vlan", COMMAND_MENU, "VLAN MANAGEMENT MENU", false, NULL},
-    {"vlan/create", "N", "create the VLAN with tag N", false, vlan_create_command},
-    {"vlan/remove", "N", "remove the VLAN with tag N", false, vlan_remove_command},
-    {"vlan/addport", "N PORT", "add port to the vlan N (tagged)", false, vlan_addport},
-    {"vlan/delport", "N PORT", "del port from the vlan N (tagged)", false, vlan_delport},
-    {"vlan/print", "[N]", "print the list of defined vlan", true, vlan_print},
-    {"vlan/allprint", "[N]", "print the list of defined vlan (including inactive port)", true,
-     vlan_allprint},
+static const struct parameter vlan_and_port[] = {
+    {"N", ARGUMENT_VLAN}, {"PORT", ARGUMENT_PORT}, {0}};
+static const struct parameter perhaps_vlan[] = {{"N", ARGUMENT_VLAN, .optional = true}, {0}};
+
+static const struct field member_fields[] = {
+    {"port", FIELD_NUMBER, " -- Port %04llu"},
+    {"tagged", FIELD_FLAG, " tagged=1", " tagged=0"},
+    {"active", FIELD_FLAG, " active=1", " active=0"},
+    {"forwarding", FIELD_FLAG, " status=Forwarding\n", " status=Discarding\n"},
     {0},
 };
 
-static int vlan_create_command(struct program *program, const char *argument, FILE *out)
-{
-    int vid = command_number(argument, NULL);
+static const struct field vlan_fields[] = {
+    {"vlan", FIELD_NUMBER, "VLAN %04llu\n"},
+    {"members", FIELD_LIST, .element = member_fields},
+    {0},
+};
 
-    (void)out;
-    return vid < 0 ? -EINVAL : vlan_create(&program->runtime.sw->vlans, (unsigned)vid);
+static const struct field vlans_fields[] = {{"vlans", FIELD_LIST, .element = vlan_fields}, {0}};
+
+const struct command vlan_commands[] = {
+    {"vlan", "VLAN MANAGEMENT MENU"},
+    {"vlan/create", "create the VLAN with tag N", PARAMETERS({"N", ARGUMENT_VID}), .run = create},
+    {"vlan/remove", "remove the VLAN with tag N", PARAMETERS({"N", ARGUMENT_VID}),
+     .run = remove_vlan},
+    {"vlan/addport", "add port to the vlan N (tagged)", vlan_and_port, .run = addport},
+    {"vlan/delport", "del port from the vlan N (tagged)", vlan_and_port, .run = delport},
+    {"vlan/print", "print the list of defined vlan", perhaps_vlan, vlans_fields, .run = print},
+    {"vlan/allprint", "print the list of defined vlan (including inactive port)", perhaps_vlan,
+     vlans_fields, .run = allprint},
+    {0},
+};
+
+static int create(struct call *call)
+{
+    unsigned vid = call->argument[0].number;
+    int status = vlan_create(&call->program->runtime.sw->vlans, vid);
+
+    if (status == -EINVAL)
+        error_set(call->error, EINVAL, "a VLAN is from %d to %d", VID_MIN, VID_MAX);
+    return status;
 }
 
-static int vlan_remove_command(struct program *program, const char *argument, FILE *out)
+static int remove_vlan(struct call *call)
 {
-    int vid = command_number(argument, NULL);
+    unsigned vid = call->argument[0].number;
+    int status = switch_remove_vlan(call->program->runtime.sw, vid);
 
-    (void)out;
-    return vid < 0 ? -EINVAL : switch_remove_vlan(program->runtime.sw, (unsigned)vid);
+    if (status == -EADDRINUSE)
+        error_set(call->error, EADDRINUSE,
+                  vid ? "ports are members; vlan/allprint shows them" : "VLAN 0 always stays");
+    return status;
 }
 
-static int vlan_addport(struct program *program, const char *argument, FILE *out)
+static int addport(struct call *call)
 {
-    struct port *port;
-    unsigned vid;
-    int status = find_both(program, argument, &vid, &port);
+    struct port *port = call->argument[1].port;
+    unsigned vid = call->argument[0].number;
 
-    (void)out;
-    return status < 0 ? status : set_tagged(port, vid, true);
+    /* In its untagged VLAN a port accepts tagged frames, too. */
+    return membership_has(&port->membership, vid) ? 0 : set_tagged(port, vid, true);
 }
 
-static int vlan_delport(struct program *program, const char *argument, FILE *out)
+static int delport(struct call *call)
 {
-    struct port *port;
-    unsigned vid;
-    int status = find_both(program, argument, &vid, &port);
+    struct port *port = call->argument[1].port;
+    unsigned vid = call->argument[0].number;
 
-    (void)out;
-    if (status < 0)
-        return status;
     if (port->membership.untagged == vid)
-        return -EADDRINUSE;
-    if (!membership_has_tagged(&port->membership, vid))
-        return -ENXIO;
-    return set_tagged(port, vid, false);
+        return error_set(call->error, EADDRINUSE,
+                         "VLAN %u is the untagged one of port %u; port/setvlan changes that", vid,
+                         port->number);
+    if (port->membership.transparent)
+        return error_set(call->error, EADDRINUSE, "port %u is transparent: it is in every VLAN",
+                         port->number);
+    return membership_has_tagged(&port->membership, vid) ? set_tagged(port, vid, false) : 0;
 }
 
-static int vlan_print(struct program *program, const char *argument, FILE *out)
+static int print(struct call *call)
 {
-    return print_vlans(program, argument, false, out);
+    list_vlans(call, false);
+    return 0;
 }
 
-static int vlan_allprint(struct program *program, const char *argument, FILE *out)
+static int allprint(struct call *call)
 {
-    return print_vlans(program, argument, true, out);
-}
-
-/* Reads "VLAN PORT", both of which must exist. */
-static int find_both(struct program *program, const char *argument, unsigned *vid,
-                     struct port **port)
-{
-    int vlan = command_number(argument, &argument);
-    int number = command_number(argument, NULL);
-
-    if (vlan < 0 || vlan >= VID_NONE || number < 0 ||
-        (unsigned)number > program->runtime.sw->config.ports)
-        return -EINVAL;
-    *vid = (unsigned)vlan;
-    *port = switch_port(program->runtime.sw, (unsigned)number);
-    return *port && vlan_exists(&program->runtime.sw->vlans, *vid) ? 0 : -ENXIO;
+    list_vlans(call, true);
+    return 0;
 }
 
 static int set_tagged(struct port *port, unsigned vid, bool tagged)
 {
     struct membership wanted;
-    int status;
+    int status = membership_copy(&wanted, &port->membership);
 
-    /* The untagged VLAN is one already; a tag on the way in is accepted there, too. */
-    if (tagged && port->membership.untagged == vid)
-        return 0;
-    status = membership_copy(&wanted, &port->membership);
     if (status == 0)
         status = membership_tag(&wanted, vid, tagged);
     if (status == 0)
@@ -115,36 +122,38 @@ static int set_tagged(struct port *port, unsigned vid, bool tagged)
     return status;
 }
 
-static int print_vlans(struct program *program, const char *argument, bool inactive, FILE *out)
+static void list_vlans(struct call *call, bool inactive)
 {
-    const struct vswitch *sw = program->runtime.sw;
+    const struct vswitch *sw = call->program->runtime.sw;
+    const struct argument *only = &call->argument[0];
 
-    if (*argument) {
-        int vid = command_number(argument, NULL);
-
-        if (vid < 0 || vid >= VID_NONE)
-            return -EINVAL;
-        if (!vlan_exists(&sw->vlans, (unsigned)vid))
-            return -ENXIO;
-        print_vlan(sw, (unsigned)vid, inactive, out);
-        return 0;
-    }
+    reply_list(call->reply);
     for (unsigned vid = 0; vid < VID_COUNT; vid++) {
-        if (vlan_exists(&sw->vlans, vid))
-            print_vlan(sw, vid, inactive, out);
+        if (!vlan_exists(&sw->vlans, vid) || (only->given && only->number != vid))
+            continue;
+        reply_item(call->reply);
+        reply_number(call->reply, vid);
+        list_members(call->reply, sw, vid, inactive);
     }
-    return 0;
+    reply_list_end(call->reply);
 }
 
-static void print_vlan(const struct vswitch *sw, unsigned vid, bool inactive, FILE *out)
+/* A hub has none: every port hears everything. */
+static void list_members(struct reply *reply, const struct vswitch *sw, unsigned vid, bool inactive)
 {
-    fprintf(out, "VLAN %04u\n", vid);
+    uint64_t now = os_now();
+
+    reply_list(reply);
     for (unsigned number = 0; number <= sw->config.ports && !sw->config.hub; number++) {
         const struct port *port = sw->port[number];
 
         if (!port || !membership_has(&port->membership, vid) || (!inactive && !port_active(port)))
             continue;
-        fprintf(out, " -- Port %04u tagged=%d active=%d status=Forwarding\n", number,
-                port->membership.untagged != vid, port_active(port));
+        reply_item(reply);
+        reply_number(reply, number);
+        reply_flag(reply, port->membership.untagged != vid);
+        reply_flag(reply, port_active(port));
+        reply_flag(reply, !port_blocked(port, now));
     }
+    reply_list_end(reply);
 }

@@ -31,7 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { FDB_CAPACITY = 65536, FDB_OWNER_LIMIT = 4096 };
+enum { FDB_CAPACITY = 65536, FDB_CAPACITY_MAX = 1 << 24, FDB_OWNER_LIMIT = 4096 };
 
 #define SECOND UINT64_C(1000000000)
 

@@ -62,6 +62,7 @@ struct endpoint {
 };
 
 enum { PORT_NAME = 64 };
+#define PORT_NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 /* The frames of the batch in hand that leave through this port, as indexes into it, in order. */
 struct egress {

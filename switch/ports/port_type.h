@@ -21,6 +21,9 @@ struct port_type {
     const char *help;        /* one line */
     const char *const *keys; /* that it takes besides the common ones; ended by NULL */
 
+    /* Its ports reach beyond the switch, with the switch's own rights: only who has these may make one. */
+    bool restricted;
+
     /* check() - are the type's own keys complete and well-formed? May be NULL.
      * Return: 0, or -EINVAL with words in ERR. */
     int (*check)(const struct port_spec *spec, struct error *err);
@@ -32,20 +35,38 @@ struct port_type {
 
     /* open() - attaches an endpoint to PORT, or makes ready for those that will attach
      *
-     * PORT is configured as SPEC says. Return: 0, or -errno with words in ERR and nothing left open.
+     * PORT is configured as SPEC says. NULL if that is all there is to do.
+     * Return: 0, or -errno with words in ERR and nothing left open.
      */
     int (*open)(struct runtime *runtime, const struct port_spec *spec, struct port *port,
                 struct error *err);
+
+    /* rename() - PORT is going to be called NAME, or "": its clients must find it by that, and by nothing else, from
+     * now on. NULL for types whose ports nobody looks for. Return: 0, or -errno with words in ERR and nothing changed. */
+    int (*rename)(struct runtime *runtime, struct port *port, const char *name, struct error *err);
 };
 
 /* All port types, ended by NULL. */
 extern const struct port_type *const port_types[];
 
-/* port_open() - makes the port that TEXT describes: parse, find or create the port, set its VLANs and name, open it
+/* port_open() - makes the port that TEXT describes: parse, create the port, set its VLANs and name, open it
+ * @trusted: who asks has the switch's own rights
+ * @made:    receives the port; may be NULL
  *
- * Return: 0, or -errno with words in ERR; then the switch is as it was.
+ * Return: 0; -EPERM if only who is trusted may make such a port; or another -errno. Then there are words in ERR and the
+ * switch is as it was.
  */
-int port_open(struct runtime *runtime, const char *text, struct error *err);
+int port_open(struct runtime *runtime, const char *text, bool trusted, struct port **made,
+              struct error *err);
+
+/* port_change() - changes PORT as TEXT says: key=value,... (spec.h). Return: as port_open(). */
+int port_change(struct runtime *runtime, struct port *port, const char *text, struct error *err);
+
+/* port_rename() - calls PORT by NAME, or by nothing if that is "". Return: as port_open(). */
+int port_rename(struct runtime *runtime, struct port *port, const char *name, struct error *err);
+
+/* port_close() - removes PORT, to which nothing is attached, and whatever listens for it. Return: as port_remove(). */
+int port_close(struct runtime *runtime, struct port *port);
 
 /* ports_explain() - words for what port_create() returned about port NUMBER. Return: STATUS. */
 int ports_explain(const struct vswitch *sw, int status, int number, struct error *err);

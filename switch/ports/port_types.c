@@ -16,39 +16,96 @@ const struct port_type *const port_types[] = {
     NULL,
 };
 
-static int find_port(struct vswitch *sw, const struct port_spec *spec, struct port **port,
+static int make_port(struct runtime *runtime, const struct port_spec *spec, struct port **port,
+                     struct error *err);
+static int set_up(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                  struct error *err);
+static int check_name_is_free(const struct vswitch *sw, const char *name, struct error *err);
+static int move_listeners(struct runtime *runtime, struct port *port, const char *name,
+                          struct error *err);
+static int set_vlans(struct port *port, const struct membership *wanted, struct vidset *created,
                      struct error *err);
 static int create_vlans(struct vswitch *sw, const struct membership *member, struct vidset *created,
                         struct error *err);
 static void remove_vlans(struct vswitch *sw, const struct vidset *created);
+static int set_rest(const struct port_spec *spec, struct port *port, struct error *err);
 
-int port_open(struct runtime *runtime, const char *text, struct error *err)
+int port_open(struct runtime *runtime, const char *text, bool trusted, struct port **made,
+              struct error *err)
 {
-    struct vswitch *sw = runtime->sw;
-    struct vidset created = {0};
     struct port_spec spec;
     struct port *port;
     int status = spec_parse(text, port_types, &spec, err);
 
     if (status < 0)
         return status;
-    status = find_port(sw, &spec, &port, err);
-    if (status == 0) {
-        status = create_vlans(sw, &spec.membership, &created, err);
-        if (status == 0) {
-            port_set_membership(port, &spec.membership);
-            strcpy(port->name, spec.name);
-            /* Only who can ask for it by number or name finds a port that has one. */
-            port_set_allocatable(port, spec.port == PORT_ANY && !*spec.name);
-            status = spec.type->open(runtime, &spec, port, err);
-        }
-        if (status < 0) {
-            port_remove(port);
-            remove_vlans(sw, &created);
-        }
-    }
+    if (spec.type->restricted && !trusted)
+        status = error_set(err, EPERM, "only the switch's own user may make ports of type %s",
+                           spec.type->name);
+    else
+        status = make_port(runtime, &spec, &port, err);
+    if (status == 0 && made)
+        *made = port;
     spec_clear(&spec);
     return status;
+}
+
+/* Each step can be taken back; the one that cannot fail any more comes last. */
+int port_change(struct runtime *runtime, struct port *port, const char *text, struct error *err)
+{
+    struct membership before;
+    struct vidset created = {0};
+    struct port_spec spec;
+    int status = spec_parse_settings(text, port, &spec, err);
+
+    if (status < 0)
+        return status;
+    if (membership_copy(&before, &port->membership) < 0) {
+        spec_clear(&spec);
+        return error_set(err, ENOMEM, "no memory");
+    }
+    status = set_vlans(port, &spec.membership, &created, err);
+    if (status == 0 && spec_value(&spec, "name"))
+        status = port_rename(runtime, port, spec.name, err);
+    if (status == 0)
+        status = set_rest(&spec, port, err);
+    if (status < 0) {
+        port_set_membership(port, &before);
+        remove_vlans(runtime->sw, &created);
+    }
+    membership_clear(&before);
+    spec_clear(&spec);
+    return status;
+}
+
+int port_rename(struct runtime *runtime, struct port *port, const char *name, struct error *err)
+{
+    int status = 0;
+
+    if (!strcmp(port->name, name))
+        return 0;
+    if (*name)
+        status = spec_check_name(name, err);
+    if (status == 0)
+        status = check_name_is_free(runtime->sw, name, err);
+    if (status == 0)
+        status = move_listeners(runtime, port, name, err);
+    if (status < 0)
+        return status;
+    strcpy(port->name, name);
+    /* Only who can ask for it by number or name finds a port that has one. */
+    if (*name)
+        port_set_allocatable(port, false);
+    return 0;
+}
+
+int port_close(struct runtime *runtime, struct port *port)
+{
+    if (port_active(port))
+        return -EADDRINUSE;
+    if (*port->name)
+        move_listeners(runtime, port, "", NULL);
+    return port_remove(port);
 }
 
 int ports_start(struct runtime *runtime, struct error *err)
@@ -104,21 +161,90 @@ int ports_explain(const struct vswitch *sw, int status, int number, struct error
     }
 }
 
-/* A specification makes a new port: to change one that exists is the console's business. */
-static int find_port(struct vswitch *sw, const struct port_spec *spec, struct port **port,
+/* A specification makes a new port: to change one that exists is port_change()'s business. */
+static int make_port(struct runtime *runtime, const struct port_spec *spec, struct port **port,
                      struct error *err)
 {
-    int status;
+    int status = check_name_is_free(runtime->sw, spec->name, err);
 
-    if (switch_port_named(sw, spec->name))
-        return error_set(err, EEXIST, "port name \"%s\" is in use by port %u", spec->name,
-                         switch_port_named(sw, spec->name)->number);
-    status = port_create(sw, spec->port, port);
-    return status < 0 ? ports_explain(sw, status, spec->port, err) : 0;
+    if (status < 0)
+        return status;
+    status = port_create(runtime->sw, spec->port, port);
+    if (status < 0)
+        return ports_explain(runtime->sw, status, spec->port, err);
+    return set_up(runtime, spec, *port, err);
 }
 
-/* A port may name VLANs that do not exist yet; CREATED tells which ones did not, for the caller to
- * remove if the port cannot be made. */
+/* If it fails there is no port. */
+static int set_up(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                  struct error *err)
+{
+    struct vidset created = {0};
+    int status = set_vlans(port, &spec->membership, &created, err);
+
+    port->type = spec->type->name;
+    if (status == 0)
+        status = port_rename(runtime, port, spec->name, err);
+    if (status == 0)
+        status = set_rest(spec, port, err);
+    if (status == 0 && spec->type->open)
+        status = spec->type->open(runtime, spec, port, err);
+    if (status < 0) {
+        port_close(runtime, port);
+        remove_vlans(runtime->sw, &created);
+        return status;
+    }
+    if (spec->port != PORT_ANY)
+        port_set_allocatable(port, false);
+    return 0;
+}
+
+static int check_name_is_free(const struct vswitch *sw, const char *name, struct error *err)
+{
+    const struct port *other = switch_port_named(sw, name);
+
+    return other ? error_set(err, EEXIST, "port name \"%s\" is in use by port %u", name,
+                             other->number)
+                 : 0;
+}
+
+/* Everywhere where clients might look for PORT. What was made for one type is looked for there alone. */
+static int move_listeners(struct runtime *runtime, struct port *port, const char *name,
+                          struct error *err)
+{
+    for (unsigned i = 0; port_types[i]; i++) {
+        const struct port_type *type = port_types[i];
+        bool looked_for = type->rename && (!port->type || !strcmp(port->type, type->name));
+        int status = looked_for ? type->rename(runtime, port, name, err) : 0;
+
+        if (status < 0)
+            return status;
+    }
+    return 0;
+}
+
+static int set_rest(const struct port_spec *spec, struct port *port, struct error *err)
+{
+    const char *description = spec_value(spec, "descr");
+
+    if (description && port_describe(port, description) < 0)
+        return error_set(err, ENOMEM, "no memory");
+    if (spec->learn_limit >= 0)
+        port_set_learn_limit(port, (unsigned)spec->learn_limit);
+    return 0;
+}
+
+/* Creates those that do not exist; CREATED tells which, for the caller to remove if something else fails. */
+static int set_vlans(struct port *port, const struct membership *wanted, struct vidset *created,
+                     struct error *err)
+{
+    int status = create_vlans(port->sw, wanted, created, err);
+
+    if (status == 0 && port_set_membership(port, wanted) < 0)
+        status = error_set(err, ENOMEM, "no memory");
+    return status;
+}
+
 static int create_vlans(struct vswitch *sw, const struct membership *member, struct vidset *created,
                         struct error *err)
 {

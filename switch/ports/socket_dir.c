@@ -34,7 +34,8 @@ static int probe(const char *path, int type);
 static int build_path(const struct socket_dir *dir, const char *name, char path[SOCKET_PATH],
                       struct error *err);
 
-int socket_dir_open(struct socket_dir *dir, const char *wanted, bool follow, struct error *err)
+int socket_dir_open(struct socket_dir *dir, const char *wanted, size_t least_room, bool follow,
+                    struct error *err)
 {
     char path[PATH_MAX];
 
@@ -46,10 +47,10 @@ int socket_dir_open(struct socket_dir *dir, const char *wanted, bool follow, str
                          errno == ENOTDIR ? "it is not a directory" : strerror(errno));
     if (!realpath(wanted, path))
         return error_set(err, errno, "cannot use %s: %s", wanted, strerror(errno));
-    if (strlen(path) + SOCKET_NAME_ROOM >= SOCKET_PATH)
+    if (strlen(path) + least_room >= SOCKET_PATH)
         return error_set(err, ENAMETOOLONG,
                          "%s is too long: it may have %d bytes, and the path of a socket in it %d",
-                         path, SOCKET_PATH - SOCKET_NAME_ROOM - 1, SOCKET_PATH - 1);
+                         path, SOCKET_PATH - (int)least_room - 1, SOCKET_PATH - 1);
     strcpy(dir->path, path);
     return 0;
 }
@@ -72,8 +73,7 @@ int socket_dir_listen(struct socket_dir *dir, const char *name, mode_t mode, gid
         return error_set(err, ENOMEM, "no memory");
     list_init(&sock->node);
     text_copy(sock->name, sizeof(sock->name), name);
-    snprintf(sock->hidden, sizeof(sock->hidden), ".%d.%.*s", (int)getpid(), NAME_TEXT / 2 + 16,
-             name);
+    snprintf(sock->hidden, sizeof(sock->hidden), ".%d.%u", (int)getpid(), dir->made++ % 100);
     status = socket_dir_check_free(dir, name, err);
     fd = status < 0 ? status : make_listening(dir, sock, mode, group, err);
     if (fd < 0) {

@@ -15,8 +15,8 @@
 #include <sys/types.h>
 
 enum {
-    SOCKET_PATH = 108,     /* sun_path, NUL included */
-    SOCKET_NAME_ROOM = 24, /* what must fit behind DIR: "/.1234567.ctl", "/65535.1048576" */
+    SOCKET_PATH = 108,       /* sun_path, NUL included */
+    SOCKET_HIDDEN_ROOM = 13, /* for a hidden name: "/.1234567.12" */
 };
 
 struct socket_dir {
@@ -24,14 +24,17 @@ struct socket_dir {
     int fd;
     struct list sockets; /* that listen, in the order in which they were made */
     bool revealed;
+    unsigned made; /* ever */
 };
 
 /* socket_dir_open() - opens the directory PATH, which exists
+ * @room:   bytes that must be left for the names of sockets in it, slash included
  * @follow: whether PATH itself may be a link
  *
  * Return: 0, or -errno with words in ERR. Either way socket_dir_close() is due.
  */
-int socket_dir_open(struct socket_dir *dir, const char *path, bool follow, struct error *err);
+int socket_dir_open(struct socket_dir *dir, const char *path, size_t room, bool follow,
+                    struct error *err);
 
 /* socket_dir_close() - removes what is left of our listening sockets */
 void socket_dir_close(struct socket_dir *dir);

@@ -5,21 +5,24 @@
 #include "ports/port_type.h"
 #include "util/text.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { MOST_KEYS = 16 };
 
-static const char *const common_keys[] = {"port", "name", "vlan", "trunk", NULL};
+/* port= comes first: it is not for a port that exists. */
+static const char *const common_keys[] = {"port", "name", "vlan", "trunk", "learn", "descr", NULL};
+static const char *const *const setting_keys = common_keys + 1;
 
 static char *next_field(char **rest);
 static int find_type(const char *name, const struct port_type *const *types, struct port_spec *spec,
                      struct error *err);
 static int read_pair(struct port_spec *spec, char *field, struct error *err);
+static int begin(struct port_spec *spec, const char *text, struct error *err);
 static int read_common(struct port_spec *spec, struct error *err);
 static int read_vlans(struct port_spec *spec, struct error *err);
+static int read_trunk(struct membership *member, const char *trunk, struct error *err);
 static void accepted_keys(const struct port_type *type, const char *keys[]);
 static void join(const char *const *words, char *text, size_t size);
 
@@ -27,21 +30,33 @@ int spec_parse(const char *text, const struct port_type *const *types, struct po
                struct error *err)
 {
     char *rest = spec->text;
-    int status;
+    int status = begin(spec, text, err);
 
-    memset(spec, 0, sizeof(*spec));
-    spec->port = PORT_ANY;
-    if (strlen(text) >= sizeof(spec->text))
-        return error_set(err, EINVAL, "port specification is longer than %zu bytes",
-                         sizeof(spec->text) - 1);
-    strcpy(spec->text, text);
-    status = find_type(next_field(&rest), types, spec, err);
+    if (status == 0)
+        status = find_type(next_field(&rest), types, spec, err);
     while (status == 0 && rest)
         status = read_pair(spec, next_field(&rest), err);
     if (status == 0)
         status = read_common(spec, err);
     if (status == 0 && spec->type->check)
         status = spec->type->check(spec, err);
+    if (status < 0)
+        spec_clear(spec);
+    return status;
+}
+
+int spec_parse_settings(const char *text, const struct port *port, struct port_spec *spec,
+                        struct error *err)
+{
+    char *rest = spec->text;
+    int status = begin(spec, text, err);
+
+    if (status == 0 && membership_copy(&spec->membership, &port->membership) < 0)
+        status = error_set(err, ENOMEM, "no memory");
+    while (status == 0 && rest)
+        status = read_pair(spec, next_field(&rest), err);
+    if (status == 0)
+        status = read_common(spec, err);
     if (status < 0)
         spec_clear(spec);
     return status;
@@ -68,12 +83,10 @@ int spec_check_name(const char *name, struct error *err)
 
     if (!*name || strlen(name) >= PORT_NAME)
         return error_set(err, EINVAL, "a port name has 1 to %d characters", PORT_NAME - 1);
-    for (const char *at = name; *at; at++) {
-        if (!isalnum((unsigned char)*at) && (!strchr("-_.", *at) || at == name))
-            return error_set(err, EINVAL,
-                             "port name \"%s\" is not accepted: letters, digits, and - _ . inside",
-                             name);
-    }
+    if (name[strspn(name, PORT_NAME_CHARACTERS)] != '\0' || strchr("-_.", *name))
+        return error_set(err, EINVAL,
+                         "port name \"%s\" is not accepted: letters, digits, and - _ . inside",
+                         name);
     if (name[strspn(name, "0123456789.")] == '\0')
         return error_set(err, EINVAL,
                          "port name \"%s\" has digits only: clients and we use such names; port=N "
@@ -87,6 +100,18 @@ int spec_check_name(const char *name, struct error *err)
                              "port name \"%s\" is reserved (so are ctl, stream, vhost, mgmt, api)",
                              name);
     }
+    return 0;
+}
+
+static int begin(struct port_spec *spec, const char *text, struct error *err)
+{
+    memset(spec, 0, sizeof(*spec));
+    spec->port = PORT_ANY;
+    spec->learn_limit = -1;
+    if (strlen(text) >= sizeof(spec->text))
+        return error_set(err, EINVAL, "port specification is longer than %zu bytes",
+                         sizeof(spec->text) - 1);
+    strcpy(spec->text, text);
     return 0;
 }
 
@@ -135,7 +160,7 @@ static int read_pair(struct port_spec *spec, char *field, struct error *err)
     join(keys, list, sizeof(list));
     if (!equals)
         return error_set(err, EINVAL, "\"%s\" is not key=value; %s takes %s", field,
-                         spec->type->name, list);
+                         spec->type ? spec->type->name : "a port", list);
     *equals = '\0';
     for (unsigned i = 0; keys[i]; i++) {
         if (strcmp(keys[i], field))
@@ -151,12 +176,13 @@ static int read_pair(struct port_spec *spec, char *field, struct error *err)
     nearest = text_nearest(field, keys);
     return error_set(err, EINVAL, "unknown key \"%s\"%s%s%s; %s takes %s", field,
                      nearest ? " (did you mean \"" : "", nearest ? nearest : "",
-                     nearest ? "\"?)" : "", spec->type->name, list);
+                     nearest ? "\"?)" : "", spec->type ? spec->type->name : "a port", list);
 }
 
 static int read_common(struct port_spec *spec, struct error *err)
 {
     const char *port = spec_value(spec, "port"), *name = spec_value(spec, "name");
+    const char *learn = spec_value(spec, "learn");
     unsigned long number;
 
     if (port) {
@@ -165,60 +191,83 @@ static int read_common(struct port_spec *spec, struct error *err)
                              PORT_NUMBER_MAX);
         spec->port = (int)number;
     }
-    if (name) {
+    /* name= with nothing takes a name away, from a port that exists. */
+    if (name && (*name || spec->type)) {
         int status = spec_check_name(name, err);
 
         if (status < 0)
             return status;
         strcpy(spec->name, name);
     }
+    if (learn) {
+        if (!text_to_number(learn, FDB_CAPACITY_MAX, &number))
+            return error_set(err, EINVAL, "learn=%s is not a number of addresses (0 to %d)", learn,
+                             FDB_CAPACITY_MAX);
+        spec->learn_limit = (long)number;
+    }
     return read_vlans(spec, err);
 }
 
+/* Changes the membership to what the keys say. */
 static int read_vlans(struct port_spec *spec, struct error *err)
 {
     const char *vlan = spec_value(spec, "vlan"), *trunk = spec_value(spec, "trunk");
     struct membership *member = &spec->membership;
-    struct vidset tagged;
     unsigned long vid;
+    int status;
 
-    spec->has_vlans = vlan || trunk;
-    if (vlan && !strcmp(vlan, "none")) {
-        member->untagged = VID_NONE;
-    } else if (vlan && !strcmp(vlan, "transparent")) {
+    if (vlan && !strcmp(vlan, "transparent")) {
+        membership_clear(member);
         member->transparent = true;
-        if (trunk)
-            return error_set(err, EINVAL, "vlan=transparent carries every VLAN: leave trunk= out");
+    } else if (vlan && !strcmp(vlan, "none")) {
+        member->transparent = false;
+        member->untagged = VID_NONE;
     } else if (vlan) {
         if (!text_to_number(vlan, VID_MAX, &vid))
             return error_set(err, EINVAL, "vlan=%s is not a VLAN (0 to %d, none or transparent)",
                              vlan, VID_MAX);
+        member->transparent = false;
         member->untagged = (uint16_t)vid;
     }
-    if (!trunk)
-        return 0;
-    if (!vidset_parse(trunk, &tagged))
+    if (trunk && member->transparent)
+        return error_set(err, EINVAL, "vlan=transparent carries every VLAN: leave trunk= out");
+    status = trunk ? read_trunk(member, trunk, err) : 0;
+    if (status == 0 && membership_has_tagged(member, member->untagged))
+        status =
+            error_set(err, EINVAL, "VLAN %u cannot be both untagged (vlan=) and tagged (trunk=)",
+                      member->untagged);
+    return status;
+}
+
+static int read_trunk(struct membership *member, const char *trunk, struct error *err)
+{
+    struct membership tagged = {.untagged = member->untagged};
+    struct vidset vids = {0};
+
+    if (*trunk && !vidset_parse(trunk, &vids))
         return error_set(err, EINVAL, "trunk=%s is not a list of VLANs (%d to %d), as in 10+20-29",
                          trunk, VID_MIN, VID_MAX);
-    if (vidset_has(&tagged, member->untagged))
-        return error_set(err, EINVAL, "VLAN %u cannot be both untagged (vlan=) and tagged (trunk=)",
-                         member->untagged);
-    for (unsigned v = vidset_next(&tagged, 0); v < VID_COUNT; v = vidset_next(&tagged, v + 1)) {
-        if (membership_tag(member, v, true) < 0)
+    for (unsigned vid = vidset_next(&vids, 0); vid < VID_COUNT; vid = vidset_next(&vids, vid + 1)) {
+        if (membership_tag(&tagged, vid, true) < 0) {
+            membership_clear(&tagged);
             return error_set(err, ENOMEM, "no memory");
+        }
     }
+    membership_clear(member);
+    *member = tagged;
     return 0;
 }
 
 /* The type's own keys first: they are what people forget. */
 static void accepted_keys(const struct port_type *type, const char *keys[])
 {
+    const char *const *common = type ? common_keys : setting_keys;
     unsigned n = 0;
 
-    for (unsigned i = 0; type->keys[i]; i++)
+    for (unsigned i = 0; type && type->keys[i]; i++)
         keys[n++] = type->keys[i];
-    for (unsigned i = 0; common_keys[i]; i++)
-        keys[n++] = common_keys[i];
+    for (unsigned i = 0; common[i]; i++)
+        keys[n++] = common[i];
     keys[n] = NULL;
 }
 

@@ -10,7 +10,9 @@
  *     port=N        this port number (default: the lowest that does not exist)
  *     name=NAME     what people call the port
  *     vlan=V        untagged VLAN, 1 to 4094; none: tagged frames only; transparent: every VLAN as it comes
- *     trunk=V+V-V   tagged VLANs
+ *     trunk=V+V-V   tagged VLANs; nothing: none
+ *     learn=N       how many addresses it may have
+ *     descr=TEXT    what people say about it
  */
 #ifndef VSW_PORTS_SPEC_H
 #define VSW_PORTS_SPEC_H
@@ -24,11 +26,11 @@ enum { SPEC_TEXT = VIDSET_TEXT + 1024, SPEC_PAIRS = 16 };
 struct port_type;
 
 struct port_spec {
-    const struct port_type *type;
+    const struct port_type *type; /* NULL: settings of a port that exists */
     int port;                     /* number or PORT_ANY */
     char name[PORT_NAME];         /* "" if none */
+    long learn_limit;             /* -1 if not given */
     struct membership membership; /* owned; spec_clear() */
-    bool has_vlans;               /* vlan= or trunk= was given */
 
     /* every pair as it was written, the common ones included; they point into text */
     struct {
@@ -47,6 +49,13 @@ struct port_spec {
 int spec_parse(const char *text, const struct port_type *const *types, struct port_spec *spec,
                struct error *err);
 void spec_clear(struct port_spec *spec);
+
+/* spec_parse_settings() - reads TEXT, which has no TYPE and no port=, as changes to PORT
+ *
+ * What TEXT does not say about VLANs stays as it is. Return: as spec_parse().
+ */
+int spec_parse_settings(const char *text, const struct port *port, struct port_spec *spec,
+                        struct error *err);
 
 /* spec_value() - the value of KEY, or NULL if it was not given */
 const char *spec_value(const struct port_spec *spec, const char *key);

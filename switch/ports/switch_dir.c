@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { NAME_ROOM = 24 }; /* for a client's socket in it: "/65535.1048576" */
+
 static int open_directory(struct switch_dir *dir, const struct switch_dir_options *options,
                           bool *made, struct error *err);
 static int set_access(const struct switch_dir *dir, const struct switch_dir_options *options,
@@ -66,7 +68,7 @@ static int open_directory(struct switch_dir *dir, const struct switch_dir_option
     *made = mkdir(wanted, 0700) == 0;
     if (!*made && errno != EEXIST)
         return error_set(err, errno, "cannot make directory %s: %s", wanted, strerror(errno));
-    status = socket_dir_open(&dir->sockets, wanted, !options->must_own, err);
+    status = socket_dir_open(&dir->sockets, wanted, NAME_ROOM, !options->must_own, err);
     if (status == 0 && options->must_own && fstat(dir->sockets.fd, &info) == 0 &&
         info.st_uid != geteuid())
         return error_set(err, EACCES,

@@ -2,6 +2,7 @@
 #include "ports/tap.h"
 
 #include "ports/fd_endpoint.h"
+#include "ports/tap_holders.h"
 #include "util/os_linux.h"
 #include "util/text.h"
 
@@ -32,6 +33,8 @@ static void tap_close(struct endpoint *endpoint);
 
 static int attach_interface(char ifname[IFNAMSIZ], struct error *err);
 static int explain(int code, const char *ifname, struct error *err);
+static int explain_holder(const char *shown, struct error *err);
+static void note_holder(void *context, const struct tap_holder *holder);
 static int explain_privilege(const char *ifname, const char *shown, struct error *err);
 
 static const char *const tap_keys[] = {"ifname", NULL};
@@ -40,6 +43,7 @@ const struct port_type tap_type = {
     .name = "tap",
     .help = "a TAP interface of this host",
     .keys = tap_keys,
+    .restricted = true,
     .check = tap_check,
     .open = tap_open,
 };
@@ -88,6 +92,8 @@ static int tap_open(struct runtime *runtime, const struct port_spec *spec, struc
     }
     fd_endpoint_init(&tap->base, runtime, &tap_ops, fd);
     tap->base.endpoint.id = fd;
+    tap->base.endpoint.process = getpid();
+    os_program_name(getpid(), tap->base.endpoint.program, PROGRAM_NAME);
     status = endpoint_describe(&tap->base.endpoint, tap->ifname, strlen(tap->ifname));
     if (status == 0)
         status = fd_endpoint_attach(&tap->base, port);
@@ -192,7 +198,7 @@ static int explain(int code, const char *ifname, struct error *err)
     case EPERM:
         return explain_privilege(ifname, shown, err);
     case EBUSY:
-        return error_set(err, code, "cannot attach to TAP %s: another program holds it", shown);
+        return explain_holder(shown, err);
     case EINVAL:
         return error_set(err, code,
                          "cannot attach to %s: it exists and is not a plain TAP interface, or the "
@@ -201,6 +207,31 @@ static int explain(int code, const char *ifname, struct error *err)
     default:
         return error_set(err, code, "cannot attach to TAP %s: %s", shown, strerror(code));
     }
+}
+
+struct search {
+    const char *ifname; /* escaped */
+    struct tap_holder found;
+};
+
+/* Who, if we may know? */
+static int explain_holder(const char *shown, struct error *err)
+{
+    struct search search = {.ifname = shown};
+
+    tap_holders_each(note_holder, &search);
+    if (search.found.process == 0)
+        return error_set(err, EBUSY, "cannot attach to TAP %s: another program holds it", shown);
+    return error_set(err, EBUSY, "cannot attach to TAP %s: process %d (%s) holds it", shown,
+                     (int)search.found.process, search.found.program);
+}
+
+static void note_holder(void *context, const struct tap_holder *holder)
+{
+    struct search *search = context;
+
+    if (!strcmp(holder->ifname, search->ifname))
+        search->found = *holder;
 }
 
 /* The two ways out, ready to be pasted. */

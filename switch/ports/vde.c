@@ -57,8 +57,9 @@ struct pending {
 
 static int vde_start(struct runtime *runtime, struct service **service, struct error *err);
 static void vde_stop(struct service *service);
-static int vde_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
-                    struct error *err);
+static int vde_rename(struct runtime *runtime, struct port *port, const char *name,
+                      struct error *err);
+static struct listener *find_listener(struct vde_server *server, const char *name);
 static int add_listener(struct vde_server *server, const char *file, const char *port_name,
                         struct error *err);
 static void remove_listener(struct listener *listener);
@@ -78,7 +79,7 @@ const struct port_type vde_type = {
     .keys = vde_keys,
     .start = vde_start,
     .stop = vde_stop,
-    .open = vde_open,
+    .rename = vde_rename,
 };
 
 static int vde_start(struct runtime *runtime, struct service **service, struct error *err)
@@ -114,15 +115,29 @@ static void vde_stop(struct service *service)
     free(server);
 }
 
-/* A port of this type needs nothing but its configuration; a named one can also be asked for by its name. */
-static int vde_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
-                    struct error *err)
+/* A named port can be asked for by its name. */
+static int vde_rename(struct runtime *runtime, struct port *port, const char *name,
+                      struct error *err)
 {
     struct vde_server *server =
         container_of(ports_service(runtime, &vde_type), struct vde_server, service);
+    struct listener *old = *port->name ? find_listener(server, port->name) : NULL;
+    int status = *name ? add_listener(server, name, name, err) : 0;
 
-    (void)port;
-    return *spec->name ? add_listener(server, spec->name, spec->name, err) : 0;
+    if (status == 0 && old)
+        remove_listener(old);
+    return status;
+}
+
+static struct listener *find_listener(struct vde_server *server, const char *name)
+{
+    list_for_each (node, &server->listeners) {
+        struct listener *listener = container_of(node, struct listener, node);
+
+        if (!strcmp(listener->name, name))
+            return listener;
+    }
+    return NULL;
 }
 
 /* Listens as FILE for clients of the port PORT_NAME, or "" for those that choose. */

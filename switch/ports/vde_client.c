@@ -188,6 +188,8 @@ static struct vde_client *make_client(struct runtime *runtime, int ctl,
     ev_io_init(&client->ctl, on_ctl_readable, ctl, EV_READ);
     client->base.endpoint.id = ctl;
     client->base.endpoint.user = peer->uid;
+    client->base.endpoint.process = peer->pid;
+    os_program_name(peer->pid, client->base.endpoint.program, PROGRAM_NAME);
     if (request->description_length >= sizeof(qemu) - 1 &&
         !memcmp(request->description, qemu, sizeof(qemu) - 1))
         client->base.endpoint.largest = QEMU_LARGEST;

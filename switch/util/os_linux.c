@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +80,39 @@ bool os_peer_in_group(int fd, const struct os_peer *peer, gid_t gid)
     }
     free(groups);
     return found;
+}
+
+void os_program_name(pid_t process, char *text, size_t size)
+{
+    char path[32], name[64];
+    ssize_t length = -1;
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/%d/comm", (int)process);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        length = read(fd, name, sizeof(name));
+        close(fd);
+    }
+    if (length > 0 && name[length - 1] == '\n')
+        length--;
+    text_escape(text, size, name, length > 0 ? (size_t)length : 0);
+}
+
+ssize_t os_write(int fd, const void *bytes, size_t size)
+{
+    struct pollfd room = {.fd = fd, .events = POLLOUT};
+    ssize_t written = send(fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+    if (written < 0 && errno == ENOTSOCK) {
+        /* A pipe that polls as writable takes PIPE_BUF bytes at once (POSIX, write(2)). */
+        if (poll(&room, 1, 0) != 1)
+            return -EAGAIN;
+        written = write(fd, bytes, size < PIPE_BUF ? size : PIPE_BUF);
+    }
+    if (written < 0)
+        return errno == EINTR ? -EAGAIN : -errno;
+    return written;
 }
 
 int os_connect_datagram(const struct sockaddr_un *address, uid_t owner, struct error *err)

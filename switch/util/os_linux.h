@@ -8,6 +8,7 @@
 #include "util/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/un.h>
@@ -32,6 +33,13 @@ int os_peer(int fd, struct os_peer *peer);
 
 /* os_peer_in_group() - is the process that connected FD a member of GID, by its own or a supplementary group? */
 bool os_peer_in_group(int fd, const struct os_peer *peer, gid_t gid);
+
+/* os_program_name() - what the process is called (/proc/PID/comm), escaped, in TEXT; "" if that cannot be told */
+void os_program_name(pid_t process, char *text, size_t size);
+
+/* os_write() - writes what FD takes now, without blocking, whatever FD is and whatever its flags are: a descriptor that is
+ * shared with other programs keeps its flags. Return: how many bytes, or -errno; -EAGAIN if it takes none now. */
+ssize_t os_write(int fd, const void *bytes, size_t size);
 
 /* os_connect_datagram() - a non-blocking datagram socket connected to a peer's UNIX socket
  * @address: a path, or an abstract name of which all 108 bytes count

@@ -34,6 +34,17 @@ bool text_to_number(const char *text, unsigned long max, unsigned long *number)
     return true;
 }
 
+bool text_to_hex(const char *text, unsigned long max, unsigned long *number)
+{
+    const char *digits = text + 2;
+
+    if (text[0] != '0' || (text[1] != 'x' && text[1] != 'X') || !*digits || strlen(digits) > 8 ||
+        digits[strspn(digits, "0123456789abcdefABCDEF")])
+        return false;
+    *number = strtoul(digits, NULL, 16);
+    return *number <= max;
+}
+
 bool text_to_mac(const char *text, uint8_t mac[6])
 {
     char separator = text[0] && text[1] ? text[2] : '\0';

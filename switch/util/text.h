@@ -22,6 +22,9 @@ void text_copy(char *to, size_t size, const char *from);
  */
 bool text_to_number(const char *text, unsigned long max, unsigned long *number);
 
+/* text_to_hex() - the same in hexadecimal, behind 0x */
+bool text_to_hex(const char *text, unsigned long max, unsigned long *number);
+
 /* text_to_mac() - reads xx:xx:xx:xx:xx:xx, or the same with dots or dashes, into 6 bytes */
 bool text_to_mac(const char *text, uint8_t mac[6]);
 

@@ -124,8 +124,9 @@ class Switch:
         """Drops of one port by reason (`port/drops N`), zero ones left out, both directions added up."""
         drops = {}
         for line in self.ok(f"port/drops {port}"):
-            reason, _way, count = line.split()
-            drops[reason] = drops.get(reason, 0) + int(count)
+            if not line.startswith("Port "):
+                reason, _way, count = line.split()
+                drops[reason] = drops.get(reason, 0) + int(count)
         return drops
 
     def port(self, number):

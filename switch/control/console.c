@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "control/console.h"
+
+#include "util/os_linux.h"
+#include "util/text.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    ACCEPTS_PER_WAKE = 16, /* then the frames get their turn */
+    PEER_TEXT = 128,
+};
+
+/* vdemgmt takes the version from the first line; nothing here may look like the prompt. */
+static const char greeting[] =
+    "VDE switch V." VDE_VERSION "\n"
+    "vswitchd " VSW_VERSION ", GPL-2.0-or-later; help lists the commands\n";
+
+struct console_session {
+    struct session base;
+    struct list node;
+    struct console *console;
+};
+
+static int listen_in_dir(struct console *console, struct error *err);
+static int listen_outside(struct console *console, const char *path, struct error *err);
+static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
+static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events);
+static void add_session(struct console *console, int fd);
+static void refuse(struct console *console, int fd, const struct os_peer *peer, const char *why);
+static void on_end(struct session *session);
+static void end_session(struct console_session *session);
+static const char *describe(const struct os_peer *peer, char text[PEER_TEXT]);
+
+int console_start(struct console *console, struct program *program, const char *path,
+                  struct error *err)
+{
+    int fd;
+
+    console->program = program;
+    console->dir.fd = -1;
+    list_init(&console->dir.sockets);
+    list_init(&console->sessions);
+    ev_init(&console->readable, on_connection);
+    ev_timer_init(&console->retry, on_retry, 1., 0.);
+    fd = path ? listen_outside(console, path, err) : listen_in_dir(console, err);
+    if (fd < 0)
+        return fd;
+    program->mgmt_path = console->path;
+    program->mgmt_mode = program->runtime.dir->mgmtmode;
+    ev_io_set(&console->readable, fd, EV_READ);
+    ev_io_start(program->runtime.loop, &console->readable);
+    return 0;
+}
+
+int console_reveal(struct console *console, struct error *err)
+{
+    return console->dir.fd >= 0 ? socket_dir_reveal(&console->dir, err) : 0;
+}
+
+void console_stop(struct console *console)
+{
+    struct ev_loop *loop = console->program->runtime.loop;
+
+    list_for_each_safe (node, &console->sessions) {
+        struct console_session *session = container_of(node, struct console_session, node);
+
+        session_drain(&session->base, 0);
+        end_session(session);
+    }
+    ev_timer_stop(loop, &console->retry);
+    if (console->program->mgmt_path) {
+        ev_io_stop(loop, &console->readable);
+        close(console->readable.fd);
+    }
+    socket_dir_close(&console->dir);
+}
+
+/* Return: a listening socket, or -errno with words in ERR. */
+static int listen_in_dir(struct console *console, struct error *err)
+{
+    struct switch_dir *dir = console->program->runtime.dir;
+
+    snprintf(console->path, sizeof(console->path), "%s/mgmt", dir->sockets.path);
+    return socket_dir_listen(&dir->sockets, "mgmt", dir->mgmtmode, dir->mgmtgroup, err);
+}
+
+static int listen_outside(struct console *console, const char *path, struct error *err)
+{
+    const struct switch_dir *dir = console->program->runtime.dir;
+    char copy[PATH_MAX], name[PATH_MAX];
+    int status;
+
+    text_copy(copy, sizeof(copy), path);
+    text_copy(name, sizeof(name), basename(copy));
+    text_copy(copy, sizeof(copy), path);
+    status = socket_dir_open(&console->dir, dirname(copy), SOCKET_HIDDEN_ROOM, true, err);
+    if (status < 0)
+        return status;
+    snprintf(console->path, sizeof(console->path), "%s/%.200s", console->dir.path, name);
+    return socket_dir_listen(&console->dir, name, dir->mgmtmode, dir->mgmtgroup, err);
+}
+
+static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct console *console = container_of(watcher, struct console, readable);
+
+    (void)events;
+    for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
+        int fd = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            add_session(console, fd);
+        } else if (errno == EMFILE || errno == ENFILE) {
+            /* Who waits can be let in later; to be woken for him all the time would cost the others. */
+            ev_io_stop(loop, watcher);
+            ev_timer_start(loop, &console->retry);
+            return;
+        } else if (errno != ECONNABORTED && errno != EINTR) {
+            return;
+        }
+    }
+}
+
+static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    (void)events;
+    ev_io_start(loop, &container_of(watcher, struct console, retry)->readable);
+}
+
+static void add_session(struct console *console, int fd)
+{
+    struct program *program = console->program;
+    struct console_session *session;
+    struct os_peer peer = {.uid = (uid_t)-1};
+    char who[PEER_TEXT];
+    bool trusted = os_peer(fd, &peer) == 0 && (peer.uid == 0 || peer.uid == geteuid());
+
+    if (console->count == CONSOLE_SESSIONS ||
+        (!trusted && console->strangers == CONSOLE_STRANGERS)) {
+        refuse(console, fd, &peer, "too many sessions");
+        return;
+    }
+    session = calloc(1, sizeof(*session));
+    if (session)
+        session->base.ended = on_end;
+    if (!session || !session_start(&session->base, program, fd, fd, trusted)) {
+        free(session);
+        refuse(console, fd, &peer, "no memory");
+        return;
+    }
+    session->console = console;
+    list_append(&console->sessions, &session->node);
+    console->count++;
+    console->strangers += !trusted;
+    log_limited(program->runtime.log, &console->opened, os_now(), LOG_INFO,
+                "console: session of %s", describe(&peer, who));
+    session_write(&session->base, greeting, sizeof(greeting) - 1);
+    session_prompt(&session->base);
+}
+
+static void refuse(struct console *console, int fd, const struct os_peer *peer, const char *why)
+{
+    char text[COMMAND_FAILURE], who[PEER_TEXT];
+    struct error err;
+    int status = error_set(&err, EAGAIN, "%s", why);
+
+    log_limited(console->program->runtime.log, &console->refused, os_now(), LOG_WARNING,
+                "console: refused %s: %s", describe(peer, who), why);
+    os_write(fd, text, command_failure(status, &err, text));
+    close(fd);
+}
+
+static void on_end(struct session *session)
+{
+    end_session(container_of(session, struct console_session, base));
+}
+
+static void end_session(struct console_session *session)
+{
+    struct console *console = session->console;
+    int fd = session->base.out;
+
+    console->count--;
+    console->strangers -= !session->base.caller.trusted;
+    list_remove(&session->node);
+    session_stop(&session->base);
+    close(fd);
+    free(session);
+}
+
+static const char *describe(const struct os_peer *peer, char text[PEER_TEXT])
+{
+    char program[64];
+
+    os_program_name(peer->pid, program, sizeof(program));
+    snprintf(text, PEER_TEXT, "user %d, process %d%s%s%s", (int)peer->uid, (int)peer->pid,
+             *program ? " (" : "", program, *program ? ")" : "");
+    return text;
+}

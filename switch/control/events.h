@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * events.h - what happens in the switch, told to the sessions that asked for it, in VDE's words
+ *
+ *     3TTT CATEGORY MESSAGE        TTT: the category's tag, octal
+ *
+ * Categories have a path, as commands do; who subscribes names the beginning of one. Nothing is observed, and frames cost
+ * nothing more, as long as nobody has subscribed.
+ */
+#ifndef VSW_CONTROL_EVENTS_H
+#define VSW_CONTROL_EVENTS_H
+
+#include "core/switch.h"
+
+struct session;
+
+struct category {
+    const char *path;
+    unsigned tag;
+    const char *help;
+    int kind; /* enum event_kind, or CATEGORY_SILENT for what this switch never does */
+};
+
+enum { CATEGORY_SILENT = -1 };
+
+/* All categories, VDE's first and in its order; ended by one without a path. */
+extern const struct category event_categories[];
+
+struct events {
+    struct observer observer;
+    struct vswitch *sw;
+    struct list subscribers; /* sessions */
+};
+
+void events_start(struct events *events, struct vswitch *sw);
+void events_stop(struct events *events);
+
+/* events_set() - SESSION hears the categories whose bits are in WANTED (1 << place in the table), and no others */
+void events_set(struct events *events, struct session *session, uint32_t wanted);
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * reply_text.c - replies as the VDE console has them: each field's own piece of a line
+ *
+ * Clients find the end of a reply by its last line and by "$ " at the end of what they have read, so no value may bring a
+ * line's end, or a "$ ", of its own.
+ */
+#include "control/reply.h"
+
+#include <string.h>
+
+static void write_safely(FILE *out, const char *value);
+
+static void write_number(struct reply *reply, const struct field *field, uint64_t value)
+{
+    if (field->text)
+        fprintf(reply->out, field->text, (unsigned long long)value);
+}
+
+static void write_none(struct reply *reply, const struct field *field)
+{
+    if (field->otherwise)
+        fputs(field->otherwise, reply->out);
+}
+
+static void write_flag(struct reply *reply, const struct field *field, bool value)
+{
+    if (value && field->text)
+        fputs(field->text, reply->out);
+    else if (!value)
+        write_none(reply, field);
+}
+
+/* Only formats with a width need the value in one piece; these are for short words of our own. */
+static void write_text(struct reply *reply, const struct field *field, const char *value)
+{
+    const char *place = strstr(field->text, "%s");
+
+    if (!place) {
+        fprintf(reply->out, field->text, value);
+        return;
+    }
+    fwrite(field->text, 1, (size_t)(place - field->text), reply->out);
+    write_safely(reply->out, value);
+    fputs(place + 2, reply->out);
+}
+
+static void write_heading(struct reply *reply, const struct field *field)
+{
+    if (field->text)
+        fputs(field->text, reply->out);
+}
+
+static void write_nothing(struct reply *reply, const struct field *field)
+{
+    (void)reply, (void)field;
+}
+
+const struct rendering text_rendering = {
+    .number = write_number,
+    .flag = write_flag,
+    .text = write_text,
+    .none = write_none,
+    .list = write_heading,
+    .item = write_nothing,
+    .list_end = write_nothing,
+};
+
+static void write_safely(FILE *out, const char *value)
+{
+    for (; *value; value++) {
+        unsigned char c = (unsigned char)*value;
+
+        if (c < 0x20 || c >= 0x7f || (c == '$' && (value[1] == ' ' || value[1] == '\0')))
+            fprintf(out, "\\x%02x", c);
+        else
+            fputc(c, out);
+    }
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * session.h - one conversation: lines in, replies and events out
+ *
+ * Lines end with a newline; a carriage return before it does not matter. vdeterm sends its commands without one: what
+ * stands alone at the end of what was sent is run when nothing follows for a moment. Each line is answered by its reply
+ * and then, in a write of its own, by the prompt.
+ *
+ * A session costs others neither time nor memory. It runs a few lines, then the frames get their turn. While its reader
+ * does not read, its further commands wait; events for it are dropped, counted, and told of later. A reader that takes
+ * nothing for a minute, or for which there is no more memory, loses its session.
+ */
+#ifndef VSW_CONTROL_SESSION_H
+#define VSW_CONTROL_SESSION_H
+
+#include "control/command.h"
+
+#include <ev.h>
+
+enum {
+    SESSION_LINE = 32768,               /* longest line, newline included */
+    SESSION_TURN = 16,                  /* lines that it runs at once */
+    SESSION_OUTPUT = 256 * 1024,        /* that may wait before its commands have to */
+    SESSION_EVENTS = 64 * 1024,         /* that may wait before events are dropped */
+    SESSION_STALLED = 60,               /* seconds in which its reader took nothing */
+    SESSIONS_OUTPUT = 64 * 1024 * 1024, /* that waits in all sessions together */
+};
+
+struct session {
+    struct caller caller;
+    int out;
+    ev_io readable;
+    ev_io writable;
+    ev_timer turn;    /* there are more lines */
+    ev_timer pause;   /* there is half a line: will more come? */
+    ev_timer stalled; /* output waits: does anybody read? */
+    bool at_end;      /* of input */
+    bool skipping;    /* the rest of a line that is too long */
+    bool broken;      /* to be ended as soon as its present command is done */
+
+    /* Its end of input ends the program. So it is read whatever happens: commands do not wait for the reader, replies
+     * that nobody reads are dropped. */
+    bool leash;
+    bool asleep; /* not read just now; who set it wakes it by session_wake() */
+
+    char *input; /* SESSION_LINE bytes */
+    size_t input_length;
+    char *output; /* what waits: output_length bytes from output_start on */
+    size_t output_start;
+    size_t output_length;
+    size_t output_size;
+
+    struct list subscriber; /* of events; see events.h */
+    uint32_t events;        /* which, by their place in the table */
+    unsigned events_lost;
+
+    /* ended() - input is at its end, or the reader has left: stop the session, and free what it is in */
+    void (*ended)(struct session *session);
+
+    /* pardoned() - reading failed with ERROR (positive errno): true if that is not the end. May be NULL. */
+    bool (*pardoned)(struct session *session, int error);
+};
+
+/* session_start() - begins to read commands from IN, and to answer on OUT; both stay the caller's
+ *
+ * SESSION is zero but for leash, ended and pardoned. Return: false if there is no memory.
+ */
+bool session_start(struct session *session, struct program *program, int in, int out, bool trusted);
+void session_stop(struct session *session);
+void session_wake(struct session *session);
+
+/* session_write() - writes BYTES, now or as soon as the reader takes them */
+void session_write(struct session *session, const char *bytes, size_t length);
+
+/* session_prompt() - tells the reader that it is its turn */
+void session_prompt(struct session *session);
+
+/* session_event() - an event's line; written soon, unless too much waits already */
+void session_event(struct session *session, const char *line, size_t length);
+
+/* session_drain() - gives the reader up to MILLISECONDS, perhaps 0, to take what waits for it */
+void session_drain(struct session *session, unsigned milliseconds);
+
+#endif
