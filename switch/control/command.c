@@ -13,7 +13,6 @@ const struct command *const command_table[] = {
     tap_commands,        NULL,
 };
 
-static const struct command *find_command(const char *line);
 static int run_command(struct caller *caller, const struct command *command, char *text, FILE *out,
                        struct error *err);
 
@@ -27,7 +26,7 @@ int command_run(struct caller *caller, char *line, FILE *out, struct error *err)
     line += strspn(line, " \t");
     if (*line == '\0' || *line == '#')
         return 0;
-    command = find_command(line);
+    command = command_find(line);
     if (command)
         status = run_command(caller, command, line + strlen(command->path), out, err);
     else
@@ -40,10 +39,49 @@ int command_run(struct caller *caller, char *line, FILE *out, struct error *err)
     return status;
 }
 
+const struct command *command_find(const char *line)
+{
+    for (unsigned part = 0; command_table[part]; part++) {
+        for (const struct command *command = command_table[part]; command->path; command++) {
+            if (command->run && !strncmp(line, command->path, strlen(command->path)))
+                return command;
+        }
+    }
+    return NULL;
+}
+
+int command_call(struct caller *caller, const struct command *command, char *text,
+                 struct reply *reply, struct error *err)
+{
+    struct call call = {
+        .caller = caller,
+        .program = caller->program,
+        .reply = reply,
+        .error = err,
+    };
+    int status;
+
+    *err->text = '\0';
+    if (command->access == FOR_OWNER && !caller->trusted)
+        return error_set(err, EPERM, "only the switch's own user, or root, may %s", command->path);
+    status =
+        arguments_read(caller->program->runtime.sw, command->parameters, text, call.argument, err);
+    return status < 0 ? status : command->run(&call);
+}
+
 size_t command_failure(int status, const struct error *err, char text[COMMAND_FAILURE])
 {
-    return (size_t)snprintf(text, COMMAND_FAILURE, "1%03d %.64s%s%s\n", -status, strerror(-status),
-                            *err->text ? ": " : "", err->text);
+    FILE *out = fmemopen(text, COMMAND_FAILURE, "w");
+    long length;
+
+    if (!out)
+        return (size_t)snprintf(text, COMMAND_FAILURE, "1%03d\n", -status);
+    fprintf(out, "1%03d %s%s", -status, strerror(-status), *err->text ? ": " : "");
+    reply_write_safely(out, err->text);
+    fputc('\n', out);
+    length = ftell(out);
+    fclose(out);
+    return (size_t)length;
 }
 
 const char *command_syntax(const struct command *command, char text[COMMAND_SYNTAX])
@@ -59,43 +97,17 @@ const char *command_syntax(const struct command *command, char text[COMMAND_SYNT
     return text;
 }
 
-static const struct command *find_command(const char *line)
-{
-    for (unsigned part = 0; command_table[part]; part++) {
-        for (const struct command *command = command_table[part]; command->path; command++) {
-            if (command->run && !strncmp(line, command->path, strlen(command->path)))
-                return command;
-        }
-    }
-    return NULL;
-}
-
 /* The frame of a result is there even if the command fails, as in VDE. */
 static int run_command(struct caller *caller, const struct command *command, char *text, FILE *out,
                        struct error *err)
 {
     struct reply reply;
-    struct call call = {
-        .caller = caller,
-        .program = caller->program,
-        .reply = &reply,
-        .lines = out,
-        .error = err,
-    };
-    int status = 0;
+    int status;
 
-    if (command->result) {
+    if (command->result)
         fputs("0000 DATA END WITH '.'\n", out);
-        reply_begin(&reply, &text_rendering, command->result, out);
-    }
-    if (command->access == FOR_OWNER && !caller->trusted)
-        status =
-            error_set(err, EPERM, "only the switch's own user, or root, may %s", command->path);
-    if (status == 0)
-        status = arguments_read(caller->program->runtime.sw, command->parameters, text,
-                                call.argument, err);
-    if (status == 0)
-        status = command->run(&call);
+    reply_begin(&reply, &text_rendering, command->result, out);
+    status = command_call(caller, command, text, &reply, err);
     if (command->result)
         fputs(".\n", out);
     return status;

@@ -29,7 +29,6 @@ struct call {
     struct program *program;
     struct argument argument[ARGUMENTS];
     struct reply *reply; /* for values in the order of the command's result */
-    FILE *lines; /* for commands without a result: VDE's load writes here before its status */
     struct error *error;
 };
 
@@ -77,9 +76,19 @@ struct command {
  */
 int command_run(struct caller *caller, char *line, FILE *out, struct error *err);
 
+/* command_find() - the command that LINE begins with, or NULL */
+const struct command *command_find(const char *line);
+
+/* command_call() - checks who asks, reads TEXT, which is cut into words, as COMMAND's arguments, and runs it
+ *
+ * Its values go to REPLY, which has begun with COMMAND's result if it has one. Return: 0, or -errno with words in ERR.
+ */
+int command_call(struct caller *caller, const struct command *command, char *text,
+                 struct reply *reply, struct error *err);
+
 /* command_failure() - the status line of a failure, in TEXT: STATUS is -errno, ERR may be without words
  * Return: its length. */
-enum { COMMAND_FAILURE = 640 };
+enum { COMMAND_FAILURE = 2304 }; /* each byte of the words may be written as four */
 size_t command_failure(int status, const struct error *err, char text[COMMAND_FAILURE]);
 
 /* command_syntax() - the arguments of COMMAND as help shows them: "N VLAN", "[N]", or "============" for a menu */

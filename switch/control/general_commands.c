@@ -129,5 +129,6 @@ static int showinfo(struct call *call)
 
 static int load(struct call *call)
 {
-    return script_load(call->caller, call->argument[0].text, call->lines, call->error);
+    /* What it writes is no result, but whole replies in the middle of its own: VDE's text, whatever the rendering. */
+    return script_load(call->caller, call->argument[0].text, call->reply->out, call->error);
 }

@@ -45,6 +45,10 @@ struct rendering {
 
 extern const struct rendering text_rendering;
 
+/* reply_write_safely() - writes VALUE into a line of text: no byte of it ends the line, moves a terminal's cursor, or looks
+ * like the prompt */
+void reply_write_safely(FILE *out, const char *value);
+
 enum { REPLY_DEPTH = 4 };
 
 struct reply {

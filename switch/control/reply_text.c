@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-static void write_safely(FILE *out, const char *value);
-
 static void write_number(struct reply *reply, const struct field *field, uint64_t value)
 {
     if (field->text)
@@ -41,7 +39,7 @@ static void write_text(struct reply *reply, const struct field *field, const cha
         return;
     }
     fwrite(field->text, 1, (size_t)(place - field->text), reply->out);
-    write_safely(reply->out, value);
+    reply_write_safely(reply->out, value);
     fputs(place + 2, reply->out);
 }
 
@@ -66,7 +64,7 @@ const struct rendering text_rendering = {
     .list_end = write_nothing,
 };
 
-static void write_safely(FILE *out, const char *value)
+void reply_write_safely(FILE *out, const char *value)
 {
     for (; *value; value++) {
         unsigned char c = (unsigned char)*value;

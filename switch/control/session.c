@@ -76,7 +76,7 @@ void session_wake(struct session *session)
 
 void session_write(struct session *session, const char *bytes, size_t length)
 {
-    if (keep(session, bytes, length))
+    if (length > 0 && keep(session, bytes, length))
         flush(session);
 }
 

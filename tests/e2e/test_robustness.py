@@ -307,11 +307,11 @@ def test_leftovers_of_a_killed_switch(tmp_path):
             killed.kill()
     finally:
         killed.close()
-    assert len(names(killed)) == 5
+    assert len(names(killed)) == 6
     (directory / "ctl").unlink()  # so that its return tells that the next one is up
     with Switch(dir=directory) as switch, VdeClient(directory) as one, VdeClient(directory) as other:
         talk(one, other)
-        assert len(names(switch)) == 3, "ctl and two clients"
+        assert len(names(switch)) == 4, "ctl, mgmt and two clients"
     assert not directory.exists()
 
 
@@ -319,7 +319,7 @@ HIDDEN_LEFT = """
 import os, socket, sys
 os.mkdir(sys.argv[1])
 for pid in (1, os.getpid()):
-    socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).bind(f"{sys.argv[1]}/.{pid}.ctl")
+    socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).bind(f"{sys.argv[1]}/.{pid}.0")
 os.execvp(sys.argv[2], sys.argv[2:])
 """
 
@@ -328,7 +328,7 @@ def test_hidden_socket_of_a_killed_switch(tmp_path):
     """A switch that was killed while starting leaves it. In a container the next one often has the same process id."""
     directory = tmp_path / "sw"
     with Switch(dir=directory, prefix=(sys.executable, "-c", HIDDEN_LEFT, str(directory))) as switch:
-        assert names(switch) == ["ctl"]
+        assert names(switch) == ["ctl", "mgmt"]
     assert not directory.exists()
 
 
@@ -348,7 +348,7 @@ def test_client_that_hangs_up_before_the_reply(tmp_path):
             switch.process.send_signal(signal.SIGCONT)
         wait_for(lambda: switch.stderr().count("Broken pipe") == 3, message="three hang-ups to be noticed")
         assert switch.ok("port/allprint") == []
-        assert names(switch) == ["ctl"]
+        assert names(switch) == ["ctl", "mgmt"]
 
 
 def endpoint_counters(switch, port):
