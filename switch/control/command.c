@@ -32,10 +32,12 @@ int command_run(struct caller *caller, char *line, FILE *out, struct error *err)
     else
         status =
             error_set(err, ENOSYS, "\"%s\"; help lists the commands", argument_shown(line, shown));
-    if (status < 0)
-        fwrite(failure, 1, command_failure(status, err, failure), out);
-    else if (!caller->leaving)
+    if (status < 0) {
+        command_failure(status, err, failure);
+        fputs(failure, out);
+    } else if (!caller->leaving) {
         fputs("1000 Success\n", out);
+    }
     return status;
 }
 

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+static bool is_harmless(const char *at);
+
 static void write_number(struct reply *reply, const struct field *field, uint64_t value)
 {
     if (field->text)
@@ -66,12 +68,22 @@ const struct rendering text_rendering = {
 
 void reply_write_safely(FILE *out, const char *value)
 {
-    for (; *value; value++) {
-        unsigned char c = (unsigned char)*value;
+    while (*value) {
+        size_t harmless = 0;
 
-        if (c < 0x20 || c >= 0x7f || (c == '$' && (value[1] == ' ' || value[1] == '\0')))
-            fprintf(out, "\\x%02x", c);
-        else
-            fputc(c, out);
+        while (is_harmless(value + harmless))
+            harmless++;
+        fwrite(value, 1, harmless, out);
+        value += harmless;
+        if (*value)
+            fprintf(out, "\\x%02x", (unsigned char)*value++);
     }
+}
+
+static bool is_harmless(const char *at)
+{
+    unsigned char c = (unsigned char)*at;
+    bool ends_prompt = c == '$' && (at[1] == ' ' || at[1] == '\0');
+
+    return c >= 0x20 && c < 0x7f && !ends_prompt;
 }

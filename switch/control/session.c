@@ -19,6 +19,7 @@ static void on_turn(struct ev_loop *loop, ev_timer *watcher, int events);
 static void on_pause(struct ev_loop *loop, ev_timer *watcher, int events);
 static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events);
 static void take_turn(struct session *session);
+static void see_to_rest(struct session *session);
 static size_t run_lines(struct session *session);
 static void run_rest(struct session *session);
 static void skip_line(struct session *session);
@@ -161,24 +162,29 @@ static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events)
 /* Runs what there is, but no more than a turn's lines. SESSION may be gone afterwards. */
 static void take_turn(struct session *session)
 {
-    struct ev_loop *loop = session->caller.program->runtime.loop;
-
-    ev_timer_stop(loop, &session->pause);
+    ev_timer_stop(session->caller.program->runtime.loop, &session->pause);
     consume(session, run_lines(session));
-    if (memchr(session->input, '\n', session->input_length)) {
-        if (may_run(session))
-            ev_timer_start(loop, &session->turn);
-    } else if (session->at_end) {
-        run_rest(session);
-    } else if (session->input_length == SESSION_LINE) {
-        skip_line(session);
-    } else if (session->input_length > 0 && !session->skipping) {
-        ev_timer_start(loop, &session->pause);
-    }
+    if (may_run(session))
+        see_to_rest(session);
     if (is_over(session))
         session->ended(session);
     else
         watch(session);
+}
+
+/* Of the input, after a turn; a session that may not run is woken by its reader. */
+static void see_to_rest(struct session *session)
+{
+    struct ev_loop *loop = session->caller.program->runtime.loop;
+
+    if (memchr(session->input, '\n', session->input_length))
+        ev_timer_start(loop, &session->turn);
+    else if (session->input_length == SESSION_LINE)
+        skip_line(session);
+    else if (session->at_end)
+        run_rest(session);
+    else if (session->input_length > 0 && !session->skipping)
+        ev_timer_start(loop, &session->pause);
 }
 
 /* Return: how many bytes of the input are done with. */
@@ -201,7 +207,7 @@ static void run_rest(struct session *session)
 {
     size_t length = session->input_length;
 
-    if (length == 0 || length == SESSION_LINE || !may_run(session))
+    if (length == 0 || !may_run(session))
         return;
     run_line(session, session->input, length);
     consume(session, length);

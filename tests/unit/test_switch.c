@@ -144,7 +144,7 @@ static void check_events(const struct lab *lab, const enum event_kind *kinds, un
 static void test_events_of_an_attachment(void **state)
 {
     static const enum event_kind kinds[] = {
-        EVENT_PORT_CREATED,       EVENT_ENDPOINT_UP,   EVENT_ENDPOINT_UP, EVENT_FDB_LEARNED,
+        EVENT_PORT_CREATED,  EVENT_ENDPOINT_UP,   EVENT_ENDPOINT_UP, EVENT_FDB_LEARNED,
         EVENT_ENDPOINT_DOWN, EVENT_ENDPOINT_DOWN, EVENT_FDB_AGED,    EVENT_PORT_DOWN,
     };
     struct lab *lab = *state;
