@@ -184,7 +184,7 @@ static void on_end(struct session *session)
 static void end_session(struct console_session *session)
 {
     struct console *console = session->console;
-    int fd = session->base.out;
+    int fd = session->base.output.fd;
 
     console->count--;
     console->strangers -= !session->base.caller.trusted;

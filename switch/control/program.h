@@ -7,6 +7,7 @@
 
 #include "control/ageing.h"
 #include "control/events.h"
+#include "control/outbox.h"
 #include "ports/runtime.h"
 
 #define VSW_VERSION "0.1.0"
@@ -27,9 +28,10 @@ struct program {
     struct user_names *names; /* of users and groups that were looked up */
     const char *mgmt_path;    /* where the console listens; NULL: nowhere */
     mode_t mgmt_mode;
-    size_t waiting_output; /* bytes, in all sessions */
-    uint64_t started;      /* monotonic nanoseconds */
-    bool stopping;         /* by a command, perhaps before the loop runs */
+    struct outbox_budget output
+        [2]; /* that waits in sessions: [true] of those that are trusted, which nobody else can use up */
+    uint64_t started; /* monotonic nanoseconds */
+    bool stopping;    /* by a command, perhaps before the loop runs */
 };
 
 /* program_stop() - ends the event loop; the program cleans up and exits with status 0 */

@@ -31,9 +31,8 @@ static bool is_over(const struct session *session);
 static bool may_run(const struct session *session);
 static void watch(struct session *session);
 static void set_watcher(struct ev_loop *loop, ev_io *watcher, bool wanted);
-static bool keep(struct session *session, const char *bytes, size_t length);
+static bool put(struct session *session, const char *bytes, size_t length);
 static void flush(struct session *session);
-static void drop_output(struct session *session, size_t length);
 static void tell_of_lost_events(struct session *session);
 
 bool session_start(struct session *session, struct program *program, int in, int out, bool trusted)
@@ -42,7 +41,7 @@ bool session_start(struct session *session, struct program *program, int in, int
     if (!session->input)
         return false;
     session->caller = (struct caller){.program = program, .session = session, .trusted = trusted};
-    session->out = out;
+    outbox_init(&session->output, out, &program->output[trusted]);
     list_init(&session->subscriber);
     ev_io_init(&session->readable, on_readable, in, EV_READ);
     ev_io_init(&session->writable, on_writable, out, EV_WRITE);
@@ -59,14 +58,13 @@ void session_stop(struct session *session)
     struct ev_loop *loop = program->runtime.loop;
 
     events_set(&program->events, session, 0);
-    drop_output(session, session->output_length);
+    outbox_clear(&session->output);
     ev_io_stop(loop, &session->readable);
     ev_io_stop(loop, &session->writable);
     ev_timer_stop(loop, &session->turn);
     ev_timer_stop(loop, &session->pause);
     ev_timer_stop(loop, &session->stalled);
     free(session->input);
-    free(session->output);
 }
 
 void session_wake(struct session *session)
@@ -77,7 +75,7 @@ void session_wake(struct session *session)
 
 void session_write(struct session *session, const char *bytes, size_t length)
 {
-    if (length > 0 && keep(session, bytes, length))
+    if (length > 0 && put(session, bytes, length))
         flush(session);
 }
 
@@ -91,17 +89,17 @@ void session_prompt(struct session *session)
 /* Events come amid frames: they are written when the loop has the time. */
 void session_event(struct session *session, const char *line, size_t length)
 {
-    if (session->output_length + length > SESSION_EVENTS || !keep(session, line, length))
+    if (session->output.length + length > SESSION_EVENTS || !put(session, line, length))
         session->events_lost++;
     watch(session);
 }
 
 void session_drain(struct session *session, unsigned milliseconds)
 {
-    struct pollfd room = {.fd = session->out, .events = POLLOUT};
+    struct pollfd room = {.fd = session->output.fd, .events = POLLOUT};
     uint64_t limit = os_now() + milliseconds * (SECOND / 1000);
 
-    for (flush(session); session->output_length > 0 && os_now() < limit; flush(session)) {
+    for (flush(session); session->output.length > 0 && os_now() < limit; flush(session)) {
         if (poll(&room, 1, 100) < 0 && errno != EINTR)
             break;
     }
@@ -283,13 +281,13 @@ static bool is_over(const struct session *session)
 {
     bool said = session->caller.leaving || (session->at_end && session->input_length == 0);
 
-    return session->broken || (said && (session->output_length == 0 || session->leash));
+    return session->broken || (said && (session->output.length == 0 || session->leash));
 }
 
 static bool may_run(const struct session *session)
 {
     return !session->broken && !session->caller.leaving &&
-           (session->leash || session->output_length < SESSION_OUTPUT);
+           (session->leash || session->output.length < SESSION_OUTPUT);
 }
 
 static void watch(struct session *session)
@@ -299,8 +297,9 @@ static void watch(struct session *session)
     set_watcher(loop, &session->readable,
                 !session->at_end && !session->asleep && may_run(session) &&
                     session->input_length < SESSION_LINE);
-    set_watcher(loop, &session->writable, session->output_length > 0 || session->broken);
-    if (session->output_length == 0 || session->leash)
+    set_watcher(loop, &session->writable,
+                session->output.length > 0 || session->events_lost > 0 || session->broken);
+    if (session->output.length == 0 || session->leash)
         ev_timer_stop(loop, &session->stalled);
     else if (!ev_is_active(&session->stalled))
         ev_timer_again(loop, &session->stalled);
@@ -314,69 +313,31 @@ static void set_watcher(struct ev_loop *loop, ev_io *watcher, bool wanted)
         ev_io_stop(loop, watcher);
 }
 
-/* Appends to what waits. Return: false if there is no room, for which a session that is no leash is ended. */
-static bool keep(struct session *session, const char *bytes, size_t length)
+/* A session whose output finds no room is ended; of a leash the output is dropped. */
+static bool put(struct session *session, const char *bytes, size_t length)
 {
-    size_t *waiting = &session->caller.program->waiting_output;
-    size_t needed = session->output_start + session->output_length + length;
+    bool kept = !session->broken && outbox_put(&session->output, bytes, length);
 
-    if (session->broken)
-        return false;
-    if (needed > session->output_size) {
-        char *grown = NULL;
-
-        if (*waiting + length <= SESSIONS_OUTPUT)
-            grown = realloc(session->output, 2 * needed);
-        if (!grown) {
-            session->broken = !session->leash;
-            return false;
-        }
-        session->output = grown;
-        session->output_size = 2 * needed;
-    }
-    memcpy(session->output + session->output_start + session->output_length, bytes, length);
-    session->output_length += length;
-    *waiting += length;
-    return true;
+    if (!kept)
+        session->broken = !session->leash;
+    return kept;
 }
 
 static void flush(struct session *session)
 {
-    while (session->output_length > 0) {
-        ssize_t written =
-            os_write(session->out, session->output + session->output_start, session->output_length);
+    int status = outbox_flush(&session->output);
 
-        if (written == -EAGAIN)
-            return;
-        if (written < 0) {
-            session->broken = !session->leash; /* nobody reads any more */
-            written = (ssize_t)session->output_length;
-        }
-        drop_output(session, (size_t)written);
+    if (status == 0) /* somebody reads */
         ev_timer_stop(session->caller.program->runtime.loop, &session->stalled);
-    }
-}
-
-static void drop_output(struct session *session, size_t length)
-{
-    session->caller.program->waiting_output -= length;
-    session->output_length -= length;
-    session->output_start += length;
-    if (session->output_length > 0)
-        return;
-    session->output_start = 0;
-    if (session->output_size > SESSION_EVENTS) { /* a long reply's memory goes back */
-        free(session->output);
-        session->output = NULL;
-        session->output_size = 0;
-    }
+    else if (status != -EAGAIN) /* nobody does any more */
+        session->broken = !session->leash;
 }
 
 static void tell_of_lost_events(struct session *session)
 {
     char line[64];
 
-    if (session->events_lost == 0 || session->output_length > 0)
+    if (session->events_lost == 0 || session->output.length > 0)
         return;
     session_write(
         session, line,

@@ -18,17 +18,17 @@
 #include <ev.h>
 
 enum {
-    SESSION_LINE = 32768,               /* longest line, newline included */
-    SESSION_TURN = 16,                  /* lines that it runs at once */
-    SESSION_OUTPUT = 256 * 1024,        /* that may wait before its commands have to */
-    SESSION_EVENTS = 64 * 1024,         /* that may wait before events are dropped */
-    SESSION_STALLED = 60,               /* seconds in which its reader took nothing */
-    SESSIONS_OUTPUT = 64 * 1024 * 1024, /* that waits in all sessions together */
+    SESSION_LINE = 32768,        /* longest line, newline included */
+    SESSION_TURN = 16,           /* lines that it runs at once */
+    SESSION_OUTPUT = 256 * 1024, /* that may wait before its commands have to */
+    SESSION_EVENTS = 64 * 1024,  /* that may wait before events are dropped */
+    SESSION_STALLED = 60,        /* seconds in which its reader took nothing */
+    SESSIONS_OUTPUT =
+        32 * 1024 * 1024, /* that may wait in all sessions of a kind: trusted, and not */
 };
 
 struct session {
     struct caller caller;
-    int out;
     ev_io readable;
     ev_io writable;
     ev_timer turn;    /* there are more lines */
@@ -45,10 +45,7 @@ struct session {
 
     char *input; /* SESSION_LINE bytes */
     size_t input_length;
-    char *output; /* what waits: output_length bytes from output_start on */
-    size_t output_start;
-    size_t output_length;
-    size_t output_size;
+    struct outbox output;
 
     struct list subscriber; /* of events; see events.h */
     uint32_t events;        /* which, by their place in the table */
