@@ -84,7 +84,7 @@ BUILD_PACKAGES := gcc libc6-dev make libev-dev
 GUEST_PACKAGES := qemu-system-x86 busybox-static iperf3 cpio python3
 CHECK_PACKAGES := $(GUEST_PACKAGES) clang libclang-rt-14-dev libcmocka-dev python3-pytest libvdeplug-dev \
                   vde2 vde-switch vde-wirefilter libvdeplug-slirp libvdeplug-pcap iproute2 procps util-linux \
-                  groff-base
+                  groff-base socat
 LINT_PACKAGES  := clang clang-format cppcheck shellcheck python3
 BENCH_PACKAGES := vde-switch python3
 
@@ -183,17 +183,19 @@ format:
 
 # vde_switch, for programs that start one by that name, stays out of bin/, where Debian's own may be.
 install: all
-	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir)/vswitchd $(DESTDIR)$(mandir)/man8 \
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir)/vswitchd \
+	    $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8 \
 	    $(DESTDIR)$(docdir) $(DESTDIR)$(datarootdir)/bash-completion/completions
 	install -m 755 $(OUT)/vswitchd $(DESTDIR)$(sbindir)/vswitchd
 	ln -sf $(sbindir)/vswitchd $(DESTDIR)$(libexecdir)/vswitchd/vde_switch
+	install -m 644 docs/vswitchd-console.7 $(DESTDIR)$(mandir)/man7/vswitchd-console.7
 	install -m 644 docs/vswitchd.8 $(DESTDIR)$(mandir)/man8/vswitchd.8
 	install -m 644 README.md CHANGELOG.md LICENSE docs/architecture.md docs/add-a-port-type.md $(DESTDIR)$(docdir)
 	install -m 644 docs/vswitchd.bash $(DESTDIR)$(datarootdir)/bash-completion/completions/vswitchd
 
 uninstall:
-	rm -f $(DESTDIR)$(sbindir)/vswitchd $(DESTDIR)$(mandir)/man8/vswitchd.8 \
-	    $(DESTDIR)$(datarootdir)/bash-completion/completions/vswitchd
+	rm -f $(DESTDIR)$(sbindir)/vswitchd $(DESTDIR)$(mandir)/man7/vswitchd-console.7 \
+	    $(DESTDIR)$(mandir)/man8/vswitchd.8 $(DESTDIR)$(datarootdir)/bash-completion/completions/vswitchd
 	rm -rf $(DESTDIR)$(libexecdir)/vswitchd $(DESTDIR)$(docdir)
 
 clean:

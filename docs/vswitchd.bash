@@ -2,7 +2,7 @@
 # bash completion for vswitchd
 
 _vswitchd_port() {
-    local types='vde tap' common='port= name= vlan= trunk=' cur=$1 type=${1%%,*} head=${1%,*}
+    local types='vde tap' common='port= name= vlan= trunk= learn= descr=' cur=$1 type=${1%%,*} head=${1%,*}
     if [[ $cur != *,* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$types" -S , -- "$cur")
         return
@@ -24,13 +24,15 @@ _vswitchd() {
     case $prev in
     --port) compopt -o nospace; _vswitchd_port "$cur" ;;
     -s | --sock | --vdesock | --unix) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
-    -f | --rcfile | -p | --pidfile) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-    -g | --group) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
+    -f | --rcfile | -p | --pidfile | -M | --mgmt) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+    -g | --group | --mgmtgroup) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
+    -m | --mode | --mod | --mgmtmode) mapfile -t COMPREPLY < <(compgen -W '0600 0660 0666' -- "$cur") ;;
+    --dirmode) mapfile -t COMPREPLY < <(compgen -W '0700 0711 0755 0770' -- "$cur") ;;
     -t | --tap) mapfile -t COMPREPLY < <(compgen -W "$(_vswitchd_taps)" -- "$cur") ;;
     *)
         mapfile -t COMPREPLY < <(compgen -W "--sock --mode --dirmode --group --numports --tap --port --hub
-            --macaddr --mgmtmode --mgmtgroup --fdb-size --learn-limit --loop-block --daemon --pidfile --rcfile --nostdin
-            --help --version" -- "$cur")
+            --mgmt --mgmtmode --mgmtgroup --macaddr --fdb-size --learn-limit --loop-block --daemon --pidfile --rcfile
+            --nostdin --help --version" -- "$cur")
         ;;
     esac
 }

@@ -45,7 +45,10 @@ const struct command *command_find(const char *line)
 {
     for (unsigned part = 0; command_table[part]; part++) {
         for (const struct command *command = command_table[part]; command->path; command++) {
-            if (command->run && !strncmp(line, command->path, strlen(command->path)))
+            size_t length = strlen(command->path);
+
+            if (command->run && !strncmp(line, command->path, length) &&
+                (!command->ours || strchr(" \t", line[length])))
                 return command;
         }
     }

@@ -4,7 +4,7 @@
  *
  * A command states its path, its arguments, the shape of its result, and who may call it; it runs with arguments that have
  * been checked, and hands over values. As in VDE it is the first one, in the order of the table, whose whole path the line
- * begins with; what follows is its arguments.
+ * begins with; what follows is its arguments. VDE's commands are found even in a longer word (helpme), ours are not.
  */
 #ifndef VSW_CONTROL_COMMAND_H
 #define VSW_CONTROL_COMMAND_H
@@ -43,6 +43,7 @@ struct command {
     const struct parameter *parameters; /* ended by one without a name; NULL: none */
     const struct field *result; /* ended by one without a name; NULL: success or failure alone */
     enum access access;
+    bool ours; /* VDE does not have it */
 
     /* run() - NULL for a menu, which is for help only. Return: 0 or -errno below 100, with words in the call's error if
      * more can be said than errno does. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -28,6 +29,7 @@ struct console_session {
 };
 
 static int listen_in_dir(struct console *console, struct error *err);
+static void warn_of_closed_dir(const struct console *console);
 static int listen_outside(struct console *console, const char *path, struct error *err);
 static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events);
@@ -87,7 +89,22 @@ static int listen_in_dir(struct console *console, struct error *err)
     struct switch_dir *dir = console->program->runtime.dir;
 
     snprintf(console->path, sizeof(console->path), "%s/mgmt", dir->sockets.path);
+    warn_of_closed_dir(console);
     return socket_dir_listen(&dir->sockets, "mgmt", dir->mgmtmode, dir->mgmtgroup, err);
+}
+
+/* A mode that lets others in is of no use to them behind a directory that does not. */
+static void warn_of_closed_dir(const struct console *console)
+{
+    const struct switch_dir *dir = console->program->runtime.dir;
+    struct stat info;
+
+    if (!(dir->mgmtmode & 0066) || fstat(dir->sockets.fd, &info) < 0 || info.st_mode & 0011)
+        return;
+    log_say(console->program->runtime.log, LOG_WARNING,
+            "--mgmtmode 0%03o: others cannot reach the console, since %s has mode 0%03o; add "
+            "--dirmode 0711, or -M for another place",
+            (unsigned)dir->mgmtmode, dir->sockets.path, (unsigned)info.st_mode & 0777);
 }
 
 static int listen_outside(struct console *console, const char *path, struct error *err)

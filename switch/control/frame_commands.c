@@ -19,6 +19,7 @@ const struct command frame_commands[] = {
                          {"handed", FIELD_NUMBER, "handed %llu\n"},
                          {"egress_drops", FIELD_NUMBER, "egress_drops %llu\n"},
                          {"queued", FIELD_NUMBER, "queued %llu\n"}),
+        .ours = true,
         .run = frame_balance,
     },
     {0},

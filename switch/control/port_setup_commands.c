@@ -6,7 +6,7 @@
 #include "control/port_view.h"
 #include "ports/port_type.h"
 
-#include <string.h>
+#include <errno.h>
 
 static int add(struct call *call);
 static int del(struct call *call);
@@ -40,23 +40,27 @@ const struct command port_setup_commands[] = {
         "make the port TYPE,key=value,... as --port does",
         PARAMETERS({"SPEC", ARGUMENT_TEXT}),
         RESULT({"port", FIELD_NUMBER, "Port %04llu\n"}),
+        .ours = true,
         .run = add,
     },
     {"port/del", "close the endpoints of port N and remove it", PARAMETERS({"N", ARGUMENT_PORT}),
-     .run = del},
+     .ours = true, .run = del},
     {"port/setname", "call port N by NAME, by nothing without",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"NAME", ARGUMENT_WORD, .optional = true}), .run = setname},
+     PARAMETERS({"N", ARGUMENT_PORT}, {"NAME", ARGUMENT_WORD, .optional = true}), .ours = true,
+     .run = setname},
     {"port/setdescr", "describe port N for people",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"TEXT", ARGUMENT_TEXT, .optional = true}), .run = setdescr},
+     PARAMETERS({"N", ARGUMENT_PORT}, {"TEXT", ARGUMENT_TEXT, .optional = true}), .ours = true,
+     .run = setdescr},
     {"port/setlearn", "most addresses that port N may have, 0: learn none",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"LIMIT", ARGUMENT_NUMBER}), .run = setlearn},
+     PARAMETERS({"N", ARGUMENT_PORT}, {"LIMIT", ARGUMENT_NUMBER}), .ours = true, .run = setlearn},
     {"port/set", "change port N: key=value,... as in port/add",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"KEYS", ARGUMENT_TEXT}), .run = set},
+     PARAMETERS({"N", ARGUMENT_PORT}, {"KEYS", ARGUMENT_TEXT}), .ours = true, .run = set},
     {
         "port/drops",
         "print frames dropped, by reason",
         PARAMETERS({"N", ARGUMENT_PORT, .optional = true}),
         RESULT({"ports", FIELD_LIST, .element = port_drop_fields}),
+        .ours = true,
         .run = drops,
     },
     {
@@ -64,6 +68,7 @@ const struct command port_setup_commands[] = {
         "print the counters of each endpoint of port N",
         PARAMETERS({"N", ARGUMENT_PORT}),
         RESULT({"endpoints", FIELD_LIST, .element = endpoint_fields}),
+        .ours = true,
         .run = endpoints,
     },
     {0},
@@ -104,11 +109,17 @@ static int setdescr(struct call *call)
 {
     const struct argument *text = &call->argument[1];
 
-    return port_describe(call->argument[0].port, text->given ? text->text : "");
+    int status = port_describe(call->argument[0].port, text->given ? text->text : "");
+
+    if (status == -E2BIG)
+        error_set(call->error, E2BIG, "a description has at most %d bytes", PORT_DESCRIPTION - 1);
+    return status;
 }
 
 static int setlearn(struct call *call)
 {
+    if (call->argument[1].number > FDB_CAPACITY_MAX)
+        return error_set(call->error, EINVAL, "LIMIT is at most %d", FDB_CAPACITY_MAX);
     port_set_learn_limit(call->argument[0].port, call->argument[1].number);
     return 0;
 }

@@ -42,6 +42,7 @@ void script_run_at_start(struct program *program, const char *path)
         argument_shown(line, shown);
         rewind(out);
         status = command_run(&caller, line, out, &err);
+        caller.leaving = false; /* there is no session to leave */
         if (status < 0)
             log_say(program->runtime.log, LOG_WARNING, "%s line %u: %s: %s%s%s", path, number,
                     shown, strerror(-status), *err.text ? ": " : "", err.text);

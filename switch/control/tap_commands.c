@@ -22,6 +22,7 @@ const struct command tap_commands[] = {
         "list the TAP and TUN interfaces of this host that programs hold, with these",
         .result = RESULT({"holders", FIELD_LIST, .element = holder_fields}),
         .access = FOR_OWNER,
+        .ours = true,
         .run = tap_list,
     },
     {0},

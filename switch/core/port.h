@@ -61,7 +61,7 @@ struct endpoint {
     char *description; /* escaped text, or NULL; owned */
 };
 
-enum { PORT_NAME = 64 };
+enum { PORT_NAME = 64, PORT_DESCRIPTION = 256 };
 #define PORT_NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 /* The frames of the batch in hand that leave through this port, as indexes into it, in order. */

@@ -163,8 +163,11 @@ int port_remove(struct port *port)
 
 int port_describe(struct port *port, const char *text)
 {
-    char *description = *text ? text_escaped(text, strlen(text)) : NULL;
+    char *description;
 
+    if (strlen(text) >= PORT_DESCRIPTION)
+        return -E2BIG;
+    description = *text ? text_escaped(text, strlen(text)) : NULL;
     if (*text && !description)
         return -ENOMEM;
     free(port->description);

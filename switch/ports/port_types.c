@@ -40,8 +40,9 @@ int port_open(struct runtime *runtime, const char *text, bool trusted, struct po
     if (status < 0)
         return status;
     if (spec.type->restricted && !trusted)
-        status = error_set(err, EPERM, "only the switch's own user may make ports of type %s",
-                           spec.type->name);
+        status =
+            error_set(err, EPERM, "only the switch's own user, or root, may make ports of type %s",
+                      spec.type->name);
     else
         status = make_port(runtime, &spec, &port, err);
     if (status == 0 && made)
@@ -154,7 +155,8 @@ int ports_explain(const struct vswitch *sw, int status, int number, struct error
         return error_set(err, EINVAL, "port %d is out of range: this switch has ports 0 to %u",
                          number, sw->config.ports);
     case -ENOSPC:
-        return error_set(err, ENOSPC, "all %u ports are in use; -n raises their number",
+        return error_set(err, ENOSPC,
+                         "all %u ports are in use; -n or port/setnumports raises their number",
                          sw->config.ports);
     default:
         return error_set(err, -status, "cannot create a port: %s", strerror(-status));

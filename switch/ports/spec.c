@@ -96,9 +96,10 @@ int spec_check_name(const char *name, struct error *err)
         size_t length = strlen(reserved[i]);
 
         if (!strncmp(name, reserved[i], length) && (name[length] == '\0' || name[length] == '.'))
-            return error_set(err, EINVAL,
-                             "port name \"%s\" is reserved (so are ctl, stream, vhost, mgmt, api)",
-                             name);
+            return error_set(
+                err, EINVAL,
+                "port name \"%s\" is taken by the switch (ctl, stream, vhost, mgmt, api are)",
+                name);
     }
     return 0;
 }
@@ -182,7 +183,7 @@ static int read_pair(struct port_spec *spec, char *field, struct error *err)
 static int read_common(struct port_spec *spec, struct error *err)
 {
     const char *port = spec_value(spec, "port"), *name = spec_value(spec, "name");
-    const char *learn = spec_value(spec, "learn");
+    const char *learn = spec_value(spec, "learn"), *descr = spec_value(spec, "descr");
     unsigned long number;
 
     if (port) {
@@ -199,6 +200,8 @@ static int read_common(struct port_spec *spec, struct error *err)
             return status;
         strcpy(spec->name, name);
     }
+    if (descr && strlen(descr) >= PORT_DESCRIPTION)
+        return error_set(err, EINVAL, "descr= has at most %d bytes", PORT_DESCRIPTION - 1);
     if (learn) {
         if (!text_to_number(learn, FDB_CAPACITY_MAX, &number))
             return error_set(err, EINVAL, "learn=%s is not a number of addresses (0 to %d)", learn,

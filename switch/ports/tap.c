@@ -94,15 +94,13 @@ static int tap_open(struct runtime *runtime, const struct port_spec *spec, struc
     tap->base.endpoint.id = fd;
     tap->base.endpoint.process = getpid();
     os_program_name(getpid(), tap->base.endpoint.program, PROGRAM_NAME);
-    status = endpoint_describe(&tap->base.endpoint, tap->ifname, strlen(tap->ifname));
-    if (status == 0)
-        status = fd_endpoint_attach(&tap->base, port);
+    status = fd_endpoint_attach(&tap->base, port);
     if (status < 0) {
-        free(tap->base.endpoint.description);
         free(tap);
         close(fd);
         return error_set(err, -status, "cannot attach TAP %s: %s", ifname, strerror(-status));
     }
+    endpoint_describe(&tap->base.endpoint, tap->ifname, strlen(tap->ifname));
     return 0;
 }
 

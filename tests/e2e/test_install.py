@@ -26,7 +26,7 @@ def test_install_and_uninstall(tmp_path):
     make("install", f"DESTDIR={tmp_path}", "prefix=/usr")
     files = files_below(tmp_path)
     assert "usr/sbin/vswitchd" in files
-    assert "usr/share/man/man8/vswitchd.8" in files
+    assert {"usr/share/man/man8/vswitchd.8", "usr/share/man/man7/vswitchd-console.7"} <= files
     assert "usr/libexec/vswitchd/vde_switch" in files
     assert not any(name.startswith("usr/bin/") for name in files)
     make("uninstall", f"DESTDIR={tmp_path}", "prefix=/usr")
@@ -52,7 +52,7 @@ def test_manual_and_completion_know_every_option():
     options = set(re.findall(r"--([a-z][a-z-]+)", HELP))
     assert {"sock", "port", "hub", "loop-block"} <= options
     assert {option for option in options if f"--{option}" not in MANUAL} == set()
-    obsolete = {"fstp", "priority", "hashsize", "mgmt", "mgmtmode", "mgmtgroup", "vdesock", "unix", "mod"}
+    obsolete = {"fstp", "priority", "hashsize", "vdesock", "unix", "mod"}
     assert {option for option in options - obsolete if f"--{option}" not in COMPLETION} == set()
 
 
