@@ -103,13 +103,14 @@ static int run(struct instance *instance, const struct options *options)
     if (status != 0)
         return status;
     script_run_at_start(&instance->program, options->rcfile);
-    start_stdio(instance, options);
     ev_run(instance->program.runtime.loop, EVRUN_NOWAIT); /* a signal that came meanwhile */
     if (instance->program.stopping)
         return EXIT_SUCCESS;
     if ((instance->console.program && console_reveal(&instance->console, &err) < 0) ||
         socket_dir_reveal(&instance->dir.sockets, &err) < 0)
         return fail(instance, &err, EXIT_DIRECTORY);
+    /* Whoever waits for the answer to a command, instead of the socket, connects as soon as he has it. */
+    start_stdio(instance, options);
     announce(instance, options);
     if (options->daemon) {
         daemon_ready(ready);

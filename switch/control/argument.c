@@ -160,7 +160,7 @@ static int read_port(const struct vswitch *sw, const struct parameter *parameter
         *port = switch_port(sw, number);
         return *port ? 0 : error_set(err, ENXIO, "there is no port %u", number);
     }
-    if (word[strspn(word, PORT_NAME_CHARACTERS)] == '\0')
+    if (word[strspn(word, PORT_NAME_CHARACTERS)] == '\0' && !strchr("-_.", *word))
         return error_set(err, ENXIO, "no port is called \"%s\"", argument_shown(word, shown));
     return error_set(err, EINVAL, "\"%s\" is neither the number nor the name of a port",
                      argument_shown(word, shown));

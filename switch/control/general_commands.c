@@ -129,6 +129,5 @@ static int showinfo(struct call *call)
 
 static int load(struct call *call)
 {
-    /* What it writes is no result, but whole replies in the middle of its own: VDE's text, whatever the rendering. */
-    return script_load(call->caller, call->argument[0].text, call->reply->out, call->error);
+    return script_load(call->caller, call->argument[0].text, call->error);
 }

@@ -126,9 +126,16 @@ static int setvlan(struct call *call)
 
 static int createauto(struct call *call)
 {
-    struct port *port;
-    int status = make_port(call, PORT_ANY, &port);
+    struct vswitch *sw = call->program->runtime.sw;
+    unsigned number = port_find_free(sw);
+    struct port *port = switch_port(sw, number);
+    int status = 0;
 
+    /* As in VDE it may be one that was used before, with its VLANs: whoever wants a new one removes it first. */
+    if (port)
+        port_set_allocatable(port, false);
+    else
+        status = make_port(call, number > sw->config.ports ? PORT_ANY : (int)number, &port);
     if (status == 0)
         reply_number(call->reply, port->number);
     return status;

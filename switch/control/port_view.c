@@ -67,7 +67,7 @@ void port_view(const struct program *program, const struct port *port, struct re
     reply_text(reply, group_name(program->names, port->acl_group));
     traffic_view(&port->counters, reply);
     reply_list(reply);
-    list_for_each (node, &port->endpoints)
+    list_for_each_backward (node, &port->endpoints) /* as in VDE the newest first */
         view_endpoint(program, container_of(node, struct endpoint, node), reply);
     reply_list_end(reply);
     reply_text(reply, *port->name ? port->name : NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/script.h"
 
+#include "control/session.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +15,7 @@ enum { DEEPEST = 8 };
 
 static const char system_rcfile[] = "/etc/vde2/vde_switch.rc";
 
+static void run_loaded(struct caller *caller, const char *path, char *line);
 static char *next_command(FILE *file, char **line, size_t *size, unsigned *number);
 static FILE *open_file(const char *path, struct error *err);
 
@@ -56,12 +59,11 @@ void script_run_at_start(struct program *program, const char *path)
     free(line);
 }
 
-int script_load(struct caller *caller, const char *path, FILE *out, struct error *err)
+int script_load(struct caller *caller, const char *path, struct error *err)
 {
-    char shown[ARGUMENT_SHOWN], *line = NULL;
+    char *line = NULL;
     size_t size = 0;
     unsigned number = 0;
-    struct error ignored;
     FILE *file;
 
     if (caller->scripts == DEEPEST)
@@ -70,14 +72,33 @@ int script_load(struct caller *caller, const char *path, FILE *out, struct error
     if (!file)
         return -errno;
     caller->scripts++;
-    while (!caller->leaving && next_command(file, &line, &size, &number)) {
-        fprintf(out, "vde[%s]: %s\n", argument_shown(path, shown), line);
-        command_run(caller, line, out, &ignored);
-    }
+    while (!caller->leaving && next_command(file, &line, &size, &number))
+        run_loaded(caller, path, line);
     caller->scripts--;
     free(line);
     fclose(file);
     return 0;
+}
+
+/* The line stands before the events that it causes, its reply behind them. */
+static void run_loaded(struct caller *caller, const char *path, char *line)
+{
+    char shown[ARGUMENT_SHOWN], *text = NULL;
+    size_t size = 0, echo = 0;
+    FILE *out = open_memstream(&text, &size);
+    struct error ignored;
+
+    if (!out)
+        return;
+    fprintf(out, "vde[%s]: %s\n", argument_shown(path, shown), line);
+    if (caller->session && fflush(out) == 0) {
+        echo = size;
+        session_write(caller->session, text, echo);
+    }
+    command_run(caller, line, out, &ignored);
+    if (fclose(out) == 0 && caller->session)
+        session_write(caller->session, text + echo, size - echo);
+    free(text);
 }
 
 /* Return: the next line that is not blank, without its newline, in *LINE; NULL at the end. */

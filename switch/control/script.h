@@ -15,11 +15,11 @@
  */
 void script_run_at_start(struct program *program, const char *path);
 
-/* script_load() - runs the commands in PATH for CALLER, writing each line and its reply to OUT
+/* script_load() - runs the commands in PATH for CALLER, writing each line and its reply to its session, if there is one
  *
  * Return: 0, whatever became of the commands; or -errno with words in ERR: the file cannot be read, or is not a file, or scripts
  * that load scripts go too deep.
  */
-int script_load(struct caller *caller, const char *path, FILE *out, struct error *err);
+int script_load(struct caller *caller, const char *path, struct error *err);
 
 #endif

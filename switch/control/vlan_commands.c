@@ -65,9 +65,11 @@ static int create(struct call *call)
 static int remove_vlan(struct call *call)
 {
     unsigned vid = call->argument[0].number;
-    int status = switch_remove_vlan(call->program->runtime.sw, vid);
+    int status = vid > VID_MAX ? -EINVAL : switch_remove_vlan(call->program->runtime.sw, vid);
 
-    if (status == -EADDRINUSE)
+    if (status == -EINVAL)
+        error_set(call->error, EINVAL, "a VLAN is from %d to %d", VID_MIN, VID_MAX);
+    else if (status == -EADDRINUSE)
         error_set(call->error, EADDRINUSE,
                   vid ? "ports are members; vlan/allprint shows them" : "VLAN 0 always stays");
     return status;
@@ -138,16 +140,17 @@ static void list_vlans(struct call *call, bool inactive)
     reply_list_end(call->reply);
 }
 
-/* A hub has none: every port hears everything. */
+/* In a hub every port hears everything; so, as in VDE, only the list of those that would be members is of use. */
 static void list_members(struct reply *reply, const struct vswitch *sw, unsigned vid, bool inactive)
 {
     uint64_t now = os_now();
 
     reply_list(reply);
-    for (unsigned number = 0; number <= sw->config.ports && !sw->config.hub; number++) {
+    for (unsigned number = 0; number <= sw->config.ports; number++) {
         const struct port *port = sw->port[number];
 
-        if (!port || !membership_has(&port->membership, vid) || (!inactive && !port_active(port)))
+        if (!port || !membership_has(&port->membership, vid) ||
+            (!inactive && (sw->config.hub || !port_active(port))))
             continue;
         reply_item(reply);
         reply_number(reply, number);

@@ -250,10 +250,10 @@ void port_detach(struct endpoint *endpoint)
         return;
     vlan_leave(&sw->vlans, port);
     port_set_remove(&sw->hub, port);
-    fdb_flush_owner(sw->fdb, &port->fdb, FDB_ANY_VID);
     if (port->number >= 1 && port->number < sw->lowest_free)
         sw->lowest_free = port->number;
     switch_emit(sw, &(struct event){.kind = EVENT_PORT_DOWN, .port = port});
+    fdb_flush_owner(sw->fdb, &port->fdb, FDB_ANY_VID);
 }
 
 void port_count_drops(struct port *port, struct endpoint *endpoint, enum drop_reason reason,

@@ -89,9 +89,7 @@ int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *
         return status;
     }
     ev_io_start(runtime->loop, &client->ctl);
-    if (request->description_length > 0)
-        endpoint_describe(&client->base.endpoint, request->description,
-                          request->description_length);
+    endpoint_describe(&client->base.endpoint, request->description, request->description_length);
     return 0;
 }
 

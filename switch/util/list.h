@@ -22,7 +22,10 @@ struct list {
 #define list_for_each(pos, head)                                                                   \
     for (struct list *pos = (head)->next; pos != (head); pos = pos->next)
 
-/* The same, when the body may unlink or free POS. */
+#define list_for_each_backward(pos, head)                                                          \
+    for (struct list *pos = (head)->prev; pos != (head); pos = pos->prev)
+
+/* The same as list_for_each(), when the body may unlink or free POS. */
 #define list_for_each_safe(pos, head)                                                              \
     for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head);                  \
          pos = pos##_next, pos##_next = pos->next)

@@ -119,26 +119,6 @@ def forgets_elsewhere(text, command):
     return re.sub(rf"^3012 hash/- \S+ VLAN {kept}\S+ Port .*\n", "", text, flags=re.M)
 
 
-def no_members(vde, ours):
-    """If we show no members, vde_switch's go, too."""
-    if re.search("^ -- Port", ours, re.M):
-        return vde, ours
-    return without(r" -- Port .*")(vde, ""), ours
-
-
-def newest_last(text, _command):
-    """Endpoints of a port in the order in which they came."""
-    def turned(run):
-        return "".join(reversed(run[0].splitlines(True)))
-    return re.sub(r"(?:^  -- endpoint ID .*\n)+", turned, text, flags=re.M)
-
-
-def events_first(text, _command):
-    """Events before everything else."""
-    lines = text.splitlines(True)
-    return "".join(sorted(lines, key=lambda line: not re.match(r"3\d{3} ", line)))
-
-
 def tree_without_ports(text, command):
     """The tree of a VLAN without its ports and times."""
     text = without(r" -- Port \d{4} tagged=.*")(text, command)
@@ -271,16 +251,8 @@ TABLE = [
         r"^(port/setvlan .* \(was \d+\)|vlan/delport)", vde=forgets_elsewhere,
     ),
     Deviation(
-        "closing order", "vde_switch reports the end of a port before those of its addresses, we after them.",
-        r"^(detach|port/epclose)\b", vde=same(r"^(3022 .*\n)((?:3012 .*\n)+)", r"\2\1"),
-    ),
-    Deviation(
         "hub forgets", "A hub has no addresses, so ours forgets them; vde_switch keeps them.", r"^port/sethub [1-9]",
         ours=without(r"3012 hash/- .*"),
-    ),
-    Deviation(
-        "members in a hub", "In a hub we show no members; vde_switch still does in vlan/allprint, not in vlan/print.",
-        r"^vlan/allprint", both=no_members,
     ),
     Deviation(
         "learning", "Without a spanning tree there is no learning state; vde_switch calls inactive ports so.",
@@ -290,15 +262,6 @@ TABLE = [
         "tree of ports", "vde_switch shows the ports of a spanning tree that is off, and the age of its news.",
         r"^fstp/print",
         vde=tree_without_ports,
-    ),
-    Deviation(
-        "endpoint order", "vde_switch shows the newest endpoint of a port first, we the oldest.",
-        r"^port/(all)?print", vde=newest_last,
-    ),
-    Deviation(
-        "script's events", "We report what a script causes at once, its replies at its end; vde_switch takes turns.",
-        r"^script$",
-        vde=events_first, ours=events_first,
     ),
     Deviation(
         "closed twice", "vde_switch reports that a port closes when asked to close an endpoint that it does not have.",
@@ -325,10 +288,6 @@ TABLE = [
         vde_says=OK, we_say=r"1006 No such device or address\n",
     ),
     Deviation(
-        "VLAN 4095", "To us it is a VLAN like others that do not exist; vde_switch refuses the number.",
-        r"^vlan/remove 4095$", vde_says=INVALID, we_say=r"1006 No such device or address\n",
-    ),
-    Deviation(
         "optional arguments", "We show in brackets what VDE takes but does not show, or shows as if it were required.",
         r"^help",
         ours=as_syntax_of_vde,
@@ -341,11 +300,6 @@ TABLE = [
         "VLAN to find in", "To us a VLAN out of range is a mistake; vde_switch looks, and finds nothing.",
         r"^hash/find [0-9a-f:.]+ (-\d+|4096)$",
         vde_says=rf"{DATA}\.\n1019 No such device\n", we_say=rf"{DATA}\.\n{INVALID}",
-    ),
-    Deviation(
-        "port below 0", "A word that is no number may be the name of a port to us, and no port has this one.",
-        r"(^port/\w+|^vlan/\w+ \S+) -1\b",
-        vde_says=rf"({DATA}\.\n)?{INVALID}", we_say=rf"({DATA}\.\n)?1006 No such device or address\n",
     ),
 
     # -- numbers ---------------------------------------------------------------------------------------------
@@ -377,11 +331,6 @@ TABLE = [
     Deviation(
         "VLAN 4094", "VDE refuses the highest VLAN there is.", r"^vlan/(create|remove) 4094$",
         vde_says=rf"{INVALID}|1006 No such device or address\n", we_say=OK,
-    ),
-    Deviation(
-        "createauto", "vde_switch may give a port that exists already, allocatable and with nobody attached to it.",
-        r"^port/createauto$",
-        vde_says=rf"{DATA}Port 0002\n\.\n{OK}", we_say=rf"3021 port/\+ 04\n{DATA}Port 0004\n\.\n{OK}",
     ),
     Deviation(
         "port 0", "Told to create port 0, VDE creates any port.", r"^port/create 0$",

@@ -178,7 +178,7 @@ static void test_ports_by_name(void **state)
     assert_int_equal(run(bench, "port/allocatable db 0"), -ENXIO);
     assert_string_equal(bench->err.text, "no port is called \"db\"");
     assert_int_equal(run(bench, "port/allocatable d:b 0"), -EINVAL);
-    assert_int_equal(run(bench, "port/allocatable -3 0"), -ENXIO);
+    assert_int_equal(run(bench, "port/allocatable -3 0"), -EINVAL);
 }
 
 static void test_text_arguments(void **state)

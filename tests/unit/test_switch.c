@@ -145,7 +145,7 @@ static void test_events_of_an_attachment(void **state)
 {
     static const enum event_kind kinds[] = {
         EVENT_PORT_CREATED,  EVENT_ENDPOINT_UP,   EVENT_ENDPOINT_UP, EVENT_FDB_LEARNED,
-        EVENT_ENDPOINT_DOWN, EVENT_ENDPOINT_DOWN, EVENT_FDB_AGED,    EVENT_PORT_DOWN,
+        EVENT_ENDPOINT_DOWN, EVENT_ENDPOINT_DOWN, EVENT_PORT_DOWN,   EVENT_FDB_AGED,
     };
     struct lab *lab = *state;
     struct fake *a = lab_attach(lab, 1), *b = lab_attach(lab, 1);
