@@ -367,7 +367,7 @@ def test_what_is_in_the_way_is_left_alone(tmp_path, inside, kind):
     assert kind not in ("file", "link") or path.read_text() == "precious"
 
 
-@pytest.mark.parametrize("where", ["not/there", "", "ctl-of-its-own", "x" * 120])
+@pytest.mark.parametrize("where", ["not/there", "", "ctl-of-its-own", "x" * 120], ids=lambda where: repr(where[:20]))
 def test_place_where_no_console_can_be(tmp_path, where):
     path = tmp_path / "sw" / "ctl" if where == "ctl-of-its-own" else tmp_path / where
     done = run(tmp_path / "sw", "--nostdin", "-M", path)
@@ -712,7 +712,7 @@ def in_the_way(switch):
     ("", 1022),
     (",", 1022),
     ("vde," + "x" * 5000, 1022),
-])
+], ids=lambda value: repr(value)[:60])
 def test_port_that_cannot_be_added(switch, console, spec, code):
     """No port, no VLAN, no socket is left of it."""
     console.ok("port/add vde,port=5,name=taken,vlan=20")
