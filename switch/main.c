@@ -152,8 +152,8 @@ static int make_switch(struct instance *instance, const struct options *options)
     ageing_start(&instance->program.ageing, runtime);
     events_start(&instance->program.events, runtime->sw);
     instance->program.vde = options->vde;
-    instance->program.output[false].limit = SESSIONS_OUTPUT;
-    instance->program.output[true].limit = SESSIONS_OUTPUT;
+    for (unsigned kind = 0; kind < OUTPUT_KINDS; kind++)
+        instance->program.output[kind].limit = SESSIONS_OUTPUT;
     if (switch_dir_open(&instance->dir, &options->dir, &err) < 0)
         return fail(instance, &err, EXIT_DIRECTORY);
     runtime->dir = &instance->dir;

@@ -71,7 +71,11 @@ int command_call(struct caller *caller, const struct command *command, char *tex
         return error_set(err, EPERM, "only the switch's own user, or root, may %s", command->path);
     status =
         arguments_read(caller->program->runtime.sw, command->parameters, text, call.argument, err);
-    return status < 0 ? status : command->run(&call);
+    if (status == 0)
+        status = command->run(&call);
+    if (status == 0 && command->result && reply->full)
+        status = error_set(err, EMSGSIZE, "only the first %d are shown", REPLY_ITEMS);
+    return status;
 }
 
 size_t command_failure(int status, const struct error *err, char text[COMMAND_FAILURE])

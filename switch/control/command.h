@@ -21,6 +21,7 @@ struct caller {
     struct session *session; /* NULL: a script at start, which nobody listens to */
     bool trusted;            /* has the switch's own rights: its user, or root */
     bool leaving;            /* has asked for the end of the session */
+    unsigned script_lines;   /* of those that are being run */
     unsigned scripts;        /* that are being run for it, one inside the other */
 };
 

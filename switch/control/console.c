@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    ACCEPTS_PER_WAKE = 16, /* then the frames get their turn */
-    PEER_TEXT = 128,
-};
+/* How long the end of the switch waits for readers who are on their way. */
+static const uint64_t leaving_time = SECOND / 2;
+
+enum { ACCEPTS_PER_WAKE = 16 }; /* then the frames get their turn */
 
 /* vdemgmt takes the version from the first line; nothing here may look like the prompt. */
 static const char greeting[] =
@@ -28,16 +28,15 @@ struct console_session {
     struct console *console;
 };
 
-static int listen_in_dir(struct console *console, struct error *err);
+static int listen_in_dir(struct console *console, const char *name, struct error *err);
 static void warn_of_closed_dir(const struct console *console);
-static int listen_outside(struct console *console, const char *path, struct error *err);
+static int listen_at(struct console *console, const char *path, struct error *err);
 static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events);
 static void add_session(struct console *console, int fd);
 static void refuse(struct console *console, int fd, const struct os_peer *peer, const char *why);
 static void on_end(struct session *session);
 static void end_session(struct console_session *session);
-static const char *describe(const struct os_peer *peer, char text[PEER_TEXT]);
 
 int console_start(struct console *console, struct program *program, const char *path,
                   struct error *err)
@@ -49,8 +48,8 @@ int console_start(struct console *console, struct program *program, const char *
     list_init(&console->dir.sockets);
     list_init(&console->sessions);
     ev_init(&console->readable, on_connection);
-    ev_timer_init(&console->retry, on_retry, 1., 0.);
-    fd = path ? listen_outside(console, path, err) : listen_in_dir(console, err);
+    ev_init(&console->retry, on_retry);
+    fd = path ? listen_at(console, path, err) : listen_in_dir(console, "mgmt", err);
     if (fd < 0)
         return fd;
     program->mgmt_path = console->path;
@@ -68,11 +67,12 @@ int console_reveal(struct console *console, struct error *err)
 void console_stop(struct console *console)
 {
     struct ev_loop *loop = console->program->runtime.loop;
+    uint64_t limit = os_now() + leaving_time; /* for all of them */
 
     list_for_each_safe (node, &console->sessions) {
         struct console_session *session = container_of(node, struct console_session, node);
 
-        session_drain(&session->base, 0);
+        session_drain(&session->base, limit);
         end_session(session);
     }
     ev_timer_stop(loop, &console->retry);
@@ -84,13 +84,13 @@ void console_stop(struct console *console)
 }
 
 /* Return: a listening socket, or -errno with words in ERR. */
-static int listen_in_dir(struct console *console, struct error *err)
+static int listen_in_dir(struct console *console, const char *name, struct error *err)
 {
     struct switch_dir *dir = console->program->runtime.dir;
 
-    snprintf(console->path, sizeof(console->path), "%s/mgmt", dir->sockets.path);
+    snprintf(console->path, sizeof(console->path), "%s/%.200s", dir->sockets.path, name);
     warn_of_closed_dir(console);
-    return socket_dir_listen(&dir->sockets, "mgmt", dir->mgmtmode, dir->mgmtgroup, err);
+    return socket_dir_listen(&dir->sockets, name, dir->mgmtmode, dir->mgmtgroup, err);
 }
 
 /* A mode that lets others in is of no use to them behind a directory that does not. */
@@ -107,7 +107,7 @@ static void warn_of_closed_dir(const struct console *console)
             (unsigned)dir->mgmtmode, dir->sockets.path, (unsigned)info.st_mode & 0777);
 }
 
-static int listen_outside(struct console *console, const char *path, struct error *err)
+static int listen_at(struct console *console, const char *path, struct error *err)
 {
     const struct switch_dir *dir = console->program->runtime.dir;
     char copy[PATH_MAX], name[PATH_MAX];
@@ -119,6 +119,11 @@ static int listen_outside(struct console *console, const char *path, struct erro
     status = socket_dir_open(&console->dir, dirname(copy), SOCKET_HIDDEN_ROOM, true, err);
     if (status < 0)
         return status;
+    if (!strcmp(console->dir.path, dir->sockets.path)) {
+        close(console->dir.fd);
+        console->dir.fd = -1;
+        return listen_in_dir(console, name, err);
+    }
     snprintf(console->path, sizeof(console->path), "%s/%.200s", console->dir.path, name);
     return socket_dir_listen(&console->dir, name, dir->mgmtmode, dir->mgmtgroup, err);
 }
@@ -136,6 +141,7 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
         } else if (errno == EMFILE || errno == ENFILE) {
             /* Who waits can be let in later; to be woken for him all the time would cost the others. */
             ev_io_stop(loop, watcher);
+            ev_timer_set(&console->retry, 1., 0.);
             ev_timer_start(loop, &console->retry);
             return;
         } else if (errno != ECONNABORTED && errno != EINTR) {
@@ -155,7 +161,7 @@ static void add_session(struct console *console, int fd)
     struct program *program = console->program;
     struct console_session *session;
     struct os_peer peer = {.uid = (uid_t)-1};
-    char who[PEER_TEXT];
+    char who[OS_PEER_TEXT];
     bool trusted = os_peer(fd, &peer) == 0 && (peer.uid == 0 || peer.uid == geteuid());
 
     if (console->count == CONSOLE_SESSIONS ||
@@ -175,20 +181,20 @@ static void add_session(struct console *console, int fd)
     list_append(&console->sessions, &session->node);
     console->count++;
     console->strangers += !trusted;
-    log_limited(program->runtime.log, &console->opened, os_now(), LOG_INFO,
-                "console: session of %s", describe(&peer, who));
+    log_limited(program->runtime.log, &console->opened[peer.uid % CONSOLE_LOGS], os_now(), LOG_INFO,
+                "console: session of %s", os_peer_text(&peer, who));
     session_write(&session->base, greeting, sizeof(greeting) - 1);
     session_prompt(&session->base);
 }
 
 static void refuse(struct console *console, int fd, const struct os_peer *peer, const char *why)
 {
-    char text[COMMAND_FAILURE], who[PEER_TEXT];
+    char text[COMMAND_FAILURE], who[OS_PEER_TEXT];
     struct error err;
     int status = error_set(&err, EAGAIN, "%s", why);
 
     log_limited(console->program->runtime.log, &console->refused, os_now(), LOG_WARNING,
-                "console: refused %s: %s", describe(peer, who), why);
+                "console: refused %s: %s", os_peer_text(peer, who), why);
     os_write(fd, text, command_failure(status, &err, text));
     close(fd);
 }
@@ -209,14 +215,4 @@ static void end_session(struct console_session *session)
     session_stop(&session->base);
     close(fd);
     free(session);
-}
-
-static const char *describe(const struct os_peer *peer, char text[PEER_TEXT])
-{
-    char program[64];
-
-    os_program_name(peer->pid, program, sizeof(program));
-    snprintf(text, PEER_TEXT, "user %d, process %d%s%s%s", (int)peer->uid, (int)peer->pid,
-             *program ? " (" : "", program, *program ? ")" : "");
-    return text;
 }

@@ -16,7 +16,8 @@
 enum {
     CONSOLE_SESSIONS = 256,
     CONSOLE_STRANGERS =
-        192, /* of them for those who are not the switch's own user or root: he always gets in */
+        192, /* of them, who are not the switch's own user or root: those always get in */
+    CONSOLE_LOGS = 16,
 };
 
 struct console {
@@ -28,7 +29,7 @@ struct console {
     struct list sessions;
     unsigned count;
     unsigned strangers;
-    struct log_limit opened;
+    struct log_limit opened[CONSOLE_LOGS]; /* by user: many sessions of one hide none of another */
     struct log_limit refused;
 };
 

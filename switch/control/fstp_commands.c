@@ -106,7 +106,8 @@ static int fstp_print(struct call *call)
     for (unsigned vid = 0; vid < VID_COUNT; vid++) {
         if (!vlan_exists(&sw->vlans, vid) || (only->given && only->number != vid))
             continue;
-        reply_item(call->reply);
+        if (!reply_item(call->reply))
+            break;
         reply_number(call->reply, vid);
         reply_text(call->reply, root);
     }

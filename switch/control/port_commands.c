@@ -271,10 +271,13 @@ static int list_ports(struct call *call, bool inactive)
     reply_list(call->reply);
     for (unsigned number = only ? only->number : 0;
          number <= (only ? only->number : sw->config.ports); number++) {
-        if (sw->port[number] && (inactive || port_active(sw->port[number]))) {
-            reply_item(call->reply);
-            port_view(call->program, sw->port[number], call->reply);
-        }
+        const struct port *port = sw->port[number];
+
+        if (!port || (!inactive && !port_active(port)))
+            continue;
+        if (!reply_item(call->reply))
+            break;
+        port_view(call->program, port, call->reply);
     }
     reply_list_end(call->reply);
     return 0;

@@ -111,8 +111,8 @@ static int setdescr(struct call *call)
 
     int status = port_describe(call->argument[0].port, text->given ? text->text : "");
 
-    if (status == -E2BIG)
-        error_set(call->error, E2BIG, "a description has at most %d bytes", PORT_DESCRIPTION - 1);
+    if (status == -EINVAL)
+        error_set(call->error, EINVAL, "a description has at most %d bytes", PORT_DESCRIPTION - 1);
     return status;
 }
 
@@ -152,7 +152,8 @@ static int endpoints(struct call *call)
     list_for_each (node, &call->argument[0].port->endpoints) {
         const struct endpoint *endpoint = container_of(node, struct endpoint, node);
 
-        reply_item(call->reply);
+        if (!reply_item(call->reply))
+            break;
         reply_number(call->reply, (uint64_t)endpoint->id);
         reply_number(call->reply, endpoint->queue.frames);
         traffic_view(&endpoint->counters, call->reply);
@@ -164,7 +165,8 @@ static int endpoints(struct call *call)
 
 static void list_drops(const struct port *port, struct reply *reply)
 {
-    reply_item(reply);
+    if (!reply_item(reply))
+        return;
     reply_number(reply, port->number);
     drops_view(&port->counters, reply);
 }

@@ -20,6 +20,9 @@ struct vde_settings {
     unsigned priority;    /* of the bridge, for a spanning tree */
 };
 
+/* What waits in sessions is counted apart, so that nobody can use up what another needs. */
+enum output_kind { OUTPUT_OF_OTHERS, OUTPUT_OF_OWNER, OUTPUT_OF_LEASH, OUTPUT_KINDS };
+
 struct program {
     struct runtime runtime;
     struct ageing ageing;
@@ -28,8 +31,7 @@ struct program {
     struct user_names *names; /* of users and groups that were looked up */
     const char *mgmt_path;    /* where the console listens; NULL: nowhere */
     mode_t mgmt_mode;
-    struct outbox_budget output
-        [2]; /* that waits in sessions: [true] of those that are trusted, which nobody else can use up */
+    struct outbox_budget output[OUTPUT_KINDS];
     uint64_t started; /* monotonic nanoseconds */
     bool stopping;    /* by a command, perhaps before the loop runs */
 };

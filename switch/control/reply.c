@@ -56,11 +56,17 @@ void reply_list(struct reply *reply)
     reply->level[reply->depth].next = NULL;
 }
 
-void reply_item(struct reply *reply)
+bool reply_item(struct reply *reply)
 {
     assert(!reply->level[reply->depth].next || !reply->level[reply->depth].next->name);
+    if (reply->items == REPLY_ITEMS)
+        reply->full = true;
+    if (reply->full)
+        return false;
+    reply->items++;
     reply->level[reply->depth].next = reply->level[reply->depth].shape;
     reply->rendering->item(reply, reply->level[reply->depth].list);
+    return true;
 }
 
 void reply_list_end(struct reply *reply)

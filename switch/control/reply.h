@@ -49,12 +49,19 @@ extern const struct rendering text_rendering;
  * like the prompt */
 void reply_write_safely(FILE *out, const char *value);
 
-enum { REPLY_DEPTH = 4 };
+enum {
+    REPLY_DEPTH = 4,
+
+    /* Records that one reply may have: while it is made frames wait, and it has to be kept for its reader. */
+    REPLY_ITEMS = 100000,
+};
 
 struct reply {
     const struct rendering *rendering;
     FILE *out;
     unsigned depth;
+    unsigned items; /* so far */
+    bool full;      /* there would have been more */
 
     /* The record whose values are awaited, at each depth: its list, its shape, its next field. */
     struct {
@@ -74,9 +81,10 @@ void reply_flag(struct reply *reply, bool value);
 void reply_text(struct reply *reply, const char *value); /* NULL: there is none */
 void reply_none(struct reply *reply);                    /* of whatever type it is */
 
-/* A list: reply_list(), then for each record reply_item() and its values, then reply_list_end(). */
+/* A list: reply_list(), then for each record reply_item() and its values, then reply_list_end(). Where reply_item() returns
+ * false there is no room for it, nor for any that follow. */
 void reply_list(struct reply *reply);
-void reply_item(struct reply *reply);
+bool reply_item(struct reply *reply);
 void reply_list_end(struct reply *reply);
 
 #endif

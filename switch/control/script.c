@@ -11,10 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { DEEPEST = 8 };
+enum {
+    DEEPEST = 8,
+    MOST_LINES = 65536, /* of a load: nobody else is served meanwhile */
+};
 
 static const char system_rcfile[] = "/etc/vde2/vde_switch.rc";
 
+static bool is_over(const struct caller *caller);
 static void run_loaded(struct caller *caller, const char *path, char *line);
 static char *next_command(FILE *file, char **line, size_t *size, unsigned *number);
 static FILE *open_file(const char *path, struct error *err);
@@ -64,6 +68,7 @@ int script_load(struct caller *caller, const char *path, struct error *err)
     char *line = NULL;
     size_t size = 0;
     unsigned number = 0;
+    int status = 0;
     FILE *file;
 
     if (caller->scripts == DEEPEST)
@@ -72,12 +77,23 @@ int script_load(struct caller *caller, const char *path, struct error *err)
     if (!file)
         return -errno;
     caller->scripts++;
-    while (!caller->leaving && next_command(file, &line, &size, &number))
-        run_loaded(caller, path, line);
-    caller->scripts--;
+    while (status == 0 && !is_over(caller) && next_command(file, &line, &size, &number)) {
+        if (caller->script_lines++ == MOST_LINES)
+            status = error_set(err, EFBIG, "scripts of more than %d lines", MOST_LINES);
+        else
+            run_loaded(caller, path, line);
+    }
+    if (--caller->scripts == 0)
+        caller->script_lines = 0;
     free(line);
     fclose(file);
-    return 0;
+    return status;
+}
+
+/* Nobody is there any more for whom to go on. */
+static bool is_over(const struct caller *caller)
+{
+    return caller->leaving || (caller->session && caller->session->broken);
 }
 
 /* The line stands before the events that it causes, its reply behind them. */

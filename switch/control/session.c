@@ -31,6 +31,7 @@ static bool is_over(const struct session *session);
 static bool may_run(const struct session *session);
 static void watch(struct session *session);
 static void set_watcher(struct ev_loop *loop, ev_io *watcher, bool wanted);
+static void start_timer(struct ev_loop *loop, ev_timer *timer, double seconds);
 static bool put(struct session *session, const char *bytes, size_t length);
 static void flush(struct session *session);
 static void tell_of_lost_events(struct session *session);
@@ -41,12 +42,15 @@ bool session_start(struct session *session, struct program *program, int in, int
     if (!session->input)
         return false;
     session->caller = (struct caller){.program = program, .session = session, .trusted = trusted};
-    outbox_init(&session->output, out, &program->output[trusted]);
+    outbox_init(&session->output, out,
+                &program->output[session->leash ? OUTPUT_OF_LEASH
+                                 : trusted      ? OUTPUT_OF_OWNER
+                                                : OUTPUT_OF_OTHERS]);
     list_init(&session->subscriber);
     ev_io_init(&session->readable, on_readable, in, EV_READ);
     ev_io_init(&session->writable, on_writable, out, EV_WRITE);
-    ev_timer_init(&session->turn, on_turn, 0., 0.);
-    ev_timer_init(&session->pause, on_pause, half_line_pause, 0.);
+    ev_init(&session->turn, on_turn);
+    ev_init(&session->pause, on_pause);
     ev_timer_init(&session->stalled, on_stalled, 0., SESSION_STALLED);
     watch(session);
     return true;
@@ -89,15 +93,15 @@ void session_prompt(struct session *session)
 /* Events come amid frames: they are written when the loop has the time. */
 void session_event(struct session *session, const char *line, size_t length)
 {
-    if (session->output.length + length > SESSION_EVENTS || !put(session, line, length))
+    if (session->output.length + length > SESSION_EVENTS ||
+        !outbox_put(&session->output, line, length))
         session->events_lost++;
     watch(session);
 }
 
-void session_drain(struct session *session, unsigned milliseconds)
+void session_drain(struct session *session, uint64_t limit)
 {
     struct pollfd room = {.fd = session->output.fd, .events = POLLOUT};
-    uint64_t limit = os_now() + milliseconds * (SECOND / 1000);
 
     for (flush(session); session->output.length > 0 && os_now() < limit; flush(session)) {
         if (poll(&room, 1, 100) < 0 && errno != EINTR)
@@ -141,8 +145,12 @@ static void on_turn(struct ev_loop *loop, ev_timer *watcher, int events)
 static void on_pause(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     struct session *session = container_of(watcher, struct session, pause);
+    struct pollfd more = {.fd = session->readable.fd, .events = POLLIN};
 
     (void)loop, (void)events;
+    /* We may be late ourselves, and the rest may be there. */
+    if (poll(&more, 1, 0) == 1)
+        return;
     run_rest(session);
     take_turn(session);
 }
@@ -176,13 +184,13 @@ static void see_to_rest(struct session *session)
     struct ev_loop *loop = session->caller.program->runtime.loop;
 
     if (memchr(session->input, '\n', session->input_length))
-        ev_timer_start(loop, &session->turn);
+        start_timer(loop, &session->turn, 0.);
     else if (session->input_length == SESSION_LINE)
         skip_line(session);
     else if (session->at_end)
         run_rest(session);
     else if (session->input_length > 0 && !session->skipping)
-        ev_timer_start(loop, &session->pause);
+        start_timer(loop, &session->pause, half_line_pause);
 }
 
 /* Return: how many bytes of the input are done with. */
@@ -303,6 +311,14 @@ static void watch(struct session *session)
         ev_timer_stop(loop, &session->stalled);
     else if (!ev_is_active(&session->stalled))
         ev_timer_again(loop, &session->stalled);
+}
+
+/* From its start on a libev timer holds what remains, and from its stop on, too: it must be set each time. */
+static void start_timer(struct ev_loop *loop, ev_timer *timer, double seconds)
+{
+    ev_timer_stop(loop, timer);
+    ev_timer_set(timer, seconds, 0.);
+    ev_timer_start(loop, timer);
 }
 
 static void set_watcher(struct ev_loop *loop, ev_io *watcher, bool wanted)

@@ -75,7 +75,7 @@ void session_prompt(struct session *session);
 /* session_event() - an event's line; written soon, unless too much waits already */
 void session_event(struct session *session, const char *line, size_t length);
 
-/* session_drain() - gives the reader up to MILLISECONDS, perhaps 0, to take what waits for it */
-void session_drain(struct session *session, unsigned milliseconds);
+/* session_drain() - gives the reader until LIMIT (os_now()) to take what waits for it */
+void session_drain(struct session *session, uint64_t limit);
 
 #endif

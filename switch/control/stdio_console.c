@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/stdio_console.h"
 
+#include "util/os_linux.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-
-enum { LEAVING_MS = 1000 };
 
 static void on_end(struct session *session);
 static bool pardon(struct session *session, int error);
@@ -44,7 +44,7 @@ static void on_end(struct session *session)
 {
     struct program *program = session->caller.program;
 
-    session_drain(session, LEAVING_MS);
+    session_drain(session, os_now() + SECOND);
     log_say(program->runtime.log, LOG_NOTICE, "EOF on stdin, cleaning up and exiting");
     program_stop(program);
 }

@@ -133,7 +133,8 @@ static void list_vlans(struct call *call, bool inactive)
     for (unsigned vid = 0; vid < VID_COUNT; vid++) {
         if (!vlan_exists(&sw->vlans, vid) || (only->given && only->number != vid))
             continue;
-        reply_item(call->reply);
+        if (!reply_item(call->reply))
+            break;
         reply_number(call->reply, vid);
         list_members(call->reply, sw, vid, inactive);
     }
@@ -152,7 +153,8 @@ static void list_members(struct reply *reply, const struct vswitch *sw, unsigned
         if (!port || !membership_has(&port->membership, vid) ||
             (!inactive && (sw->config.hub || !port_active(port))))
             continue;
-        reply_item(reply);
+        if (!reply_item(reply))
+            break;
         reply_number(reply, number);
         reply_flag(reply, port->membership.untagged != vid);
         reply_flag(reply, port_active(port));

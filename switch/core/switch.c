@@ -166,7 +166,7 @@ int port_describe(struct port *port, const char *text)
     char *description;
 
     if (strlen(text) >= PORT_DESCRIPTION)
-        return -E2BIG;
+        return -EINVAL;
     description = *text ? text_escaped(text, strlen(text)) : NULL;
     if (*text && !description)
         return -ENOMEM;

@@ -123,7 +123,7 @@ unsigned port_find_free(struct vswitch *sw);
 int port_remove(struct port *port);
 
 /* port_describe() - what people say about PORT, escaped; "" for nothing
- * Return: 0, -E2BIG (PORT_DESCRIPTION bytes or more) or -ENOMEM. */
+ * Return: 0, -EINVAL (PORT_DESCRIPTION bytes or more) or -ENOMEM. */
 int port_describe(struct port *port, const char *text);
 
 /* port_set_learn_limit() - how many addresses PORT may have; it forgets the oldest above that at once */

@@ -23,8 +23,6 @@ static int set_up(struct runtime *runtime, const struct port_spec *spec, struct 
 static int check_name_is_free(const struct vswitch *sw, const char *name, struct error *err);
 static int move_listeners(struct runtime *runtime, struct port *port, const char *name,
                           struct error *err);
-static int set_vlans(struct port *port, const struct membership *wanted, struct vidset *created,
-                     struct error *err);
 static int create_vlans(struct vswitch *sw, const struct membership *member, struct vidset *created,
                         struct error *err);
 static void remove_vlans(struct vswitch *sw, const struct vidset *created);
@@ -51,30 +49,24 @@ int port_open(struct runtime *runtime, const char *text, bool trusted, struct po
     return status;
 }
 
-/* Each step can be taken back; the one that cannot fail any more comes last. */
+/* What a user can get wrong comes first, and can be taken back. What is left then fails for want of memory alone. */
 int port_change(struct runtime *runtime, struct port *port, const char *text, struct error *err)
 {
-    struct membership before;
     struct vidset created = {0};
     struct port_spec spec;
     int status = spec_parse_settings(text, port, &spec, err);
 
     if (status < 0)
         return status;
-    if (membership_copy(&before, &port->membership) < 0) {
-        spec_clear(&spec);
-        return error_set(err, ENOMEM, "no memory");
-    }
-    status = set_vlans(port, &spec.membership, &created, err);
+    status = create_vlans(runtime->sw, &spec.membership, &created, err);
     if (status == 0 && spec_value(&spec, "name"))
         status = port_rename(runtime, port, spec.name, err);
+    if (status == 0 && port_set_membership(port, &spec.membership) < 0)
+        status = error_set(err, ENOMEM, "no memory");
     if (status == 0)
         status = set_rest(&spec, port, err);
-    if (status < 0) {
-        port_set_membership(port, &before);
+    if (status < 0)
         remove_vlans(runtime->sw, &created);
-    }
-    membership_clear(&before);
     spec_clear(&spec);
     return status;
 }
@@ -182,9 +174,11 @@ static int set_up(struct runtime *runtime, const struct port_spec *spec, struct 
                   struct error *err)
 {
     struct vidset created = {0};
-    int status = set_vlans(port, &spec->membership, &created, err);
+    int status = create_vlans(runtime->sw, &spec->membership, &created, err);
 
     port->type = spec->type->name;
+    if (status == 0 && port_set_membership(port, &spec->membership) < 0)
+        status = error_set(err, ENOMEM, "no memory");
     if (status == 0)
         status = port_rename(runtime, port, spec->name, err);
     if (status == 0)
@@ -237,16 +231,6 @@ static int set_rest(const struct port_spec *spec, struct port *port, struct erro
 }
 
 /* Creates those that do not exist; CREATED tells which, for the caller to remove if something else fails. */
-static int set_vlans(struct port *port, const struct membership *wanted, struct vidset *created,
-                     struct error *err)
-{
-    int status = create_vlans(port->sw, wanted, created, err);
-
-    if (status == 0 && port_set_membership(port, wanted) < 0)
-        status = error_set(err, ENOMEM, "no memory");
-    return status;
-}
-
 static int create_vlans(struct vswitch *sw, const struct membership *member, struct vidset *created,
                         struct error *err)
 {

@@ -66,9 +66,15 @@ void socket_dir_close(struct socket_dir *dir)
 int socket_dir_listen(struct socket_dir *dir, const char *name, mode_t mode, gid_t group,
                       struct error *err)
 {
-    struct dir_socket *sock = calloc(1, sizeof(*sock));
+    struct dir_socket *sock;
     int fd, status;
 
+    list_for_each (node, &dir->sockets) {
+        if (!strcmp(container_of(node, struct dir_socket, node)->name, name))
+            return error_set(err, EEXIST, "%s/%s is another socket of this switch", dir->path,
+                             name);
+    }
+    sock = calloc(1, sizeof(*sock));
     if (!sock)
         return error_set(err, ENOMEM, "no memory");
     list_init(&sock->node);

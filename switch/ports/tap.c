@@ -20,7 +20,7 @@
 
 struct tap {
     struct fd_endpoint base;
-    char ifname[IFNAMSIZ];
+    char shown[4 * IFNAMSIZ]; /* its name, escaped */
 };
 
 static int tap_check(const struct port_spec *spec, struct error *err);
@@ -77,30 +77,32 @@ static int tap_check(const struct port_spec *spec, struct error *err)
 static int tap_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
                     struct error *err)
 {
-    const char *ifname = spec_value(spec, "ifname");
+    char ifname[IFNAMSIZ];
     struct tap *tap;
     int fd, status;
 
     tap = calloc(1, sizeof(*tap));
     if (!tap)
         return error_set(err, ENOMEM, "no memory");
-    text_copy(tap->ifname, sizeof(tap->ifname), ifname);
-    fd = attach_interface(tap->ifname, err);
+    text_copy(ifname, sizeof(ifname), spec_value(spec, "ifname"));
+    fd = attach_interface(ifname, err);
     if (fd < 0) {
         free(tap);
         return fd;
     }
     fd_endpoint_init(&tap->base, runtime, &tap_ops, fd);
+    text_escape(tap->shown, sizeof(tap->shown), ifname, strlen(ifname));
     tap->base.endpoint.id = fd;
     tap->base.endpoint.process = getpid();
     os_program_name(getpid(), tap->base.endpoint.program, PROGRAM_NAME);
     status = fd_endpoint_attach(&tap->base, port);
     if (status < 0) {
+        error_set(err, -status, "cannot attach TAP %s: %s", tap->shown, strerror(-status));
         free(tap);
         close(fd);
-        return error_set(err, -status, "cannot attach TAP %s: %s", ifname, strerror(-status));
+        return status;
     }
-    endpoint_describe(&tap->base.endpoint, tap->ifname, strlen(tap->ifname));
+    endpoint_describe(&tap->base.endpoint, ifname, strlen(ifname));
     return 0;
 }
 
@@ -148,7 +150,7 @@ static void tap_lost(struct fd_endpoint *endpoint, int error)
 
     log_limited(runtime->log, &runtime->failing, os_now(), LOG_WARNING,
                 "%s: TAP %s is gone (%s); the port waits for another endpoint",
-                port_label(endpoint->endpoint.port, label), tap->ifname,
+                port_label(endpoint->endpoint.port, label), tap->shown,
                 error == EBADFD ? "interface deleted" : strerror(error));
     tap_close(&endpoint->endpoint);
 }

@@ -286,12 +286,12 @@ static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events)
 static void refuse(struct vde_server *server, int fd, const char *why)
 {
     struct runtime *runtime = server->runtime;
+    char who[OS_PEER_TEXT];
     struct os_peer peer;
 
     if (os_peer(fd, &peer) < 0)
         peer = (struct os_peer){.uid = (uid_t)-1, .pid = -1};
     log_limited(runtime->log, &runtime->refused, os_now(), LOG_WARNING,
-                "refused a VDE client (user %d, process %d): %s", (int)peer.uid, (int)peer.pid,
-                why);
+                "refused a VDE client (%s): %s", os_peer_text(&peer, who), why);
     close(fd);
 }

@@ -65,6 +65,23 @@ int os_peer(int fd, struct os_peer *peer)
     return 0;
 }
 
+const char *os_peer_text(const struct os_peer *peer, char text[OS_PEER_TEXT])
+{
+    char program[64];
+    int used;
+
+    if (peer->uid != (uid_t)-1)
+        used = snprintf(text, OS_PEER_TEXT, "user %u", (unsigned)peer->uid);
+    else
+        used = snprintf(text, OS_PEER_TEXT, "unknown user");
+    os_program_name(peer->pid, program, sizeof(program));
+    if (peer->pid > 0)
+        used += snprintf(text + used, OS_PEER_TEXT - (size_t)used, ", process %d", (int)peer->pid);
+    if (*program)
+        snprintf(text + used, OS_PEER_TEXT - (size_t)used, " (%s)", program);
+    return text;
+}
+
 bool os_peer_in_group(int fd, const struct os_peer *peer, gid_t gid)
 {
     socklen_t size = 0;

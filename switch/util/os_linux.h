@@ -31,6 +31,10 @@ struct os_peer {
 /* os_peer() - who is at the other end of a connected UNIX socket (SO_PEERCRED). Return: 0 or -errno. */
 int os_peer(int fd, struct os_peer *peer);
 
+/* os_peer_text() - PEER for people: "user 1000, process 4711 (qemu)", in TEXT, which is returned */
+enum { OS_PEER_TEXT = 128 };
+const char *os_peer_text(const struct os_peer *peer, char text[OS_PEER_TEXT]);
+
 /* os_peer_in_group() - is the process that connected FD a member of GID, by its own or a supplementary group? */
 bool os_peer_in_group(int fd, const struct os_peer *peer, gid_t gid);
 

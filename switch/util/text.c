@@ -76,12 +76,13 @@ void text_escape(char *out, size_t size, const void *said, size_t length)
     size_t used = 0;
 
     for (size_t i = 0; i < length; i++) {
+        bool ends_prompt = from[i] == '$' && (i + 1 == length || from[i + 1] == ' ');
         char piece[5];
         int n;
 
         if (from[i] == '\\')
             n = snprintf(piece, sizeof(piece), "\\\\");
-        else if (from[i] < 0x20 || from[i] >= 0x7f)
+        else if (from[i] < 0x20 || from[i] >= 0x7f || ends_prompt)
             n = snprintf(piece, sizeof(piece), "\\x%02x", from[i]);
         else
             n = snprintf(piece, sizeof(piece), "%c", from[i]);

@@ -33,7 +33,7 @@ const char *text_from_mac(const uint8_t mac[6], char text[MAC_TEXT]);
 
 /* text_escape() - copies what a peer said into something fit for a terminal, a log or a reply
  * @out:  receives printable ASCII only, always NUL-terminated: a byte below 0x20 or from 0x7f up becomes \xHH,
- *        a backslash becomes \\
+ *        a backslash becomes \\, and a $ that a blank or nothing follows \x24: it would look like the console's prompt
  * @size: of OUT; a text that does not fit is cut between two escapes
  */
 void text_escape(char *out, size_t size, const void *said, size_t length);

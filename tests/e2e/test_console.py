@@ -861,11 +861,11 @@ def test_client_that_asks_after_the_name_has_gone(switch, console, command):
     assert "Port 0001" not in text(console.ok("port/allprint"))
 
 
-@pytest.mark.parametrize("command, code", [("port/setdescr 1 ", 1007), ("port/set 1 descr=", 1022)])
-def test_longest_description(console, command, code):
+@pytest.mark.parametrize("command", ["port/setdescr 1 ", "port/set 1 descr="])
+def test_longest_description(console, command):
     console.ok("port/create 1")
     console.ok(command + "x" * 255)
-    assert console.cmd(command + "y" * 256)[0] == code
+    assert console.cmd(command + "y" * 256)[0] == 1022
     assert " Description: " + "x" * 255 in console.ok("port/allprint 1")
 
 

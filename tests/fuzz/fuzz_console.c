@@ -67,7 +67,7 @@ static void make_program(void)
     assert(socket_dir_reveal(&dir.sockets, &err) == 0);
     ageing_start(&program.ageing, &program.runtime);
     events_start(&program.events, program.runtime.sw);
-    program.output[false].limit = SESSIONS_OUTPUT;
+    program.output[OUTPUT_OF_OTHERS].limit = SESSIONS_OUTPUT;
     session.ended = ended;
     assert(session_start(&session, &program, nowhere, nowhere, false));
     atexit(remove_dir);
@@ -96,7 +96,7 @@ static void run(char *line)
     fclose(out);
     check_reply(reply, size, &err);
     free(reply);
-    assert(program.output[false].used == session.output.length);
+    assert(program.output[OUTPUT_OF_OTHERS].used == session.output.length);
 }
 
 /* What VDE's clients depend on: data between its marks, one status line at the end, nothing that looks like the prompt. */
