@@ -150,6 +150,7 @@ static int make_switch(struct instance *instance, const struct options *options)
     watch_signals(instance);
     report_start(&instance->report, runtime);
     ageing_start(&instance->program.ageing, runtime);
+    turns_start(&instance->program.turns, runtime->loop);
     events_start(&instance->program.events, runtime->sw);
     instance->program.vde = options->vde;
     for (unsigned kind = 0; kind < OUTPUT_KINDS; kind++)
@@ -272,6 +273,8 @@ static void clean_up(struct instance *instance)
         console_stop(&instance->console);
     if (instance->program.events.sw)
         events_stop(&instance->program.events);
+    if (instance->program.turns.loop)
+        turns_stop(&instance->program.turns);
     if (instance->program.ageing.runtime)
         ageing_stop(&instance->program.ageing);
     if (instance->report.runtime)

@@ -20,6 +20,7 @@ int command_run(struct caller *caller, char *line, FILE *out, struct error *err)
 {
     const struct command *command;
     char shown[ARGUMENT_SHOWN], failure[COMMAND_FAILURE];
+    const struct script *before = caller->script;
     int status;
 
     *err->text = '\0';
@@ -35,7 +36,7 @@ int command_run(struct caller *caller, char *line, FILE *out, struct error *err)
     if (status < 0) {
         command_failure(status, err, failure);
         fputs(failure, out);
-    } else if (!caller->leaving) {
+    } else if (!caller->leaving && caller->script == before) {
         fputs("1000 Success\n", out);
     }
     return status;
@@ -67,8 +68,11 @@ int command_call(struct caller *caller, const struct command *command, char *tex
     int status;
 
     *err->text = '\0';
-    if (command->access == FOR_OWNER && !caller->trusted)
+    if (command->access == FOR_OWNER && !caller->trusted) {
+        log_limited(caller->program->runtime.log, &caller->program->refused, os_now(), LOG_WARNING,
+                    "console: %s may not %s", caller->who, command->path);
         return error_set(err, EPERM, "only the switch's own user, or root, may %s", command->path);
+    }
     status =
         arguments_read(caller->program->runtime.sw, command->parameters, text, call.argument, err);
     if (status == 0)
@@ -80,12 +84,14 @@ int command_call(struct caller *caller, const struct command *command, char *tex
 
 size_t command_failure(int status, const struct error *err, char text[COMMAND_FAILURE])
 {
+    /* libvdemgmt would wait for ever for a code from 1100 up. */
+    int code = -status < 100 ? -status : EIO;
     FILE *out = fmemopen(text, COMMAND_FAILURE, "w");
     long length;
 
     if (!out)
-        return (size_t)snprintf(text, COMMAND_FAILURE, "1%03d\n", -status);
-    fprintf(out, "1%03d %s%s", -status, strerror(-status), *err->text ? ": " : "");
+        return (size_t)snprintf(text, COMMAND_FAILURE, "1%03d\n", code);
+    fprintf(out, "1%03d %s%s", code, strerror(code), *err->text ? ": " : "");
     reply_write_safely(out, err->text);
     fputc('\n', out);
     length = ftell(out);

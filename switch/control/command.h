@@ -12,17 +12,19 @@
 #include "control/argument.h"
 #include "control/program.h"
 #include "control/reply.h"
+#include "util/os_linux.h"
 
 struct session;
+struct script;
 
 /* On whose behalf commands run. */
 struct caller {
     struct program *program;
-    struct session *session; /* NULL: a script at start, which nobody listens to */
+    struct session *session; /* NULL: nobody listens, at start */
     bool trusted;            /* has the switch's own rights: its user, or root */
     bool leaving;            /* has asked for the end of the session */
-    unsigned script_lines;   /* of those that are being run */
-    unsigned scripts;        /* that are being run for it, one inside the other */
+    struct script *script;   /* where the next command comes from; NULL: from the session */
+    char who[OS_PEER_TEXT];  /* for the log */
 };
 
 struct call {
@@ -73,7 +75,8 @@ struct command {
  *     0000 DATA END WITH '.'    if the command has a result, then its lines and a line with a dot
  *     1000 Success              or 1EEE, what errno EEE means, and perhaps what is wrong and what would be right
  *
- * An empty line, a comment (#), and what ends the session write nothing. LINE is cut into words.
+ * An empty line, a comment (#), what ends the session, and what opens a script write nothing: the script's own status comes at
+ * its end. LINE is cut into words.
  * Return: 0, or -errno with words in ERR.
  */
 int command_run(struct caller *caller, char *line, FILE *out, struct error *err);

@@ -34,6 +34,7 @@ static int listen_at(struct console *console, const char *path, struct error *er
 static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events);
 static void add_session(struct console *console, int fd);
+static struct log_limit *limit_of(struct console *console, uid_t user);
 static void refuse(struct console *console, int fd, const struct os_peer *peer, const char *why);
 static void on_end(struct session *session);
 static void end_session(struct console_session *session);
@@ -161,7 +162,6 @@ static void add_session(struct console *console, int fd)
     struct program *program = console->program;
     struct console_session *session;
     struct os_peer peer = {.uid = (uid_t)-1};
-    char who[OS_PEER_TEXT];
     bool trusted = os_peer(fd, &peer) == 0 && (peer.uid == 0 || peer.uid == geteuid());
 
     if (console->count == CONSOLE_SESSIONS ||
@@ -170,8 +170,10 @@ static void add_session(struct console *console, int fd)
         return;
     }
     session = calloc(1, sizeof(*session));
-    if (session)
+    if (session) {
         session->base.ended = on_end;
+        os_peer_text(&peer, session->base.caller.who);
+    }
     if (!session || !session_start(&session->base, program, fd, fd, trusted)) {
         free(session);
         refuse(console, fd, &peer, "no memory");
@@ -181,10 +183,27 @@ static void add_session(struct console *console, int fd)
     list_append(&console->sessions, &session->node);
     console->count++;
     console->strangers += !trusted;
-    log_limited(program->runtime.log, &console->opened[peer.uid % CONSOLE_LOGS], os_now(), LOG_INFO,
-                "console: session of %s", os_peer_text(&peer, who));
+    log_limited(program->runtime.log, limit_of(console, peer.uid), os_now(), LOG_INFO,
+                "console: session of %s", session->base.caller.who);
     session_write(&session->base, greeting, sizeof(greeting) - 1);
     session_prompt(&session->base);
+}
+
+/* Each user's sessions are logged up to a limit of his own: many of one hide none of another. */
+static struct log_limit *limit_of(struct console *console, uid_t user)
+{
+    struct console_log *oldest = &console->opened[0];
+
+    for (unsigned i = 0; i < CONSOLE_LOGS; i++) {
+        struct console_log *log = &console->opened[i];
+
+        if (log->limit.window > 0 && log->user == user)
+            return &log->limit;
+        if (log->limit.window < oldest->limit.window)
+            oldest = log;
+    }
+    *oldest = (struct console_log){.user = user};
+    return &oldest->limit;
 }
 
 static void refuse(struct console *console, int fd, const struct os_peer *peer, const char *why)

@@ -20,6 +20,12 @@ enum {
     CONSOLE_LOGS = 16,
 };
 
+/* How often one user's sessions have been logged lately. */
+struct console_log {
+    uid_t user;
+    struct log_limit limit;
+};
+
 struct console {
     struct program *program;
     struct socket_dir dir; /* of a socket outside the switch's directory; else its fd is -1 */
@@ -29,7 +35,7 @@ struct console {
     struct list sessions;
     unsigned count;
     unsigned strangers;
-    struct log_limit opened[CONSOLE_LOGS]; /* by user: many sessions of one hide none of another */
+    struct console_log opened[CONSOLE_LOGS];
     struct log_limit refused;
 };
 

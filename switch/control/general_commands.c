@@ -99,13 +99,15 @@ static int help(struct call *call)
 
 static int logout(struct call *call)
 {
-    call->caller->leaving = true;
+    /* A script has no session to leave, as in VDE. */
+    call->caller->leaving = !call->caller->script;
     return 0;
 }
 
 static int shutdown_switch(struct call *call)
 {
-    log_say(call->program->runtime.log, LOG_NOTICE, "Shutdown from mgmt command");
+    log_say(call->program->runtime.log, LOG_NOTICE, "Shutdown from mgmt command%s%s",
+            *call->caller->who ? " by " : "", call->caller->who);
     call->caller->leaving = true;
     program_stop(call->program);
     return 0;
@@ -130,5 +132,5 @@ static int showinfo(struct call *call)
 
 static int load(struct call *call)
 {
-    return script_load(call->caller, call->argument[0].text, call->error);
+    return script_open(call->caller, call->argument[0].text, call->error);
 }

@@ -8,6 +8,7 @@
 #include "control/ageing.h"
 #include "control/events.h"
 #include "control/outbox.h"
+#include "control/turns.h"
 #include "ports/runtime.h"
 
 #define VSW_VERSION "0.1.0"
@@ -29,6 +30,8 @@ struct program {
     struct events events;
     struct vde_settings vde;
     struct user_names *names; /* of users and groups that were looked up */
+    struct turns turns;
+    struct log_limit refused; /* commands, to who may not */
     const char *mgmt_path;    /* where the console listens; NULL: nowhere */
     mode_t mgmt_mode;
     struct outbox_budget output[OUTPUT_KINDS];

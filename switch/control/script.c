@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/script.h"
 
-#include "control/session.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,126 +9,140 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-    DEEPEST = 8,
-    MOST_LINES = 65536, /* of a load: nobody else is served meanwhile */
+struct script {
+    struct script *outer;
+    FILE *file;
+    char *line;
+    size_t size;
+    unsigned number;            /* of the line */
+    char shown[ARGUMENT_SHOWN]; /* the path */
 };
 
 static const char system_rcfile[] = "/etc/vde2/vde_switch.rc";
 
-static bool is_over(const struct caller *caller);
-static void run_loaded(struct caller *caller, const char *path, char *line);
-static char *next_command(FILE *file, char **line, size_t *size, unsigned *number);
-static FILE *open_file(const char *path, struct error *err);
+static const char *default_rcfile(char in_home[PATH_MAX]);
+static void run_quietly(struct caller *caller, char *line);
+static int push(struct caller *caller, const char *path, FILE *file, struct error *err);
+static void pop(struct caller *caller);
+static FILE *open_plain_file(const char *path, struct error *err);
 
 /* Nothing is served yet: between the lines a signal may tell us to end. */
 void script_run_at_start(struct program *program, const char *path)
 {
     struct caller caller = {.program = program, .trusted = true};
-    const char *home = getenv("HOME");
-    char in_home[PATH_MAX], *line = NULL, *reply = NULL;
-    size_t size = 0, reply_size;
-    unsigned number = 0;
-    struct error err;
-    FILE *file, *out;
-
-    if (!path) {
-        path = system_rcfile;
-        snprintf(in_home, sizeof(in_home), "%s/.vde2/vde_switch.rc", home ? home : "");
-        if (home && access(in_home, R_OK) == 0)
-            path = in_home;
-    }
-    file = fopen(path, "re");
-    out = file ? open_memstream(&reply, &reply_size) : NULL;
-    while (out && !program->stopping && next_command(file, &line, &size, &number)) {
-        char shown[ARGUMENT_SHOWN];
-        int status;
-
-        argument_shown(line, shown);
-        rewind(out);
-        status = command_run(&caller, line, out, &err);
-        caller.leaving = false; /* there is no session to leave */
-        if (status < 0)
-            log_say(program->runtime.log, LOG_WARNING, "%s line %u: %s: %s%s%s", path, number,
-                    shown, strerror(-status), *err.text ? ": " : "", err.text);
-        ev_run(program->runtime.loop, EVRUN_NOWAIT);
-    }
-    if (out)
-        fclose(out);
-    if (file)
-        fclose(file);
-    free(reply);
-    free(line);
-}
-
-int script_load(struct caller *caller, const char *path, struct error *err)
-{
-    char *line = NULL;
-    size_t size = 0;
-    unsigned number = 0;
-    int status = 0;
+    char in_home[PATH_MAX];
     FILE *file;
 
-    if (caller->scripts == DEEPEST)
-        return error_set(err, ELOOP, "scripts load scripts more than %d deep", DEEPEST);
-    file = open_file(path, err);
-    if (!file)
-        return -errno;
-    caller->scripts++;
-    while (status == 0 && !is_over(caller) && next_command(file, &line, &size, &number)) {
-        if (caller->script_lines++ == MOST_LINES)
-            status = error_set(err, EFBIG, "scripts of more than %d lines", MOST_LINES);
-        else
-            run_loaded(caller, path, line);
-    }
-    if (--caller->scripts == 0)
-        caller->script_lines = 0;
-    free(line);
-    fclose(file);
-    return status;
-}
-
-/* Nobody is there any more for whom to go on. */
-static bool is_over(const struct caller *caller)
-{
-    return caller->leaving || (caller->session && caller->session->broken);
-}
-
-/* The line stands before the events that it causes, its reply behind them. */
-static void run_loaded(struct caller *caller, const char *path, char *line)
-{
-    char shown[ARGUMENT_SHOWN], *text = NULL;
-    size_t size = 0, echo = 0;
-    FILE *out = open_memstream(&text, &size);
-    struct error ignored;
-
-    if (!out)
+    if (!path)
+        path = default_rcfile(in_home);
+    file = fopen(path, "re");
+    if (!file || push(&caller, path, file, NULL) < 0)
         return;
-    fprintf(out, "vde[%s]: %s\n", argument_shown(path, shown), line);
-    if (caller->session && fflush(out) == 0) {
-        echo = size;
-        session_write(caller->session, text, echo);
+    while (caller.script && !program->stopping) {
+        char *line = script_next(&caller);
+
+        if (line)
+            run_quietly(&caller, line);
+        ev_run(program->runtime.loop, EVRUN_NOWAIT);
     }
-    command_run(caller, line, out, &ignored);
-    if (fclose(out) == 0 && caller->session)
-        session_write(caller->session, text + echo, size - echo);
-    free(text);
+    script_drop_all(&caller);
 }
 
-/* Return: the next line that is not blank, without its newline, in *LINE; NULL at the end. */
-static char *next_command(FILE *file, char **line, size_t *size, unsigned *number)
+int script_open(struct caller *caller, const char *path, struct error *err)
 {
-    while (getline(line, size, file) >= 0) {
-        (*number)++;
-        (*line)[strcspn(*line, "\r\n")] = '\0';
-        if ((*line)[strspn(*line, " \t")])
-            return *line;
+    FILE *file = open_plain_file(path, err);
+
+    return file ? push(caller, path, file, err) : -errno;
+}
+
+char *script_next(struct caller *caller)
+{
+    struct script *script = caller->script;
+
+    while (getline(&script->line, &script->size, script->file) >= 0) {
+        script->number++;
+        script->line[strcspn(script->line, "\r\n")] = '\0';
+        if (script->line[strspn(script->line, " \t")])
+            return script->line;
     }
+    pop(caller);
     return NULL;
 }
 
+const char *script_path(const struct caller *caller)
+{
+    return caller->script->shown;
+}
+
+void script_drop_all(struct caller *caller)
+{
+    while (caller->script)
+        pop(caller);
+}
+
+static const char *default_rcfile(char in_home[PATH_MAX])
+{
+    const char *home = getenv("HOME");
+
+    snprintf(in_home, PATH_MAX, "%s/.vde2/vde_switch.rc", home ? home : "");
+    return home && access(in_home, R_OK) == 0 ? in_home : system_rcfile;
+}
+
+/* Nobody hears the replies; what fails is logged. */
+static void run_quietly(struct caller *caller, char *line)
+{
+    const struct script *script = caller->script;
+    char shown[ARGUMENT_SHOWN], place[ARGUMENT_SHOWN];
+    unsigned number = script->number;
+    struct error err;
+    FILE *out = fopen("/dev/null", "we");
+    int status;
+
+    if (!out)
+        return;
+    strcpy(place, script->shown);
+    argument_shown(line, shown);
+    status = command_run(caller, line, out, &err);
+    fclose(out);
+    if (status < 0)
+        log_say(caller->program->runtime.log, LOG_WARNING, "%s line %u: %s: %s%s%s", place, number,
+                shown, strerror(-status), *err.text ? ": " : "", err.text);
+}
+
+/* FILE is the pile's from now on. */
+static int push(struct caller *caller, const char *path, FILE *file, struct error *err)
+{
+    struct script *script;
+    unsigned depth = 0;
+
+    for (script = caller->script; script; script = script->outer)
+        depth++;
+    script = depth < SCRIPTS_DEEP ? calloc(1, sizeof(*script)) : NULL;
+    if (!script) {
+        fclose(file);
+        return depth < SCRIPTS_DEEP
+                   ? error_set(err, ENOMEM, "no memory")
+                   : error_set(err, ELOOP, "scripts load scripts more than %d deep", SCRIPTS_DEEP);
+    }
+    script->file = file;
+    argument_shown(path, script->shown);
+    script->outer = caller->script;
+    caller->script = script;
+    return 0;
+}
+
+static void pop(struct caller *caller)
+{
+    struct script *script = caller->script;
+
+    caller->script = script->outer;
+    fclose(script->file);
+    free(script->line);
+    free(script);
+}
+
 /* Return: NULL, with errno and words in ERR, for what is not a plain file: that could keep us waiting. */
-static FILE *open_file(const char *path, struct error *err)
+static FILE *open_plain_file(const char *path, struct error *err)
 {
     char shown[ARGUMENT_SHOWN];
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), code = errno;

@@ -2,6 +2,7 @@
 #include "control/session.h"
 
 #include "control/events.h"
+#include "control/script.h"
 #include "util/os_linux.h"
 
 #include <errno.h>
@@ -15,41 +16,47 @@ static const double half_line_pause = 0.02;
 
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int events);
-static void on_turn(struct ev_loop *loop, ev_timer *watcher, int events);
+static void on_turn(struct turn *turn);
 static void on_pause(struct ev_loop *loop, ev_timer *watcher, int events);
 static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events);
-static void take_turn(struct session *session);
-static void see_to_rest(struct session *session);
-static size_t run_lines(struct session *session);
-static void run_rest(struct session *session);
+static void go_on(struct session *session);
+static bool is_over(const struct session *session);
+static bool may_run(const struct session *session);
+static bool has_command(const struct session *session);
+static bool has_half_a_line(const struct session *session);
+
+static void run_from_script(struct session *session);
+static void run_from_input(struct session *session);
 static void skip_line(struct session *session);
 static void consume(struct session *session, size_t length);
 static void run_line(struct session *session, char *line, size_t length);
-static void answer(struct session *session, char *line, FILE *out);
+static bool answer(struct session *session, char *line);
+static void finish_command(struct session *session);
 static void refuse(struct session *session, int code, const char *why);
-static bool is_over(const struct session *session);
-static bool may_run(const struct session *session);
-static void watch(struct session *session);
-static void set_watcher(struct ev_loop *loop, ev_io *watcher, bool wanted);
-static void start_timer(struct ev_loop *loop, ev_timer *timer, double seconds);
+
 static bool put(struct session *session, const char *bytes, size_t length);
 static void flush(struct session *session);
 static void tell_of_lost_events(struct session *session);
+static void watch(struct session *session);
+static void set_watcher(struct ev_loop *loop, ev_io *watcher, bool wanted);
 
 bool session_start(struct session *session, struct program *program, int in, int out, bool trusted)
 {
-    session->input = malloc(SESSION_LINE);
+    enum output_kind kind = session->leash ? OUTPUT_OF_LEASH
+                            : trusted      ? OUTPUT_OF_OWNER
+                                           : OUTPUT_OF_OTHERS;
+
+    session->input = malloc(SESSION_LINE + 1); /* a NUL at the end of what has no newline */
     if (!session->input)
         return false;
-    session->caller = (struct caller){.program = program, .session = session, .trusted = trusted};
-    outbox_init(&session->output, out,
-                &program->output[session->leash ? OUTPUT_OF_LEASH
-                                 : trusted      ? OUTPUT_OF_OWNER
-                                                : OUTPUT_OF_OTHERS]);
+    session->caller.program = program;
+    session->caller.session = session;
+    session->caller.trusted = trusted;
+    outbox_init(&session->output, out, &program->output[kind]);
     list_init(&session->subscriber);
+    turn_init(&session->turn, on_turn);
     ev_io_init(&session->readable, on_readable, in, EV_READ);
     ev_io_init(&session->writable, on_writable, out, EV_WRITE);
-    ev_init(&session->turn, on_turn);
     ev_init(&session->pause, on_pause);
     ev_timer_init(&session->stalled, on_stalled, 0., SESSION_STALLED);
     watch(session);
@@ -62,10 +69,11 @@ void session_stop(struct session *session)
     struct ev_loop *loop = program->runtime.loop;
 
     events_set(&program->events, session, 0);
+    script_drop_all(&session->caller);
     outbox_clear(&session->output);
+    turn_cancel(&session->turn);
     ev_io_stop(loop, &session->readable);
     ev_io_stop(loop, &session->writable);
-    ev_timer_stop(loop, &session->turn);
     ev_timer_stop(loop, &session->pause);
     ev_timer_stop(loop, &session->stalled);
     free(session->input);
@@ -81,6 +89,7 @@ void session_write(struct session *session, const char *bytes, size_t length)
 {
     if (length > 0 && put(session, bytes, length))
         flush(session);
+    watch(session);
 }
 
 void session_prompt(struct session *session)
@@ -112,18 +121,20 @@ void session_drain(struct session *session, uint64_t limit)
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct session *session = container_of(watcher, struct session, readable);
-    ssize_t got = read(watcher->fd, session->input + session->input_length,
-                       SESSION_LINE - session->input_length);
-    int error = errno;
+    ssize_t got;
 
     (void)loop, (void)events;
-    if (got < 0 && (error == EAGAIN || error == EINTR))
-        return;
+    memmove(session->input, session->input + session->input_start, session->input_length);
+    session->input_start = 0;
+    got = read(watcher->fd, session->input + session->input_length,
+               SESSION_LINE - session->input_length);
     if (got > 0)
         session->input_length += (size_t)got;
-    else if (got == 0 || !session->pardoned || !session->pardoned(session, error))
+    else if (got == 0)
         session->at_end = true;
-    take_turn(session);
+    else if (errno != EAGAIN && errno != EINTR)
+        session->at_end = !session->pardoned || !session->pardoned(session, errno);
+    go_on(session);
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
@@ -133,13 +144,18 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
     (void)loop, (void)events;
     flush(session);
     tell_of_lost_events(session);
-    take_turn(session);
+    go_on(session);
 }
 
-static void on_turn(struct ev_loop *loop, ev_timer *watcher, int events)
+static void on_turn(struct turn *turn)
 {
-    (void)loop, (void)events;
-    take_turn(container_of(watcher, struct session, turn));
+    struct session *session = container_of(turn, struct session, turn);
+
+    if (may_run(session) && session->caller.script)
+        run_from_script(session);
+    else if (may_run(session))
+        run_from_input(session);
+    go_on(session);
 }
 
 static void on_pause(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -151,8 +167,9 @@ static void on_pause(struct ev_loop *loop, ev_timer *watcher, int events)
     /* We may be late ourselves, and the rest may be there. */
     if (poll(&more, 1, 0) == 1)
         return;
-    run_rest(session);
-    take_turn(session);
+    if (may_run(session) && has_half_a_line(session))
+        run_from_input(session);
+    go_on(session);
 }
 
 static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -165,58 +182,95 @@ static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events)
     session->ended(session);
 }
 
-/* Runs what there is, but no more than a turn's lines. SESSION may be gone afterwards. */
-static void take_turn(struct session *session)
+/* Something has happened: what is next? SESSION may be gone afterwards. */
+static void go_on(struct session *session)
 {
-    ev_timer_stop(session->caller.program->runtime.loop, &session->pause);
-    consume(session, run_lines(session));
-    if (may_run(session))
-        see_to_rest(session);
-    if (is_over(session))
+    struct program *program = session->caller.program;
+    struct ev_loop *loop = program->runtime.loop;
+
+    ev_timer_stop(loop, &session->pause);
+    if (is_over(session)) {
         session->ended(session);
-    else
-        watch(session);
-}
-
-/* Of the input, after a turn; a session that may not run is woken by its reader. */
-static void see_to_rest(struct session *session)
-{
-    struct ev_loop *loop = session->caller.program->runtime.loop;
-
-    if (memchr(session->input, '\n', session->input_length))
-        start_timer(loop, &session->turn, 0.);
-    else if (session->input_length == SESSION_LINE)
-        skip_line(session);
-    else if (session->at_end)
-        run_rest(session);
-    else if (session->input_length > 0 && !session->skipping)
-        start_timer(loop, &session->pause, half_line_pause);
-}
-
-/* Return: how many bytes of the input are done with. */
-static size_t run_lines(struct session *session)
-{
-    char *line = session->input, *end = line + session->input_length, *newline;
-
-    for (unsigned lines = 0; lines < SESSION_TURN && may_run(session); lines++) {
-        newline = memchr(line, '\n', (size_t)(end - line));
-        if (!newline)
-            break;
-        run_line(session, line, (size_t)(newline - line));
-        line = newline + 1;
-    }
-    return (size_t)(line - session->input);
-}
-
-/* What has no newline and gets none. */
-static void run_rest(struct session *session)
-{
-    size_t length = session->input_length;
-
-    if (length == 0 || !may_run(session))
         return;
-    run_line(session, session->input, length);
-    consume(session, length);
+    }
+    if (may_run(session) && has_command(session)) {
+        turn_ask(&program->turns, &session->turn);
+    } else if (may_run(session) && has_half_a_line(session)) {
+        ev_timer_set(&session->pause, half_line_pause, 0.);
+        ev_timer_start(loop, &session->pause);
+    }
+    watch(session);
+}
+
+static bool is_over(const struct session *session)
+{
+    bool said = session->caller.leaving ||
+                (session->at_end && session->input_length == 0 && !session->caller.script);
+
+    return session->broken || (said && (session->output.length == 0 || session->leash));
+}
+
+static bool may_run(const struct session *session)
+{
+    return !session->broken && !session->caller.leaving &&
+           (session->leash || session->output.length < SESSION_OUTPUT);
+}
+
+static bool has_command(const struct session *session)
+{
+    return session->caller.script || session->input_length == SESSION_LINE ||
+           (session->at_end && session->input_length > 0) ||
+           memchr(session->input + session->input_start, '\n', session->input_length);
+}
+
+/* At the end of input it would be a command. */
+static bool has_half_a_line(const struct session *session)
+{
+    return session->input_length > 0 && !session->skipping && !has_command(session);
+}
+
+/* The line stands before the events that it causes, its reply behind them. */
+static void run_from_script(struct session *session)
+{
+    char *line, *text = NULL;
+    size_t size = 0;
+    FILE *echo;
+
+    line = script_next(&session->caller);
+    if (!line) {
+        static const char success[] = "1000 Success\n"; /* of load */
+
+        session_write(session, success, sizeof(success) - 1);
+        finish_command(session);
+        return;
+    }
+    echo = open_memstream(&text, &size);
+    if (echo) {
+        fprintf(echo, "vde[%s]: ", script_path(&session->caller));
+        reply_write_safely(echo, line);
+        fputc('\n', echo);
+    }
+    if (echo && fclose(echo) == 0)
+        session_write(session, text, size);
+    free(text);
+    answer(session, line);
+    if (session->caller.leaving)
+        finish_command(session);
+}
+
+/* A line, or what is left at the end of input, or what came alone. */
+static void run_from_input(struct session *session)
+{
+    char *line = session->input + session->input_start;
+    char *newline = memchr(line, '\n', session->input_length);
+    size_t length = newline ? (size_t)(newline - line) : session->input_length;
+
+    if (!newline && session->input_length == SESSION_LINE) {
+        skip_line(session);
+        return;
+    }
+    consume(session, length + (newline != NULL));
+    run_line(session, line, length);
 }
 
 /* Of a line that is too long what was read is forgotten, and the rest when it comes. */
@@ -230,16 +284,14 @@ static void skip_line(struct session *session)
 
 static void consume(struct session *session, size_t length)
 {
+    session->input_start += length;
     session->input_length -= length;
-    memmove(session->input, session->input + length, session->input_length);
+    if (session->input_length == 0)
+        session->input_start = 0;
 }
 
 static void run_line(struct session *session, char *line, size_t length)
 {
-    char *reply = NULL;
-    size_t size = 0;
-    FILE *out;
-
     if (session->skipping) { /* this is its end */
         session->skipping = false;
         return;
@@ -248,31 +300,45 @@ static void run_line(struct session *session, char *line, size_t length)
         refuse(session, EINVAL, "a NUL byte in a line");
         return;
     }
-    out = open_memstream(&reply, &size);
-    if (!out) {
-        refuse(session, ENOMEM, "no memory for the reply");
-        return;
-    }
     if (length > 0 && line[length - 1] == '\r')
         length--;
     line[length] = '\0';
-    answer(session, line, out);
-    if (fclose(out) == 0)
-        session_write(session, reply, size);
-    free(reply);
-    if (!session->caller.leaving)
-        session_prompt(session);
-    else if (session->leash)
-        session->caller.leaving = false; /* it cannot leave but by its end of input */
+    if (answer(session, line))
+        finish_command(session);
+    else
+        refuse(session, ENOMEM, "no memory for the reply");
 }
 
-static void answer(struct session *session, char *line, FILE *out)
+/* Return: false if there is no memory for what LINE has to say. */
+static bool answer(struct session *session, char *line)
 {
+    char *reply = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&reply, &size);
     struct error err;
+    bool whole;
 
+    if (!out)
+        return false;
     command_run(&session->caller, line, out, &err);
     if (session->caller.leaving && !session->leash)
         fputs("9999 END OF SESSION", out);
+    whole = fclose(out) == 0;
+    if (whole)
+        session_write(session, reply, size);
+    free(reply);
+    return whole;
+}
+
+/* The prompt comes when a command has said all, which load has when its script is done. */
+static void finish_command(struct session *session)
+{
+    if (session->caller.leaving)
+        script_drop_all(&session->caller);
+    if (session->leash && session->caller.leaving)
+        session->caller.leaving = false; /* it leaves by its end of input alone */
+    else if (!session->caller.leaving && !session->caller.script)
+        session_prompt(session);
 }
 
 static void refuse(struct session *session, int code, const char *why)
@@ -285,17 +351,39 @@ static void refuse(struct session *session, int code, const char *why)
     session_prompt(session);
 }
 
-static bool is_over(const struct session *session)
+/* A session whose output finds no room is ended; of a leash the output is dropped. */
+static bool put(struct session *session, const char *bytes, size_t length)
 {
-    bool said = session->caller.leaving || (session->at_end && session->input_length == 0);
-
-    return session->broken || (said && (session->output.length == 0 || session->leash));
+    if (session->broken)
+        return false;
+    if (outbox_put(&session->output, bytes, length))
+        return true;
+    session->broken = !session->leash;
+    if (session->broken)
+        outbox_clear(&session->output);
+    return false;
 }
 
-static bool may_run(const struct session *session)
+static void flush(struct session *session)
 {
-    return !session->broken && !session->caller.leaving &&
-           (session->leash || session->output.length < SESSION_OUTPUT);
+    int status = outbox_flush(&session->output);
+
+    if (status == 0) /* somebody reads */
+        ev_timer_stop(session->caller.program->runtime.loop, &session->stalled);
+    else if (status != -EAGAIN) /* nobody does any more */
+        session->broken = !session->leash;
+}
+
+static void tell_of_lost_events(struct session *session)
+{
+    char line[64];
+    int length;
+
+    if (session->events_lost == 0 || session->output.length > 0)
+        return;
+    length = snprintf(line, sizeof(line), "3001 debug/lost %u\n", session->events_lost);
+    session->events_lost = 0;
+    session_write(session, line, (size_t)length);
 }
 
 static void watch(struct session *session)
@@ -313,50 +401,10 @@ static void watch(struct session *session)
         ev_timer_again(loop, &session->stalled);
 }
 
-/* From its start on a libev timer holds what remains, and from its stop on, too: it must be set each time. */
-static void start_timer(struct ev_loop *loop, ev_timer *timer, double seconds)
-{
-    ev_timer_stop(loop, timer);
-    ev_timer_set(timer, seconds, 0.);
-    ev_timer_start(loop, timer);
-}
-
 static void set_watcher(struct ev_loop *loop, ev_io *watcher, bool wanted)
 {
     if (wanted)
         ev_io_start(loop, watcher);
     else
         ev_io_stop(loop, watcher);
-}
-
-/* A session whose output finds no room is ended; of a leash the output is dropped. */
-static bool put(struct session *session, const char *bytes, size_t length)
-{
-    bool kept = !session->broken && outbox_put(&session->output, bytes, length);
-
-    if (!kept)
-        session->broken = !session->leash;
-    return kept;
-}
-
-static void flush(struct session *session)
-{
-    int status = outbox_flush(&session->output);
-
-    if (status == 0) /* somebody reads */
-        ev_timer_stop(session->caller.program->runtime.loop, &session->stalled);
-    else if (status != -EAGAIN) /* nobody does any more */
-        session->broken = !session->leash;
-}
-
-static void tell_of_lost_events(struct session *session)
-{
-    char line[64];
-
-    if (session->events_lost == 0 || session->output.length > 0)
-        return;
-    session_write(
-        session, line,
-        (size_t)snprintf(line, sizeof(line), "3001 debug/lost %u\n", session->events_lost));
-    session->events_lost = 0;
 }

@@ -6,7 +6,7 @@
  * stands alone at the end of what was sent is run when nothing follows for a moment. Each line is answered by its reply
  * and then, in a write of its own, by the prompt.
  *
- * A session costs others neither time nor memory. It runs a few lines, then the frames get their turn. While its reader
+ * A session costs others neither time nor memory. Its commands wait for their turns, one at a time. While its reader
  * does not read, its further commands wait; events for it are dropped, counted, and told of later. A reader that takes
  * nothing for a minute, or for which there is no more memory, loses its session.
  */
@@ -14,24 +14,23 @@
 #define VSW_CONTROL_SESSION_H
 
 #include "control/command.h"
+#include "control/turns.h"
 
 #include <ev.h>
 
 enum {
-    SESSION_LINE = 32768,        /* longest line, newline included */
-    SESSION_TURN = 16,           /* lines that it runs at once */
-    SESSION_OUTPUT = 256 * 1024, /* that may wait before its commands have to */
-    SESSION_EVENTS = 64 * 1024,  /* that may wait before events are dropped */
-    SESSION_STALLED = 60,        /* seconds in which its reader took nothing */
-    SESSIONS_OUTPUT =
-        32 * 1024 * 1024, /* that may wait in all sessions of a kind: trusted, and not */
+    SESSION_LINE = 32768,               /* longest line, newline included */
+    SESSION_OUTPUT = 256 * 1024,        /* that may wait before its commands have to */
+    SESSION_EVENTS = 64 * 1024,         /* that may wait before events are dropped */
+    SESSION_STALLED = 60,               /* seconds in which its reader took nothing */
+    SESSIONS_OUTPUT = 32 * 1024 * 1024, /* that may wait in all sessions of a kind (program.h) */
 };
 
 struct session {
     struct caller caller;
     ev_io readable;
     ev_io writable;
-    ev_timer turn;    /* there are more lines */
+    struct turn turn; /* there is a command to run */
     ev_timer pause;   /* there is half a line: will more come? */
     ev_timer stalled; /* output waits: does anybody read? */
     bool at_end;      /* of input */
@@ -43,7 +42,8 @@ struct session {
     bool leash;
     bool asleep; /* not read just now; who set it wakes it by session_wake() */
 
-    char *input; /* SESSION_LINE bytes */
+    char *input;        /* SESSION_LINE bytes */
+    size_t input_start; /* of what is not run yet */
     size_t input_length;
     struct outbox output;
 
@@ -60,7 +60,7 @@ struct session {
 
 /* session_start() - begins to read commands from IN, and to answer on OUT; both stay the caller's
  *
- * SESSION is zero but for leash, ended and pardoned. Return: false if there is no memory.
+ * SESSION is zero but for caller.who, leash, ended and pardoned. Return: false if there is no memory.
  */
 bool session_start(struct session *session, struct program *program, int in, int out, bool trusted);
 void session_stop(struct session *session);

@@ -26,7 +26,13 @@ bool stdio_console_wanted(void)
 bool stdio_console_start(struct stdio_console *console, struct program *program)
 {
     *console = (struct stdio_console){
-        .session = {.leash = true, .ended = on_end, .pardoned = pardon},
+        .session =
+            {
+                .caller = {.who = "stdin"},
+                .leash = true,
+                .ended = on_end,
+                .pardoned = pardon,
+            },
     };
     ev_init(&console->retry, on_retry);
     console->retry.repeat = 1.;
