@@ -69,7 +69,11 @@ int main(int argc, char *argv[])
         break;
     }
     hold_standard_descriptors();
-    instance.log = (struct log){.program = options.program};
+    instance.log = (struct log){
+        .program = options.program,
+        /* A daemon lets go of its terminal. */
+        .fd = options.daemon ? STDERR_FILENO : os_own_terminal(STDERR_FILENO),
+    };
     list_init(&instance.program.runtime.services);
     status = run(&instance, &options);
     clean_up(&instance);

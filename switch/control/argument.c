@@ -19,8 +19,7 @@ static int read_port(const struct vswitch *sw, const struct parameter *parameter
                      struct port **port, struct error *err);
 static int read_vlan(const struct vswitch *sw, const struct parameter *parameter, const char *word,
                      unsigned *vid, struct error *err);
-static int read_id(const char *word, const char *kind, const id_t *found, id_t *id,
-                   struct error *err);
+static int read_id(enum argument_type type, const char *word, id_t *id, struct error *err);
 
 /* As in VDE, a malformed argument is told before one that names what is not there, whichever comes first. */
 int arguments_read(const struct vswitch *sw, const struct parameter *parameters, char *text,
@@ -59,11 +58,10 @@ int arguments_read(const struct vswitch *sw, const struct parameter *parameters,
 
 const char *argument_shown(const char *text, char shown[ARGUMENT_SHOWN])
 {
-    size_t length = strlen(text);
+    static const char cut[] = "...";
 
-    text_escape(shown, ARGUMENT_SHOWN, text, length);
-    if (strlen(shown) >= ARGUMENT_SHOWN - 5 && length > 0)
-        strcpy(shown + ARGUMENT_SHOWN - 4, "...");
+    if (!text_escape(shown, ARGUMENT_SHOWN - sizeof(cut), text, strlen(text)))
+        strcat(shown, cut);
     return shown;
 }
 
@@ -92,8 +90,6 @@ static char *next_text(char **rest)
 static int read_argument(const struct vswitch *sw, const struct parameter *parameter,
                          const char *word, struct argument *argument, struct error *err)
 {
-    const struct passwd *user;
-    const struct group *group;
     char shown[ARGUMENT_SHOWN];
 
     switch (parameter->type) {
@@ -115,11 +111,8 @@ static int read_argument(const struct vswitch *sw, const struct parameter *param
                    : error_set(err, EINVAL, "\"%s\" is not an address like 52:54:00:12:34:56",
                                argument_shown(word, shown));
     case ARGUMENT_USER:
-        user = getpwnam(word);
-        return read_id(word, "user", user ? &user->pw_uid : NULL, &argument->id, err);
     case ARGUMENT_GROUP:
-        group = getgrnam(word);
-        return read_id(word, "group", group ? &group->gr_gid : NULL, &argument->id, err);
+        return read_id(parameter->type, word, &argument->id, err);
     case ARGUMENT_WORD:
     case ARGUMENT_TEXT:
         argument->text = word;
@@ -176,21 +169,24 @@ static int read_vlan(const struct vswitch *sw, const struct parameter *parameter
     return status;
 }
 
-/* A user or group: FOUND by its name, a number, or NONE or ANY. */
-static int read_id(const char *word, const char *kind, const id_t *found, id_t *id,
-                   struct error *err)
+/* A look-up by name may take a while: it is the last resort. */
+static int read_id(enum argument_type type, const char *word, id_t *id, struct error *err)
 {
+    const struct passwd *user;
+    const struct group *group;
     char shown[ARGUMENT_SHOWN];
     unsigned long number;
 
-    if (found)
-        *id = *found;
-    else if (!strcmp(word, "NONE") || !strcmp(word, "ANY"))
+    if (!strcmp(word, "NONE") || !strcmp(word, "ANY"))
         *id = (id_t)-1;
     else if (text_to_number(word, UINT32_MAX - 1, &number))
         *id = (id_t)number;
+    else if (type == ARGUMENT_USER && (user = getpwnam(word)))
+        *id = user->pw_uid;
+    else if (type == ARGUMENT_GROUP && (group = getgrnam(word)))
+        *id = group->gr_gid;
     else
-        return error_set(err, EINVAL, "there is no %s \"%s\" on this system", kind,
-                         argument_shown(word, shown));
+        return error_set(err, EINVAL, "there is no %s \"%s\" on this system",
+                         type == ARGUMENT_USER ? "user" : "group", argument_shown(word, shown));
     return 0;
 }

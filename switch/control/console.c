@@ -46,6 +46,8 @@ int console_start(struct console *console, struct program *program, const char *
 
     console->program = program;
     console->dir.fd = -1;
+    console->spare = -1;
+    os_spare(&console->spare);
     list_init(&console->dir.sockets);
     list_init(&console->sessions);
     ev_init(&console->readable, on_connection);
@@ -81,6 +83,8 @@ void console_stop(struct console *console)
         ev_io_stop(loop, &console->readable);
         close(console->readable.fd);
     }
+    if (console->spare >= 0)
+        close(console->spare);
     socket_dir_close(&console->dir);
 }
 
@@ -100,7 +104,14 @@ static void warn_of_closed_dir(const struct console *console)
     const struct switch_dir *dir = console->program->runtime.dir;
     struct stat info;
 
-    if (!(dir->mgmtmode & 0066) || fstat(dir->sockets.fd, &info) < 0 || info.st_mode & 0011)
+    bool reachable;
+
+    if (!(dir->mgmtmode & 0066) || fstat(dir->sockets.fd, &info) < 0)
+        return;
+    reachable =
+        info.st_mode & 0001 ||
+        (info.st_mode & 0010 && (dir->mgmtgroup == (gid_t)-1 || info.st_gid == dir->mgmtgroup));
+    if (reachable)
         return;
     log_say(console->program->runtime.log, LOG_WARNING,
             "--mgmtmode 0%03o: others cannot reach the console, since %s has mode 0%03o; add "
@@ -116,6 +127,8 @@ static int listen_at(struct console *console, const char *path, struct error *er
 
     text_copy(copy, sizeof(copy), path);
     text_copy(name, sizeof(name), basename(copy));
+    if (strchr("./", *name) && (strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..")))
+        return error_set(err, EINVAL, "--mgmt %s: not the path of a socket", path);
     text_copy(copy, sizeof(copy), path);
     status = socket_dir_open(&console->dir, dirname(copy), SOCKET_HIDDEN_ROOM, true, err);
     if (status < 0)
@@ -135,19 +148,20 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
 
     (void)events;
     for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
-        int fd = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = os_accept(watcher->fd, &console->spare);
 
         if (fd >= 0) {
             add_session(console, fd);
-        } else if (errno == EMFILE || errno == ENFILE) {
+        } else if (fd == -EMFILE || fd == -ENFILE) {
             /* Who waits can be let in later; to be woken for him all the time would cost the others. */
             ev_io_stop(loop, watcher);
             ev_timer_set(&console->retry, 1., 0.);
             ev_timer_start(loop, &console->retry);
             return;
-        } else if (errno != ECONNABORTED && errno != EINTR) {
+        } else if (fd != -ECONNABORTED && fd != -EINTR) {
             return;
         }
+        os_spare(&console->spare);
     }
 }
 
@@ -167,6 +181,10 @@ static void add_session(struct console *console, int fd)
     if (console->count == CONSOLE_SESSIONS ||
         (!trusted && console->strangers == CONSOLE_STRANGERS)) {
         refuse(console, fd, &peer, "too many sessions");
+        return;
+    }
+    if (!trusted && console->spare < 0) { /* the last descriptor is for the owner */
+        refuse(console, fd, &peer, "out of file descriptors");
         return;
     }
     session = calloc(1, sizeof(*session));
@@ -233,5 +251,6 @@ static void end_session(struct console_session *session)
     list_remove(&session->node);
     session_stop(&session->base);
     close(fd);
+    os_spare(&console->spare);
     free(session);
 }

@@ -32,6 +32,7 @@ struct console {
     char path[PATH_MAX];
     ev_io readable;
     ev_timer retry;
+    int spare; /* descriptor; see os_accept() */
     struct list sessions;
     unsigned count;
     unsigned strangers;

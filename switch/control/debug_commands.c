@@ -51,8 +51,7 @@ static int debug_list(struct call *call)
     for (unsigned place = 0; event_categories[place].path; place++) {
         if (!(found >> place & 1))
             continue;
-        if (!reply_item(call->reply))
-            break;
+        reply_item(call->reply);
         reply_text(call->reply, event_categories[place].path);
         reply_number(call->reply, event_categories[place].tag);
         reply_flag(call->reply, session->events >> place & 1);

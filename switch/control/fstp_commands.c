@@ -44,14 +44,13 @@ const struct command fstp_commands[] = {
     {
         "fstp/setedge",
         "Define an edge port for a vlan 1=Y 0=N",
-        PARAMETERS({"VLAN", ARGUMENT_VLAN}, {"PORT", ARGUMENT_PORT_NUMBER}, {"1/0", ARGUMENT_FLAG}),
+        PARAMETERS({"VLAN", ARGUMENT_VLAN}, {"PORT", ARGUMENT_PORT}, {"1/0", ARGUMENT_FLAG}),
         .run = fstp_setedge,
     },
     {
         "fstp/bonus",
         "set the port bonus for a vlan",
-        PARAMETERS({"VLAN", ARGUMENT_VLAN}, {"PORT", ARGUMENT_PORT_NUMBER},
-                   {"COST", ARGUMENT_NUMBER}),
+        PARAMETERS({"VLAN", ARGUMENT_VLAN}, {"PORT", ARGUMENT_PORT}, {"COST", ARGUMENT_NUMBER}),
         .run = fstp_bonus,
     },
     {
@@ -106,8 +105,7 @@ static int fstp_print(struct call *call)
     for (unsigned vid = 0; vid < VID_COUNT; vid++) {
         if (!vlan_exists(&sw->vlans, vid) || (only->given && only->number != vid))
             continue;
-        if (!reply_item(call->reply))
-            break;
+        reply_item(call->reply);
         reply_number(call->reply, vid);
         reply_text(call->reply, root);
     }

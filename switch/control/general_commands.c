@@ -86,8 +86,7 @@ static int help(struct call *call)
         for (const struct command *command = command_table[part]; command->path; command++) {
             if (strncmp(command->path, beginning, strlen(beginning)))
                 continue;
-            if (!reply_item(call->reply))
-                break;
+            reply_item(call->reply);
             reply_text(call->reply, command->path);
             reply_text(call->reply, command_syntax(command, syntax));
             reply_text(call->reply, command->help);

@@ -190,8 +190,8 @@ static int hash_flush(struct call *call)
 
 static void list_entry(void *context, const struct fdb_entry *entry)
 {
-    if (reply_item(context))
-        show_entry(context, entry);
+    reply_item(context);
+    show_entry(context, entry);
 }
 
 static void show_entry(struct reply *reply, const struct fdb_entry *entry)

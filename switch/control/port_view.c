@@ -87,8 +87,7 @@ void drops_view(const struct counters *counters, struct reply *reply)
     for (unsigned reason = 0; reason < DROP_REASONS; reason++) {
         if (counters->drops[reason] == 0)
             continue;
-        if (!reply_item(reply))
-            break;
+        reply_item(reply);
         reply_text(reply, drop_info[reason].name);
         reply_text(reply, drop_is_egress(reason) ? "out" : "in");
         reply_number(reply, counters->drops[reason]);
@@ -107,8 +106,7 @@ void traffic_view(const struct counters *counters, struct reply *reply)
 static void view_endpoint(const struct program *program, const struct endpoint *endpoint,
                           struct reply *reply)
 {
-    if (!reply_item(reply))
-        return;
+    reply_item(reply);
     reply_number(reply, (uint64_t)endpoint->id);
     reply_text(reply, endpoint->ops->module);
     reply_text(reply, endpoint->description);

@@ -18,6 +18,7 @@ enum field_type {
     FIELD_FLAG,
     FIELD_TEXT,
     FIELD_LIST, /* of records with a shape of their own */
+    FIELD_ANY,  /* no field's own type */
 };
 
 struct field {
@@ -46,8 +47,8 @@ struct rendering {
 extern const struct rendering text_rendering;
 
 /* reply_write_safely() - writes VALUE into a line of text: no byte of it ends the line, moves a terminal's cursor, or looks
- * like the prompt */
-void reply_write_safely(FILE *out, const char *value);
+ * like the prompt. Return: how many bytes it took. */
+size_t reply_write_safely(FILE *out, const char *value);
 
 enum {
     REPLY_DEPTH = 4,
@@ -82,7 +83,7 @@ void reply_text(struct reply *reply, const char *value); /* NULL: there is none 
 void reply_none(struct reply *reply);                    /* of whatever type it is */
 
 /* A list: reply_list(), then for each record reply_item() and its values, then reply_list_end(). Where reply_item() returns
- * false there is no room for it, nor for any that follow. */
+ * false there is no room for it, nor for any that follow: values for them are ignored, but a long loop may as well end. */
 void reply_list(struct reply *reply);
 bool reply_item(struct reply *reply);
 void reply_list_end(struct reply *reply);

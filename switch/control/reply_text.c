@@ -7,6 +7,7 @@
  */
 #include "control/reply.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool is_harmless(const char *at);
@@ -31,18 +32,18 @@ static void write_flag(struct reply *reply, const struct field *field, bool valu
         write_none(reply, field);
 }
 
-/* Only formats with a width need the value in one piece; these are for short words of our own. */
+/* The format is %s with something around it, and perhaps a width: %-18s. */
 static void write_text(struct reply *reply, const struct field *field, const char *value)
 {
-    const char *place = strstr(field->text, "%s");
+    const char *place = strchr(field->text, '%');
+    char *rest;
+    long width = strtol(place + 1 + (place[1] == '-'), &rest, 10);
+    size_t written;
 
-    if (!place) {
-        fprintf(reply->out, field->text, value);
-        return;
-    }
     fwrite(field->text, 1, (size_t)(place - field->text), reply->out);
-    reply_write_safely(reply->out, value);
-    fputs(place + 2, reply->out);
+    written = reply_write_safely(reply->out, value);
+    fprintf(reply->out, "%*s", width > (long)written ? (int)(width - (long)written) : 0, "");
+    fputs(rest + 1, reply->out);
 }
 
 static void write_heading(struct reply *reply, const struct field *field)
@@ -66,18 +67,21 @@ const struct rendering text_rendering = {
     .list_end = write_nothing,
 };
 
-void reply_write_safely(FILE *out, const char *value)
+size_t reply_write_safely(FILE *out, const char *value)
 {
+    size_t written = 0;
+
     while (*value) {
         size_t harmless = 0;
 
         while (is_harmless(value + harmless))
             harmless++;
-        fwrite(value, 1, harmless, out);
+        written += fwrite(value, 1, harmless, out);
         value += harmless;
         if (*value)
-            fprintf(out, "\\x%02x", (unsigned char)*value++);
+            written += (size_t)fprintf(out, "\\x%02x", (unsigned char)*value++);
     }
+    return written;
 }
 
 static bool is_harmless(const char *at)

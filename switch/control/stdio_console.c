@@ -36,13 +36,16 @@ bool stdio_console_start(struct stdio_console *console, struct program *program)
     };
     ev_init(&console->retry, on_retry);
     console->retry.repeat = 1.;
-    return session_start(&console->session, program, STDIN_FILENO, STDOUT_FILENO, true);
+    console->out = os_own_terminal(STDOUT_FILENO);
+    return session_start(&console->session, program, STDIN_FILENO, console->out, true);
 }
 
 void stdio_console_stop(struct stdio_console *console)
 {
     ev_timer_stop(console->session.caller.program->runtime.loop, &console->retry);
     session_stop(&console->session);
+    if (console->out != STDOUT_FILENO)
+        close(console->out);
 }
 
 /* Whoever wrote commands and closed the pipe may still read the replies: it gets a second to do so. */

@@ -12,6 +12,7 @@
 struct stdio_console {
     struct session session;
     ev_timer retry; /* while the terminal is another job's */
+    int out;
 };
 
 /* stdio_console_wanted() - is stdin something that can hold a switch alive? Not /dev/null, nor a closed one. */

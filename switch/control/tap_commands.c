@@ -38,8 +38,7 @@ static int tap_list(struct call *call)
 
 static void list_holder(void *context, const struct tap_holder *holder)
 {
-    if (!reply_item(context))
-        return;
+    reply_item(context);
     reply_text(context, holder->ifname);
     reply_number(context, (uint64_t)holder->process);
     reply_text(context, *holder->program ? holder->program : NULL);

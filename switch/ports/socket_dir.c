@@ -79,7 +79,6 @@ int socket_dir_listen(struct socket_dir *dir, const char *name, mode_t mode, gid
         return error_set(err, ENOMEM, "no memory");
     list_init(&sock->node);
     text_copy(sock->name, sizeof(sock->name), name);
-    snprintf(sock->hidden, sizeof(sock->hidden), ".%d.%u", (int)getpid(), dir->made++ % 100);
     status = socket_dir_check_free(dir, name, err);
     fd = status < 0 ? status : make_listening(dir, sock, mode, group, err);
     if (fd < 0) {
@@ -211,10 +210,18 @@ static int make_listening(struct socket_dir *dir, struct dir_socket *sock, mode_
 
     if (fd < 0)
         return error_set(err, errno, "cannot make a socket: %s", strerror(errno));
-    status = socket_dir_bind(dir, sock->hidden, fd, mode, (uid_t)-1, group, err);
-    if (status == 0 && listen(fd, BACKLOG) < 0)
+    /* A dead switch of the same process number may have left some: in a container, numbers come again soon. */
+    do {
+        snprintf(sock->hidden, sizeof(sock->hidden), ".%d.%u", (int)getpid(), dir->made++);
+        status = socket_dir_bind(dir, sock->hidden, fd, mode, (uid_t)-1, group, err);
+    } while (status == -EADDRINUSE);
+    if (status < 0) {
+        close(fd);
+        return status;
+    }
+    if (listen(fd, BACKLOG) < 0)
         status = error_set(err, errno, "cannot listen in %s: %s", dir->path, strerror(errno));
-    else if (status == 0 && !is_socket(dir, sock->hidden, &info))
+    else if (!is_socket(dir, sock->hidden, &info))
         status = error_set(err, EEXIST, "somebody else replaced %s/%s", dir->path, sock->hidden);
     if (status < 0) {
         socket_dir_unlink(dir, sock->hidden);

@@ -6,6 +6,7 @@
 #include "util/text.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,6 +81,7 @@ int spec_check_name(const char *name, struct error *err)
 {
     /* Names are files in the switch's directory, where these have a meaning already. */
     static const char *const reserved[] = {"ctl", "stream", "vhost", "mgmt", "api"};
+    unsigned long number;
 
     if (!*name || strlen(name) >= PORT_NAME)
         return error_set(err, EINVAL, "a port name has 1 to %d characters", PORT_NAME - 1);
@@ -91,6 +93,9 @@ int spec_check_name(const char *name, struct error *err)
         return error_set(err, EINVAL,
                          "port name \"%s\" has digits only: clients and we use such names; port=N "
                          "sets the number",
+                         name);
+    if (text_to_hex(name, ULONG_MAX, &number))
+        return error_set(err, EINVAL, "port name \"%s\" is not accepted: it reads as a number",
                          name);
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
         size_t length = strlen(reserved[i]);

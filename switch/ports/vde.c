@@ -34,7 +34,7 @@ struct vde_server {
     struct list listeners;
     struct list pending; /* oldest first */
     unsigned pending_count;
-    int spare; /* a descriptor to let go of when there are none left; see turn_away() */
+    int spare; /* descriptor; see os_accept() */
 };
 
 struct listener {
@@ -64,7 +64,6 @@ static int add_listener(struct vde_server *server, const char *file, const char 
                         struct error *err);
 static void remove_listener(struct listener *listener);
 static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
-static void turn_away(struct vde_server *server, int listening);
 static void add_pending(struct vde_server *server, int fd, const char *name);
 static int end_pending(struct pending *pending);
 static void on_request(struct ev_loop *loop, ev_io *watcher, int events);
@@ -98,7 +97,8 @@ static int vde_start(struct runtime *runtime, struct service **service, struct e
         free(server);
         return status;
     }
-    server->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    server->spare = -1;
+    os_spare(&server->spare);
     *service = &server->service;
     return 0;
 }
@@ -111,7 +111,8 @@ static void vde_stop(struct service *service)
         close(end_pending(container_of(node, struct pending, node)));
     list_for_each_safe (node, &server->listeners)
         remove_listener(container_of(node, struct listener, node));
-    close(server->spare);
+    if (server->spare >= 0)
+        close(server->spare);
     free(server);
 }
 
@@ -181,30 +182,19 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
 
     (void)loop, (void)events;
     for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
-        int fd = accept4(watcher->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = os_accept(watcher->fd, &server->spare);
 
-        if (fd >= 0) {
+        if (fd >= 0 && server->spare >= 0)
             add_pending(server, fd, listener->name);
-        } else if (errno == EMFILE || errno == ENFILE) {
-            turn_away(server, watcher->fd);
-            return;
-        } else if (errno != ECONNABORTED && errno != EINTR) {
-            return;
-        }
+        else if (fd >= 0)
+            refuse(server, fd,
+                   "out of file descriptors; raise the limit (ulimit -n, or LimitNOFILE= in a "
+                   "unit)");
+        else if (fd != -ECONNABORTED && fd != -EINTR)
+            break;
+        os_spare(&server->spare);
     }
-}
-
-/* Without a descriptor a connection cannot even be refused, and would wake us for ever: use the one in reserve. */
-static void turn_away(struct vde_server *server, int listening)
-{
-    int fd;
-
-    close(server->spare);
-    fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
-    if (fd >= 0)
-        refuse(server, fd,
-               "out of file descriptors; raise the limit (ulimit -n, or LimitNOFILE= in a unit)");
-    server->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    os_spare(&server->spare);
 }
 
 static void add_pending(struct vde_server *server, int fd, const char *name)

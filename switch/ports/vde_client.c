@@ -223,6 +223,7 @@ static int bind_data_socket(struct vde_client *client, const struct port *port, 
     int fd = fd_endpoint_fd(&client->base);
 
     snprintf(client->name, sizeof(client->name), "%03u.%d", port->number, fd);
+    socket_dir_unlink(&dir->sockets, client->name); /* as in VDE: a dead switch may have left it */
     return socket_dir_bind(&dir->sockets, client->name, fd, management ? dir->mgmtmode : dir->mode,
                            user, management ? dir->mgmtgroup : dir->group, err);
 }

@@ -56,7 +56,7 @@ static void say(struct log *log, int level, const char *format, va_list args)
 /* A pipe that polls as writable takes PIPE_BUF bytes at once (POSIX, write(2)). */
 static void say_on_stderr(struct log *log, const char *line)
 {
-    struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+    struct pollfd room = {.fd = log->fd, .events = POLLOUT};
     char text[LINE + 256];
     int length;
 
@@ -74,7 +74,7 @@ static void say_on_stderr(struct log *log, const char *line)
         length = sizeof(text) - 1;
         text[length - 1] = '\n';
     }
-    if (write(STDERR_FILENO, text, (size_t)length) < 0)
+    if (write(log->fd, text, (size_t)length) < 0)
         log->lost++;
     else
         log->lost = 0;

@@ -15,6 +15,7 @@
 
 struct log {
     const char *program; /* what lines on stderr begin with */
+    int fd;              /* of stderr */
     bool to_syslog;
     unsigned lost; /* lines that stderr did not take */
 };

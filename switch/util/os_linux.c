@@ -54,6 +54,24 @@ unsigned long os_raise_file_limit(void)
     return limit.rlim_cur;
 }
 
+int os_accept(int listening, int *spare)
+{
+    int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || *spare < 0)
+        return fd < 0 ? -errno : fd;
+    close(*spare);
+    *spare = -1;
+    fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+void os_spare(int *spare)
+{
+    if (*spare < 0)
+        *spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 int os_peer(int fd, struct os_peer *peer)
 {
     struct ucred cred;
@@ -114,6 +132,18 @@ void os_program_name(pid_t process, char *text, size_t size)
     if (length > 0 && name[length - 1] == '\n')
         length--;
     text_escape(text, size, name, length > 0 ? (size_t)length : 0);
+}
+
+int os_own_terminal(int fd)
+{
+    char path[32];
+    int own;
+
+    if (!isatty(fd))
+        return fd;
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    return own < 0 ? fd : own;
 }
 
 ssize_t os_write(int fd, const void *bytes, size_t size)
@@ -180,8 +210,6 @@ int os_bind_socket(int fd, const char *path, mode_t mode)
     if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
     strcpy(address.sun_path, path);
-    /* A dead switch of the same process number may have left one: in a container, numbers come again soon. */
-    unlink(path);
     /* bind() gives the file the mode of the socket itself: there is no moment in which others may connect. */
     if (fchmod(fd, mode) < 0)
         return -errno;

@@ -22,6 +22,17 @@ void os_random(void *buffer, size_t size);
 /* os_raise_file_limit() - lifts the soft limit on open files to the hard one. Return: the limit now in force. */
 unsigned long os_raise_file_limit(void);
 
+/* os_accept() - the next connection of the socket LISTENING, non-blocking
+ * @spare: a descriptor to let go of where there are none left, from os_spare(); -1 then, and os_spare() is due
+ *
+ * Without one in reserve a connection could not even be refused, and would wake the program for ever.
+ * Return: -errno if there is none.
+ */
+int os_accept(int listening, int *spare);
+
+/* os_spare() - keeps one in reserve, if *SPARE is none and there are any */
+void os_spare(int *spare);
+
 struct os_peer {
     uid_t uid;
     gid_t gid;
@@ -41,6 +52,10 @@ bool os_peer_in_group(int fd, const struct os_peer *peer, gid_t gid);
 /* os_program_name() - what the process is called (/proc/PID/comm), escaped, in TEXT; "" if that cannot be told */
 void os_program_name(pid_t process, char *text, size_t size);
 
+/* os_own_terminal() - a descriptor of our own for the terminal that FD is: writing to it does not block when it is stopped
+ * Return: FD itself, if it is no terminal or cannot be opened again. */
+int os_own_terminal(int fd);
+
 /* os_write() - writes what FD takes now, without blocking, whatever FD is and whatever its flags are: a descriptor that is
  * shared with other programs keeps its flags. Return: how many bytes, or -errno; -EAGAIN if it takes none now. */
 ssize_t os_write(int fd, const void *bytes, size_t size);
@@ -55,7 +70,7 @@ ssize_t os_write(int fd, const void *bytes, size_t size);
  */
 int os_connect_datagram(const struct sockaddr_un *address, uid_t owner, struct error *err);
 
-/* os_bind_socket() - binds FD to PATH with exactly MODE. Return: 0 or -errno. */
+/* os_bind_socket() - binds FD to PATH, which must be free, with exactly MODE. Return: 0 or -errno. */
 int os_bind_socket(int fd, const char *path, mode_t mode);
 
 /* os_set_socket_owner(), os_set_socket_mode() - change the owner (-1: leave) or mode of a socket that is ours

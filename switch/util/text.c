@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "util/text.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,18 +46,17 @@ bool text_to_hex(const char *text, unsigned long max, unsigned long *number)
 
 bool text_to_mac(const char *text, uint8_t mac[6])
 {
-    char separator = text[0] && text[1] ? text[2] : '\0';
+    char separator = text[strspn(text, "0123456789abcdefABCDEF")];
 
     if (separator != ':' && separator != '.' && separator != '-')
         return false;
-    for (int i = 0; i < 6; i++, text += 3) {
-        char pair[3] = {text[0], text[0] ? text[1] : '\0', '\0'};
+    for (int i = 0; i < 6; i++) {
+        size_t digits = strspn(text, "0123456789abcdefABCDEF");
 
-        if (!isxdigit((unsigned char)pair[0]) || !isxdigit((unsigned char)pair[1]))
+        if (digits < 1 || digits > 2 || text[digits] != (i < 5 ? separator : '\0'))
             return false;
-        if (text[2] != (i < 5 ? separator : '\0'))
-            return false;
-        mac[i] = (uint8_t)strtoul(pair, NULL, 16);
+        mac[i] = (uint8_t)strtoul(text, NULL, 16);
+        text += digits + 1;
     }
     return true;
 }
@@ -70,7 +68,7 @@ const char *text_from_mac(const uint8_t mac[6], char text[MAC_TEXT])
     return text;
 }
 
-void text_escape(char *out, size_t size, const void *said, size_t length)
+bool text_escape(char *out, size_t size, const void *said, size_t length)
 {
     const unsigned char *from = said;
     size_t used = 0;
@@ -86,12 +84,15 @@ void text_escape(char *out, size_t size, const void *said, size_t length)
             n = snprintf(piece, sizeof(piece), "\\x%02x", from[i]);
         else
             n = snprintf(piece, sizeof(piece), "%c", from[i]);
-        if (used + (size_t)n >= size)
-            break;
+        if (used + (size_t)n >= size) {
+            out[used] = '\0';
+            return false;
+        }
         memcpy(out + used, piece, (size_t)n);
         used += (size_t)n;
     }
     out[used] = '\0';
+    return true;
 }
 
 char *text_escaped(const void *said, size_t length)

@@ -25,7 +25,7 @@ bool text_to_number(const char *text, unsigned long max, unsigned long *number);
 /* text_to_hex() - the same in hexadecimal, behind 0x */
 bool text_to_hex(const char *text, unsigned long max, unsigned long *number);
 
-/* text_to_mac() - reads xx:xx:xx:xx:xx:xx, or the same with dots or dashes, into 6 bytes */
+/* text_to_mac() - reads xx:xx:xx:xx:xx:xx, or the same with dots or dashes, into 6 bytes; one digit will do for two */
 bool text_to_mac(const char *text, uint8_t mac[6]);
 
 /* text_from_mac() - writes MAC as xx:xx:xx:xx:xx:xx to TEXT and returns TEXT */
@@ -35,8 +35,10 @@ const char *text_from_mac(const uint8_t mac[6], char text[MAC_TEXT]);
  * @out:  receives printable ASCII only, always NUL-terminated: a byte below 0x20 or from 0x7f up becomes \xHH,
  *        a backslash becomes \\, and a $ that a blank or nothing follows \x24: it would look like the console's prompt
  * @size: of OUT; a text that does not fit is cut between two escapes
+ *
+ * Return: false if it was cut.
  */
-void text_escape(char *out, size_t size, const void *said, size_t length);
+bool text_escape(char *out, size_t size, const void *said, size_t length);
 
 /* text_escaped() - the same, whole, as a new string. Return: NULL if there is no memory. */
 char *text_escaped(const void *said, size_t length);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SLOTS = 64, NAME = 64 };
+enum { SLOTS = 512, NAME = 64 };
 
 struct known_name {
     bool known;

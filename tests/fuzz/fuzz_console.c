@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * fuzz_console.c - any lines from a member of the management group, to a whole switch
+ * fuzz_console.c - any bytes from a member of the management group, in two pieces, to a whole switch
  */
 #include "control/session.h"
 #include "ports/port_type.h"
@@ -8,34 +8,57 @@
 #include "util/user_names.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+enum { LONGEST = 40000, REPLIES = 4 * 1024 * 1024 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct program program;
 static struct switch_dir dir;
-static struct session session;
+static bool over;
+static char replies[REPLIES + 1];
+static size_t received;
 
 static void make_program(void);
-static void ended(struct session *over);
+static void on_end(struct session *session);
 static void remove_dir(void);
-static void run(char *line);
-static void check_reply(const char *reply, size_t size, const struct error *err);
+static void send_all(int fd, const uint8_t *data, size_t size);
+static void receive(int fd);
+static void check_replies(void);
+static char *check_reply(char *reply, char *prompt);
 static void clean_up(void);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char *text = strndup((const char *)data, size), *rest = text, *line;
+    struct session session = {.ended = on_end};
+    size_t half = size > 0 ? size * data[0] / 256 : 0;
+    int fds[2];
 
     if (!program.runtime.sw)
         make_program();
-    while ((line = strsep(&rest, "\n")))
-        run(line);
+    if (size > LONGEST)
+        return -1;
+    assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
+    over = false;
+    received = 0;
+    assert(session_start(&session, &program, fds[0], fds[0], false));
+    send_all(fds[1], data, half);
+    receive(fds[1]);
+    send_all(fds[1], data + half, size - half);
+    shutdown(fds[1], SHUT_WR);
+    while (!over)
+        receive(fds[1]);
+    session_stop(&session);
+    close(fds[0]);
+    receive(fds[1]);
+    close(fds[1]);
+    assert(program.output[OUTPUT_OF_OTHERS].used == 0);
+    check_replies();
     clean_up();
-    free(text);
     return 0;
 }
 
@@ -50,15 +73,15 @@ static void make_program(void)
         .mgmtgroup = (gid_t)-1,
     };
     char path[] = "/tmp/fuzz.XXXXXX";
-    static struct log log = {.program = "fuzz"};
+    static struct log log = {.program = "fuzz", .to_syslog = true};
     struct error err;
-    int nowhere = open("/dev/null", O_RDWR);
 
     config.ports = 16;
     program.runtime.sw = switch_new(&config);
     program.runtime.log = &log;
     program.runtime.loop = ev_loop_new(0);
     program.names = user_names_new();
+    program.output[OUTPUT_OF_OTHERS].limit = SESSIONS_OUTPUT;
     list_init(&program.runtime.services);
     options.path = mkdtemp(path);
     assert(options.path && switch_dir_open(&dir, &options, &err) == 0);
@@ -67,15 +90,15 @@ static void make_program(void)
     assert(socket_dir_reveal(&dir.sockets, &err) == 0);
     ageing_start(&program.ageing, &program.runtime);
     events_start(&program.events, program.runtime.sw);
-    program.output[OUTPUT_OF_OTHERS].limit = SESSIONS_OUTPUT;
-    session.ended = ended;
-    assert(session_start(&session, &program, nowhere, nowhere, false));
+    turns_start(&program.turns, program.runtime.loop);
     atexit(remove_dir);
 }
 
-static void ended(struct session *over)
+static void on_end(struct session *session)
 {
-    (void)over;
+    ev_io_stop(program.runtime.loop, &session->readable);
+    ev_io_stop(program.runtime.loop, &session->writable);
+    over = true;
 }
 
 static void remove_dir(void)
@@ -84,41 +107,65 @@ static void remove_dir(void)
     switch_dir_close(&dir);
 }
 
-static void run(char *line)
+static void send_all(int fd, const uint8_t *data, size_t size)
 {
-    struct error err;
-    char *reply;
-    size_t size;
-    FILE *out = open_memstream(&reply, &size);
+    while (size > 0 && !over) {
+        ssize_t sent = send(fd, data, size, MSG_NOSIGNAL);
 
-    session.caller.leaving = false;
-    command_run(&session.caller, line, out, &err);
-    fclose(out);
-    check_reply(reply, size, &err);
-    free(reply);
-    assert(program.output[OUTPUT_OF_OTHERS].used == session.output.length);
+        if (sent > 0) {
+            data += sent;
+            size -= (size_t)sent;
+        }
+        receive(fd);
+    }
 }
 
-/* What VDE's clients depend on: data between its marks, one status line at the end, nothing that looks like the prompt. */
-static void check_reply(const char *reply, size_t size, const struct error *err)
+static void receive(int fd)
+{
+    ssize_t got;
+
+    if (!over)
+        ev_run(program.runtime.loop, EVRUN_NOWAIT);
+    while ((got = recv(fd, replies + received, REPLIES - received, 0)) > 0)
+        received += (size_t)got;
+}
+
+/* What VDE's clients depend on: replies end with their prompt, and nothing else looks like one. */
+static void check_replies(void)
+{
+    static const char prompt[] = "\nvde$ ", end[] = "9999 END OF SESSION";
+    char *reply = replies, *next;
+
+    replies[received] = '\0';
+    if (received == REPLIES)
+        return; /* as much as we look at */
+    assert(strlen(replies) == received);
+    for (const char *at = replies; *at; at++)
+        assert(*at == '\n' || (*at >= 0x20 && *at < 0x7f));
+    while ((next = strstr(reply, prompt)))
+        reply = check_reply(reply, next) + sizeof(prompt) - 1;
+    assert(!strstr(reply, "$ "));
+    assert(*reply == '\0' || !strcmp(reply, end) || *reply == '3'); /* or events that came last */
+}
+
+/* Events, data between its marks, one status line below 1100; or nothing, for a blank line. Return: PROMPT. */
+static char *check_reply(char *reply, char *prompt)
 {
     static const char data[] = "0000 DATA END WITH '.'\n";
-    const char *status = reply;
+    char *status = reply;
 
-    assert(strlen(reply) == size && strlen(err->text) < sizeof(err->text));
-    if (size == 0)
-        return;
-    assert(reply[size - 1] == '\n' && !strstr(reply, "$ "));
-    for (const char *at = reply; *at; at++)
-        assert(*at == '\n' || (*at >= 0x20 && *at < 0x7f));
-    if (!strncmp(reply, data, strlen(data))) {
-        status = strstr(reply, "\n.\n");
+    *prompt = '\0';
+    assert(!strstr(reply, "$ "));
+    while (*status == '3')
+        status = strchr(status, '\n') ? strchr(status, '\n') + 1 : status + strlen(status);
+    if (!strncmp(status, data, strlen(data))) {
+        status = strstr(status, "\n.\n");
         assert(status && !strstr(status + 3, "\n.\n"));
         status += 3;
     }
-    /* No code from 1100 up: libvdemgmt would wait for ever. */
     assert(*status == '\0' || !strncmp(status, "10", 2));
-    assert(*status == '\0' || strchr(status, '\n') == reply + size - 1);
+    assert(*status == '\0' || strchr(status, '\n') == prompt - 1 || !strchr(status, '\n'));
+    return prompt;
 }
 
 static void clean_up(void)
@@ -133,5 +180,4 @@ static void clean_up(void)
         switch_remove_vlan(sw, vid);
     switch_set_hub(sw, false);
     assert(switch_set_ports(sw, 16) == 0);
-    events_set(&program.events, &session, 0);
 }
