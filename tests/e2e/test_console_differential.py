@@ -326,7 +326,7 @@ class Script:
             f"debug/add {pick(CATEGORIES)}".rstrip(), f"debug/add {pick(CATEGORIES)}".rstrip(),
             f"debug/del {pick(CATEGORIES)}".rstrip(), f"debug/list {pick(CATEGORIES)}".rstrip(), "debug/list",
             "plugin/list", "plugin/list x", "plugin/add nosuch", "plugin/del nosuch",
-            "load <script>x", "", "#", "# port/create 1", pick(JUNK), pick(JUNK),
+            "load <script>x", "load", "port/sethub", "fstp/setfstp", "", "#", "# port/create 1", pick(JUNK), pick(JUNK),
         ])
 
     def port(self):
@@ -337,7 +337,7 @@ class Script:
 
     def addresses(self):
         known = [self.address(label, self.random.randrange(4)) for label in self.labels] or ["02:00:00:00:00:01"]
-        return known * 3 + [known[0].replace(":", "."), "02:00", "nosuch", "", "ff:ff:ff:ff:ff:ff"]
+        return known * 3 + [known[0].replace(":", "."), "02:00", "nosuch", "", "ff:ff:ff:ff:ff:ff", "2:0:0:0:1:2"]
 
     def address(self, label, number):
         """Each client has its own few: an address that moves depends on time."""
@@ -439,6 +439,8 @@ FIXED = [
           "vlan/print 0 0"),
     *said("port/allocatable 5 2", "port/allocatable 5 0", "port/allocatable 011 1", "port/print 0x1"),
     *said("hash/setgcint -1", "hash/setgcint 2", "vlan/create 4094", "vlan/remove 4094"),
+    *said("port/sethub", "fstp/setfstp", "load", "load /", "hash/find 02-00-00-00-00-0a", "hash/find 0:1:2:3:4:5"),
+    *said("help port/print ", "vlan/create 0x0b"), ("only", "ours", "vlan/remove 11"),
     *said("fstp/setfstp 1"), ("only", "vde", "fstp/setfstp 0"), *said("fstp/setedge 0 1 1", "fstp/bonus 0 1 5"),
     *said("port/create 2", "port/allocatable 2 1", "port/createauto", "port/remove 2"),
     *said("port/create 0"), ("only", "vde", "port/remove 2"), ("only", "ours", "port/remove 0"),

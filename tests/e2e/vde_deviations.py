@@ -309,6 +309,24 @@ TABLE = [
         vde_says=rf"(?s:{DATA}(Port|VLAN) .*)?{OK}|1017 File exists\n", we_say=rf"({DATA}\.\n)?{INVALID}",
     ),
     Deviation(
+        "missing arguments", "What is missing is a mistake to us; VDE takes it for 0, or for a file without a name.",
+        r"^(port/sethub|fstp/setfstp|load)$",
+        vde_says=rf"({DATA}(?:Can't use fstp in hub mode\n)?\.\n)?{OK}|1002 No such file or directory\n",
+        we_say=rf"({DATA}\.\n)?{INVALID}",
+    ),
+    Deviation(
+        "directory as a script", "To VDE a directory is a script without lines.", r"^load /$",
+        vde_says=OK, we_say=INVALID,
+    ),
+    Deviation(
+        "dashes", "We read addresses with dashes, too.", r"^hash/find [0-9a-f]+-",
+        vde_says=rf"{DATA}\.\n{INVALID}", we_say=rf"{DATA}\.\n1019 No such device\n",
+    ),
+    Deviation(
+        "blanks at the end", "vdeterm leaves one behind what it completes; to VDE that is a part of the argument.",
+        r"^help port/print$", ours=without(r"port/print .*"),
+    ),
+    Deviation(
         "port names", "Where VDE reads the number that a word begins with, we look for a port of that name.",
         r"^port/print \d+x$",
         vde_says=rf"(?s:{DATA}Port .*)\.\n{OK}", we_say=rf"{DATA}\.\n1006 No such device or address\n",
@@ -322,8 +340,10 @@ TABLE = [
         vde_says=r"1006 No such device or address\n", we_say=INVALID,
     ),
     Deviation(
-        "hexadecimal", "We read 0x1 where VDE, in some commands, stops at the x.", r"^port/print 0x1$",
-        vde_says=rf"{DATA}\.\n1006 No such device or address\n", we_say=rf"(?s:{DATA}Port 0001 .*)\.\n{OK}",
+        "hexadecimal", "We read 0x1 where VDE, in some commands, stops at the x.",
+        r"^(port/print 0x1|vlan/create 0x0b)$",
+        vde_says=rf"{DATA}\.\n1006 No such device or address\n|{INVALID}",
+        we_say=rf"(?s:{DATA}Port 0001 .*)\.\n{OK}|{OK}",
     ),
     Deviation(
         "negative time", "VDE takes a negative number of seconds.", r"^hash/setgcint -1$", vde_says=OK, we_say=INVALID,
