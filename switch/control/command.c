@@ -13,6 +13,8 @@ const struct command *const command_table[] = {
     tap_commands,        NULL,
 };
 
+const char command_success[] = "1000 Success\n";
+
 static int run_command(struct caller *caller, const struct command *command, char *text, FILE *out,
                        struct error *err);
 
@@ -37,7 +39,7 @@ int command_run(struct caller *caller, char *line, FILE *out, struct error *err)
         command_failure(status, err, failure);
         fputs(failure, out);
     } else if (!caller->leaving && caller->script == before) {
-        fputs("1000 Success\n", out);
+        fputs(command_success, out);
     }
     return status;
 }

@@ -81,6 +81,9 @@ struct command {
  */
 int command_run(struct caller *caller, char *line, FILE *out, struct error *err);
 
+/* The status line of a success. */
+extern const char command_success[];
+
 /* command_find() - the command that LINE begins with, or NULL */
 const struct command *command_find(const char *line);
 

@@ -238,9 +238,7 @@ static void run_from_script(struct session *session)
 
     line = script_next(&session->caller);
     if (!line) {
-        static const char success[] = "1000 Success\n"; /* of load */
-
-        session_write(session, success, sizeof(success) - 1);
+        session_write(session, command_success, strlen(command_success)); /* of load */
         finish_command(session);
         return;
     }

@@ -6,7 +6,7 @@
  * stands alone at the end of what was sent is run when nothing follows for a moment. Each line is answered by its reply
  * and then, in a write of its own, by the prompt.
  *
- * A session costs others neither time nor memory. Its commands wait for their turns, one at a time. While its reader
+ * A session costs others little time and bounded memory. Its commands wait for their turns, one at a time. While its reader
  * does not read, its further commands wait; events for it are dropped, counted, and told of later. A reader that takes
  * nothing for a minute, or for which there is no more memory, loses its session.
  */

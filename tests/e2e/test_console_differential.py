@@ -326,7 +326,7 @@ class Script:
             f"debug/add {pick(CATEGORIES)}".rstrip(), f"debug/add {pick(CATEGORIES)}".rstrip(),
             f"debug/del {pick(CATEGORIES)}".rstrip(), f"debug/list {pick(CATEGORIES)}".rstrip(), "debug/list",
             "plugin/list", "plugin/list x", "plugin/add nosuch", "plugin/del nosuch",
-            "load <script>x", "load", "port/sethub", "fstp/setfstp", "", "#", "# port/create 1", pick(JUNK), pick(JUNK),
+            "load <script>x", "load", "fstp/setfstp", "", "#", "# port/create 1", pick(JUNK), pick(JUNK),
         ])
 
     def port(self):
