@@ -83,9 +83,17 @@ def test_idle_clients_wake_nobody():
     """Two hundred clients that say nothing cost nothing: the switch sleeps until there is something to do."""
     with Switch("-n", "200") as switch, Lab(switch, range(1, 201)):
         settle(switch)
+        wait_for(lambda: asleep(switch), message="the switch to go to sleep")
         before = switches_of_context(switch)
         time.sleep(2)
         assert switches_of_context(switch) == before
+
+
+def asleep(switch):
+    """Whether it has done nothing for a while: behind its last reply there is still the prompt to write."""
+    before = switches_of_context(switch)
+    time.sleep(0.2)
+    return switches_of_context(switch) == before
 
 
 def switches_of_context(switch):
