@@ -11,6 +11,7 @@ static int debug_list(struct call *call);
 static int debug_add(struct call *call);
 static int debug_del(struct call *call);
 
+static int set(struct call *call, bool on);
 static uint32_t matching(const struct call *call);
 
 static const struct parameter beginning[] = {{"dbgpath", ARGUMENT_TEXT, .optional = true}, {0}};
@@ -54,7 +55,7 @@ static int debug_list(struct call *call)
         reply_item(call->reply);
         reply_text(call->reply, event_categories[place].path);
         reply_number(call->reply, event_categories[place].tag);
-        reply_flag(call->reply, session->events >> place & 1);
+        reply_flag(call->reply, session->subscriber.wanted >> place & 1);
         reply_text(call->reply, event_categories[place].help);
     }
     reply_list_end(call->reply);
@@ -63,31 +64,29 @@ static int debug_list(struct call *call)
 
 static int debug_add(struct call *call)
 {
-    struct session *session = call->caller->session;
-    uint32_t found = matching(call);
-
-    if (!session)
-        return -EBADF;
-    if (!found)
-        return error_set(call->error, EINVAL, "no such category; debug/list shows them");
-    if (!(found & ~session->events))
-        return -EEXIST;
-    events_set(&call->program->events, session, session->events | found);
-    return 0;
+    return set(call, true);
 }
 
 static int debug_del(struct call *call)
 {
+    return set(call, false);
+}
+
+/* Makes this session hear, or not hear, of the categories that match. */
+static int set(struct call *call, bool on)
+{
     struct session *session = call->caller->session;
-    uint32_t found = matching(call);
+    uint32_t found = matching(call), before, after;
 
     if (!session)
         return -EBADF;
     if (!found)
         return error_set(call->error, EINVAL, "no such category; debug/list shows them");
-    if (!(found & session->events))
-        return -ENOENT;
-    events_set(&call->program->events, session, session->events & ~found);
+    before = session->subscriber.wanted;
+    after = on ? before | found : before & ~found;
+    if (after == before)
+        return on ? -EEXIST : -ENOENT;
+    events_set(&call->program->events, &session->subscriber, after);
     return 0;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/events.h"
 
-#include "control/session.h"
 #include "util/text.h"
 
 #include <stdio.h>
@@ -26,6 +25,7 @@ const struct category event_categories[] = {
     {0},
 };
 
+static unsigned wanted_kinds(const struct events *events);
 static void notify(struct observer *observer, const struct event *event);
 static void tell(struct events *events, unsigned place, const char *message);
 static void format_message(const struct event *event, char *text, size_t size);
@@ -42,29 +42,41 @@ void events_start(struct events *events, struct vswitch *sw)
 void events_stop(struct events *events)
 {
     list_for_each_safe (node, &events->subscribers)
-        events_set(events, container_of(node, struct session, subscriber), 0);
+        events_set(events, container_of(node, struct subscriber, node), 0);
 }
 
-void events_set(struct events *events, struct session *session, uint32_t wanted)
+void subscriber_init(struct subscriber *subscriber,
+                     void (*hear)(struct subscriber *subscriber, const char *line, size_t length))
+{
+    *subscriber = (struct subscriber){.hear = hear};
+    list_init(&subscriber->node);
+}
+
+void events_set(struct events *events, struct subscriber *subscriber, uint32_t wanted)
+{
+    subscriber->wanted = wanted;
+    list_remove(&subscriber->node);
+    if (wanted)
+        list_append(&events->subscribers, &subscriber->node);
+    switch_unobserve(events->sw, &events->observer);
+    events->observer.kinds = wanted_kinds(events);
+    if (events->observer.kinds)
+        switch_observe(events->sw, &events->observer);
+}
+
+static unsigned wanted_kinds(const struct events *events)
 {
     unsigned kinds = 0;
 
-    session->events = wanted;
-    list_remove(&session->subscriber);
-    if (wanted)
-        list_append(&events->subscribers, &session->subscriber);
     list_for_each (node, &events->subscribers) {
-        const struct session *each = container_of(node, struct session, subscriber);
+        const struct subscriber *subscriber = container_of(node, struct subscriber, node);
 
         for (unsigned place = 0; event_categories[place].path; place++) {
-            if (each->events >> place & 1 && event_categories[place].kind != CATEGORY_SILENT)
+            if (subscriber->wanted >> place & 1 && event_categories[place].kind != CATEGORY_SILENT)
                 kinds |= EVENT_BIT(event_categories[place].kind);
         }
     }
-    switch_unobserve(events->sw, &events->observer);
-    events->observer.kinds = kinds;
-    if (kinds)
-        switch_observe(events->sw, &events->observer);
+    return kinds;
 }
 
 static void notify(struct observer *observer, const struct event *event)
@@ -87,10 +99,10 @@ static void tell(struct events *events, unsigned place, const char *message)
         snprintf(line, sizeof(line), "3%03o %s %s\n", category->tag, category->path, message);
 
     list_for_each (node, &events->subscribers) {
-        struct session *session = container_of(node, struct session, subscriber);
+        struct subscriber *subscriber = container_of(node, struct subscriber, node);
 
-        if (session->events >> place & 1)
-            session_event(session, line, (size_t)length);
+        if (subscriber->wanted >> place & 1)
+            subscriber->hear(subscriber, line, (size_t)length);
     }
 }
 

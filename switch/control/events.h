@@ -4,15 +4,13 @@
  *
  *     3TTT CATEGORY MESSAGE        TTT: the category's tag, octal
  *
- * Categories have a path, as commands do; who subscribes names the beginning of one. Nothing is observed, and frames cost
+ * Categories have a path, as commands do. Nothing is observed, and frames cost
  * nothing more, as long as nobody has subscribed.
  */
 #ifndef VSW_CONTROL_EVENTS_H
 #define VSW_CONTROL_EVENTS_H
 
 #include "core/switch.h"
-
-struct session;
 
 struct category {
     const char *path;
@@ -26,16 +24,26 @@ enum { CATEGORY_SILENT = -1 };
 /* All categories, VDE's first and in its order; ended by one without a path. */
 extern const struct category event_categories[];
 
+/* Someone who is told, embedded in what he is. */
+struct subscriber {
+    struct list node;
+    uint32_t wanted; /* categories, by their place in the table */
+    void (*hear)(struct subscriber *subscriber, const char *line, size_t length);
+};
+
 struct events {
     struct observer observer;
     struct vswitch *sw;
-    struct list subscribers; /* sessions */
+    struct list subscribers;
 };
 
 void events_start(struct events *events, struct vswitch *sw);
 void events_stop(struct events *events);
 
-/* events_set() - SESSION hears the categories whose bits are in WANTED (1 << place in the table), and no others */
-void events_set(struct events *events, struct session *session, uint32_t wanted);
+void subscriber_init(struct subscriber *subscriber,
+                     void (*hear)(struct subscriber *subscriber, const char *line, size_t length));
+
+/* events_set() - SUBSCRIBER hears the categories whose bits are in WANTED, and no others */
+void events_set(struct events *events, struct subscriber *subscriber, uint32_t wanted);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/session.h"
 
-#include "control/events.h"
 #include "control/script.h"
 #include "util/os_linux.h"
 
@@ -19,6 +18,7 @@ static void on_writable(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_turn(struct turn *turn);
 static void on_pause(struct ev_loop *loop, ev_timer *watcher, int events);
 static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events);
+static void on_event(struct subscriber *subscriber, const char *line, size_t length);
 static void go_on(struct session *session);
 static bool is_over(const struct session *session);
 static bool may_run(const struct session *session);
@@ -53,7 +53,7 @@ bool session_start(struct session *session, struct program *program, int in, int
     session->caller.session = session;
     session->caller.trusted = trusted;
     outbox_init(&session->output, out, &program->output[kind]);
-    list_init(&session->subscriber);
+    subscriber_init(&session->subscriber, on_event);
     turn_init(&session->turn, on_turn);
     ev_io_init(&session->readable, on_readable, in, EV_READ);
     ev_io_init(&session->writable, on_writable, out, EV_WRITE);
@@ -68,7 +68,7 @@ void session_stop(struct session *session)
     struct program *program = session->caller.program;
     struct ev_loop *loop = program->runtime.loop;
 
-    events_set(&program->events, session, 0);
+    events_set(&program->events, &session->subscriber, 0);
     script_drop_all(&session->caller);
     outbox_clear(&session->output);
     turn_cancel(&session->turn);
@@ -97,15 +97,6 @@ void session_prompt(struct session *session)
     static const char prompt[] = "\nvde$ ";
 
     session_write(session, prompt, sizeof(prompt) - 1);
-}
-
-/* Events come amid frames: they are written when the loop has the time. */
-void session_event(struct session *session, const char *line, size_t length)
-{
-    if (session->output.length + length > SESSION_EVENTS ||
-        !outbox_put(&session->output, line, length))
-        session->events_lost++;
-    watch(session);
 }
 
 void session_drain(struct session *session, uint64_t limit)
@@ -180,6 +171,17 @@ static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events)
     log_say(session->caller.program->runtime.log, LOG_WARNING,
             "console: a session is ended: its reader has taken nothing for %d s", SESSION_STALLED);
     session->ended(session);
+}
+
+/* Events come amid frames: they are written when the loop has the time. */
+static void on_event(struct subscriber *subscriber, const char *line, size_t length)
+{
+    struct session *session = container_of(subscriber, struct session, subscriber);
+
+    if (session->output.length + length > SESSION_EVENTS ||
+        !outbox_put(&session->output, line, length))
+        session->events_lost++;
+    watch(session);
 }
 
 /* Something has happened: what is next? SESSION may be gone afterwards. */

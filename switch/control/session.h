@@ -14,6 +14,7 @@
 #define VSW_CONTROL_SESSION_H
 
 #include "control/command.h"
+#include "control/events.h"
 #include "control/turns.h"
 
 #include <ev.h>
@@ -47,8 +48,7 @@ struct session {
     size_t input_length;
     struct outbox output;
 
-    struct list subscriber; /* of events; see events.h */
-    uint32_t events;        /* which, by their place in the table */
+    struct subscriber subscriber; /* of events */
     unsigned events_lost;
 
     /* ended() - input is at its end, or the reader has left: stop the session, and free what it is in */
@@ -71,9 +71,6 @@ void session_write(struct session *session, const char *bytes, size_t length);
 
 /* session_prompt() - tells the reader that it is its turn */
 void session_prompt(struct session *session);
-
-/* session_event() - an event's line; written soon, unless too much waits already */
-void session_event(struct session *session, const char *line, size_t length);
 
 /* session_drain() - gives the reader until LIMIT (os_now()) to take what waits for it */
 void session_drain(struct session *session, uint64_t limit);

@@ -1,18 +1,42 @@
 """What the end-to-end tests share: privilege, and guests and namespaces that end with the tests."""
 
 import contextlib
+import resource
 import signal
 
 import pytest
 
 import netns
+from console import Console
 from guest import Guest
+from switch import Switch
 
 
 def pytest_configure(config):
     """Namespaces and TAPs need root, if only root of a user namespace. Done while there is one thread."""
     config.addinivalue_line("markers", "full: long; part of make check-full only")
     netns.become_root()
+
+
+@pytest.fixture
+def switch():
+    with Switch() as started:
+        yield started
+
+
+@pytest.fixture
+def console(switch):
+    with Console(switch.dir / "mgmt") as session:
+        yield session
+
+
+@pytest.fixture
+def many_files():
+    """Lets this process open what a thousand clients need."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 TEST_SECONDS = 180

@@ -29,18 +29,6 @@ from vdeclient import (BROADCAST, LARGEST_FRAME, NEW_PORT0, Lab, Refused, VdeCli
 GREETING = re.compile(rb"VDE switch V\.\d+\.\d+\.\d+\n[^\n$]+\n\nvde\$ ")
 
 
-@pytest.fixture
-def switch():
-    with Switch() as started:
-        yield started
-
-
-@pytest.fixture
-def console(switch):
-    with Console(switch.dir / "mgmt") as session:
-        yield session
-
-
 def run(directory, *args, program=PROGRAM, **options):
     """Runs a switch with an empty console to its end."""
     argv = [program, "-s", directory, "-f", "/dev/null", *args]

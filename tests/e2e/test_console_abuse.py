@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import resource
 import select
 import signal
 import socket
@@ -24,23 +23,8 @@ MIB = 1 << 10  # memory() counts KiB
 
 
 @pytest.fixture
-def switch():
-    with Switch() as started:
-        yield started
-
-
-@pytest.fixture
 def mgmt(switch):
     return switch.dir / "mgmt"
-
-
-@pytest.fixture
-def many_files():
-    """Lets this process open what a thousand sessions need."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def numbered(number):

@@ -13,18 +13,6 @@ from vdeclient import BROADCAST, NEW_PORT0, Lab, Refused, VdeClient, ask, frame,
 
 
 @pytest.fixture
-def switch():
-    with Switch() as started:
-        yield started
-
-
-@pytest.fixture
-def console(switch):
-    with Console(switch.dir / "mgmt") as session:
-        yield session
-
-
-@pytest.fixture
 def listener(switch):
     """A second session, which only listens; what it has subscribed to is up to the test."""
     with Console(switch.dir / "mgmt") as session:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import resource
 import time
 
 import pytest
@@ -12,15 +11,6 @@ from vdeclient import BROADCAST, SMALL_QUARANTINE, Lab, VdeClient, file_limit, f
 
 CLIENTS = 1000
 ROUNDS = 10_000
-
-
-@pytest.fixture
-def many_files():
-    """Lets this process open what a thousand clients need."""
-    before = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 @pytest.mark.usefixtures("many_files")
