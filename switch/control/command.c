@@ -23,6 +23,7 @@ int command_run(struct caller *caller, char *line, FILE *out, struct error *err)
     const struct command *command;
     char shown[ARGUMENT_SHOWN], failure[COMMAND_FAILURE];
     const struct script *before = caller->script;
+    bool script_opened;
     int status;
 
     *err->text = '\0';
@@ -35,10 +36,11 @@ int command_run(struct caller *caller, char *line, FILE *out, struct error *err)
     else
         status =
             error_set(err, ENOSYS, "\"%s\"; help lists the commands", argument_shown(line, shown));
+    script_opened = caller->script != before;
     if (status < 0) {
         command_failure(status, err, failure);
         fputs(failure, out);
-    } else if (!caller->leaving && caller->script == before) {
+    } else if (!caller->leaving && !script_opened) {
         fputs(command_success, out);
     }
     return status;
@@ -80,7 +82,7 @@ int command_call(struct caller *caller, const struct command *command, char *tex
     if (status == 0)
         status = command->run(&call);
     if (status == 0 && command->result && reply->full)
-        status = error_set(err, EMSGSIZE, "only the first %d are shown", REPLY_ITEMS);
+        status = error_set(err, EMSGSIZE, "this is the beginning; ask for one at a time");
     return status;
 }
 

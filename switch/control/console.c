@@ -103,7 +103,6 @@ static void warn_of_closed_dir(const struct console *console)
 {
     const struct switch_dir *dir = console->program->runtime.dir;
     struct stat info;
-
     bool reachable;
 
     if (!(dir->mgmtmode & 0066) || fstat(dir->sockets.fd, &info) < 0)
@@ -127,14 +126,14 @@ static int listen_at(struct console *console, const char *path, struct error *er
 
     text_copy(copy, sizeof(copy), path);
     text_copy(name, sizeof(name), basename(copy));
-    if (strchr("./", *name) && (strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, "..")))
+    if (strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
         return error_set(err, EINVAL, "--mgmt %s: not the path of a socket", path);
     text_copy(copy, sizeof(copy), path);
     status = socket_dir_open(&console->dir, dirname(copy), SOCKET_HIDDEN_ROOM, true, err);
     if (status < 0)
         return status;
     if (!strcmp(console->dir.path, dir->sockets.path)) {
-        close(console->dir.fd);
+        socket_dir_close(&console->dir);
         console->dir.fd = -1;
         return listen_in_dir(console, name, err);
     }
@@ -161,7 +160,6 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
         } else if (fd != -ECONNABORTED && fd != -EINTR) {
             return;
         }
-        os_spare(&console->spare);
     }
 }
 

@@ -11,6 +11,8 @@ enum { SMALL = 64 * 1024 }; /* more than that goes back to the system once it is
 
 static bool make_room(struct outbox *box, size_t length);
 static void take(struct outbox *box, size_t length);
+static void to_front(struct outbox *box);
+static bool resize(struct outbox *box, size_t size);
 
 void outbox_init(struct outbox *box, int fd, struct outbox_budget *budget)
 {
@@ -47,43 +49,52 @@ int outbox_flush(struct outbox *box)
 
 void outbox_clear(struct outbox *box)
 {
-    take(box, box->length);
+    box->budget->used -= box->length;
     free(box->bytes);
-    box->bytes = NULL;
-    box->size = 0;
+    outbox_init(box, box->fd, box->budget);
 }
 
 static bool make_room(struct outbox *box, size_t length)
 {
-    size_t size = 2 * (box->length + length);
-    char *bytes;
+    size_t needed = box->length + length;
 
-    if (box->start + box->length + length <= box->size)
+    if (box->start + needed <= box->size)
         return true;
-    if (box->length > 0)
-        memmove(box->bytes, box->bytes + box->start, box->length);
-    box->start = 0;
-    if (box->length + length <= box->size)
-        return true;
-    bytes = realloc(box->bytes, size);
-    if (!bytes)
-        return false;
-    box->bytes = bytes;
-    box->size = size;
-    return true;
+    to_front(box);
+    /* Small pieces come in numbers; of long replies there is seldom a second. */
+    return needed <= box->size || resize(box, needed + (needed < SMALL ? needed : needed / 8));
 }
 
+/* What has been taken of a long reply goes back to the system, though the rest is still waiting. */
 static void take(struct outbox *box, size_t length)
 {
     box->budget->used -= length;
     box->length -= length;
     box->start += length;
-    if (box->length > 0)
-        return;
-    box->start = 0;
-    if (box->size > SMALL) {
-        free(box->bytes);
-        box->bytes = NULL;
-        box->size = 0;
+    if (box->length > 0 && box->start > SMALL && box->start > box->length) {
+        to_front(box);
+        resize(box, box->length);
+    } else if (box->length == 0) {
+        box->start = 0;
+        if (box->size > SMALL)
+            outbox_clear(box);
     }
+}
+
+static void to_front(struct outbox *box)
+{
+    if (box->start > 0 && box->length > 0)
+        memmove(box->bytes, box->bytes + box->start, box->length);
+    box->start = 0;
+}
+
+static bool resize(struct outbox *box, size_t size)
+{
+    char *bytes = realloc(box->bytes, size);
+
+    if (!bytes)
+        return false;
+    box->bytes = bytes;
+    box->size = size;
+    return true;
 }

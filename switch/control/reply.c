@@ -87,6 +87,11 @@ void reply_list_end(struct reply *reply)
     reply->depth--;
 }
 
+void reply_cut(struct reply *reply)
+{
+    reply->full = true;
+}
+
 /* Return: the field whose turn it is, which must be of TYPE; NULL if the reply is full. */
 static const struct field *take(struct reply *reply, enum field_type type)
 {

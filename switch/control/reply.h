@@ -53,7 +53,7 @@ size_t reply_write_safely(FILE *out, const char *value);
 enum {
     REPLY_DEPTH = 4,
 
-    /* Records that one reply may have: while it is made frames wait, and it has to be kept for its reader. */
+    /* Records that one reply may have: it has to be kept for its reader, and while it is made frames wait. */
     REPLY_ITEMS = 100000,
 };
 
@@ -87,5 +87,8 @@ void reply_none(struct reply *reply);                    /* of whatever type it 
 void reply_list(struct reply *reply);
 bool reply_item(struct reply *reply);
 void reply_list_end(struct reply *reply);
+
+/* reply_cut() - there is more, but it would take too long: nothing after this is shown */
+void reply_cut(struct reply *reply);
 
 #endif

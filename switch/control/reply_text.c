@@ -7,10 +7,10 @@
  */
 #include "control/reply.h"
 
+#include "util/text.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-static bool is_harmless(const char *at);
 
 static void write_number(struct reply *reply, const struct field *field, uint64_t value)
 {
@@ -74,7 +74,7 @@ size_t reply_write_safely(FILE *out, const char *value)
     while (*value) {
         size_t harmless = 0;
 
-        while (is_harmless(value + harmless))
+        while (value[harmless] && text_is_harmless(value + harmless, value[harmless + 1] ? 2 : 1))
             harmless++;
         written += fwrite(value, 1, harmless, out);
         value += harmless;
@@ -82,12 +82,4 @@ size_t reply_write_safely(FILE *out, const char *value)
             written += (size_t)fprintf(out, "\\x%02x", (unsigned char)*value++);
     }
     return written;
-}
-
-static bool is_harmless(const char *at)
-{
-    unsigned char c = (unsigned char)*at;
-    bool ends_prompt = c == '$' && (at[1] == ' ' || at[1] == '\0');
-
-    return c >= 0x20 && c < 0x7f && !ends_prompt;
 }

@@ -95,7 +95,9 @@ static void run_quietly(struct caller *caller, char *line)
     char shown[ARGUMENT_SHOWN], place[ARGUMENT_SHOWN];
     unsigned number = script->number;
     struct error err;
-    FILE *out = fopen("/dev/null", "we");
+    char *reply = NULL;
+    size_t size;
+    FILE *out = open_memstream(&reply, &size);
     int status;
 
     if (!out)
@@ -104,6 +106,7 @@ static void run_quietly(struct caller *caller, char *line)
     argument_shown(line, shown);
     status = command_run(caller, line, out, &err);
     fclose(out);
+    free(reply);
     if (status < 0)
         log_say(caller->program->runtime.log, LOG_WARNING, "%s line %u: %s: %s%s%s", place, number,
                 shown, strerror(-status), *err.text ? ": " : "", err.text);
@@ -148,13 +151,20 @@ static FILE *open_plain_file(const char *path, struct error *err)
     int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), code = errno;
     struct stat info;
 
-    if (fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
-        return fdopen(fd, "r");
-    if (fd >= 0) {
-        close(fd);
+    FILE *file;
+
+    if (fd >= 0 && (fstat(fd, &info) < 0 || !S_ISREG(info.st_mode)))
         code = EINVAL;
+    else if (fd >= 0) {
+        file = fdopen(fd, "r");
+        if (file)
+            return file;
+        code = errno;
     }
-    error_set(err, code, "\"%s\"%s", argument_shown(path, shown), fd >= 0 ? " is not a file" : "");
+    if (fd >= 0)
+        close(fd);
+    error_set(err, code, "\"%s\"%s", argument_shown(path, shown),
+              code == EINVAL ? " is not a file" : "");
     errno = code;
     return NULL;
 }

@@ -20,6 +20,7 @@ static void on_pause(struct ev_loop *loop, ev_timer *watcher, int events);
 static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events);
 static void on_event(struct subscriber *subscriber, const char *line, size_t length);
 static void go_on(struct session *session);
+static void wait_for_rest(struct session *session);
 static bool is_over(const struct session *session);
 static bool may_run(const struct session *session);
 static bool has_command(const struct session *session);
@@ -114,14 +115,16 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
     struct session *session = container_of(watcher, struct session, readable);
     ssize_t got;
 
-    (void)loop, (void)events;
+    (void)events;
     memmove(session->input, session->input + session->input_start, session->input_length);
     session->input_start = 0;
     got = read(watcher->fd, session->input + session->input_length,
                SESSION_LINE - session->input_length);
-    if (got > 0)
+    if (got > 0) {
         session->input_length += (size_t)got;
-    else if (got == 0)
+        session->alone = false;
+        ev_timer_stop(loop, &session->pause);
+    } else if (got == 0)
         session->at_end = true;
     else if (errno != EAGAIN && errno != EINTR)
         session->at_end = !session->pardoned || !session->pardoned(session, errno);
@@ -156,10 +159,7 @@ static void on_pause(struct ev_loop *loop, ev_timer *watcher, int events)
 
     (void)loop, (void)events;
     /* We may be late ourselves, and the rest may be there. */
-    if (poll(&more, 1, 0) == 1)
-        return;
-    if (may_run(session) && has_half_a_line(session))
-        run_from_input(session);
+    session->alone = poll(&more, 1, 0) == 0 && has_half_a_line(session);
     go_on(session);
 }
 
@@ -169,7 +169,8 @@ static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events)
 
     (void)loop, (void)events;
     log_say(session->caller.program->runtime.log, LOG_WARNING,
-            "console: a session is ended: its reader has taken nothing for %d s", SESSION_STALLED);
+            "console: the session of %s is ended: it has read nothing for %d s",
+            session->caller.who, SESSION_STALLED);
     session->ended(session);
 }
 
@@ -188,20 +189,27 @@ static void on_event(struct subscriber *subscriber, const char *line, size_t len
 static void go_on(struct session *session)
 {
     struct program *program = session->caller.program;
-    struct ev_loop *loop = program->runtime.loop;
 
-    ev_timer_stop(loop, &session->pause);
+    if (program->stopping)
+        return;
     if (is_over(session)) {
         session->ended(session);
         return;
     }
-    if (may_run(session) && has_command(session)) {
+    if (may_run(session) && has_command(session))
         turn_ask(&program->turns, &session->turn);
-    } else if (may_run(session) && has_half_a_line(session)) {
-        ev_timer_set(&session->pause, half_line_pause, 0.);
-        ev_timer_start(loop, &session->pause);
-    }
+    else if (may_run(session) && has_half_a_line(session) && !ev_is_active(&session->pause))
+        wait_for_rest(session);
     watch(session);
+}
+
+static void wait_for_rest(struct session *session)
+{
+    struct ev_loop *loop = session->caller.program->runtime.loop;
+
+    ev_now_update(loop); /* a command may have taken longer than the pause is */
+    ev_timer_set(&session->pause, half_line_pause, 0.);
+    ev_timer_start(loop, &session->pause);
 }
 
 static bool is_over(const struct session *session)
@@ -221,11 +229,10 @@ static bool may_run(const struct session *session)
 static bool has_command(const struct session *session)
 {
     return session->caller.script || session->input_length == SESSION_LINE ||
-           (session->at_end && session->input_length > 0) ||
+           ((session->at_end || session->alone) && session->input_length > 0) ||
            memchr(session->input + session->input_start, '\n', session->input_length);
 }
 
-/* At the end of input it would be a command. */
 static bool has_half_a_line(const struct session *session)
 {
     return session->input_length > 0 && !session->skipping && !has_command(session);
@@ -284,6 +291,7 @@ static void skip_line(struct session *session)
 
 static void consume(struct session *session, size_t length)
 {
+    session->alone = false;
     session->input_start += length;
     session->input_length -= length;
     if (session->input_length == 0)

@@ -36,6 +36,7 @@ struct session {
     ev_timer stalled; /* output waits: does anybody read? */
     bool at_end;      /* of input */
     bool skipping;    /* the rest of a line that is too long */
+    bool alone;       /* nothing came to the half line that there is: it is a whole one */
     bool broken;      /* to be ended as soon as its present command is done */
 
     /* Its end of input ends the program. So it is read whatever happens: commands do not wait for the reader, replies
@@ -43,7 +44,7 @@ struct session {
     bool leash;
     bool asleep; /* not read just now; who set it wakes it by session_wake() */
 
-    char *input;        /* SESSION_LINE bytes */
+    char *input;        /* SESSION_LINE bytes and a NUL */
     size_t input_start; /* of what is not run yet */
     size_t input_length;
     struct outbox output;

@@ -53,7 +53,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
     plan(turns);
 }
 
-/* In the loop's next round, after the descriptors. */
+/* In the loop's next round, once: the descriptors of that round get their turn before the next one. */
 static void plan(struct turns *turns)
 {
     if (list_empty(&turns->waiting) || ev_is_active(&turns->timer))

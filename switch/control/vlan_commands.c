@@ -6,6 +6,10 @@
 #include "util/os_linux.h"
 
 #include <errno.h>
+#include <stdlib.h>
+
+/* Ports that a list of VLANs looks at, one after the other: some ten milliseconds. */
+enum { MOST_LOOKS = 8 * 1024 * 1024 };
 
 static int create(struct call *call);
 static int remove_vlan(struct call *call);
@@ -15,9 +19,11 @@ static int print(struct call *call);
 static int allprint(struct call *call);
 
 static int set_tagged(struct port *port, unsigned vid, bool tagged);
-static void list_vlans(struct call *call, bool inactive);
-static void list_members(struct reply *reply, const struct vswitch *sw, unsigned vid,
-                         bool inactive);
+static int list_vlans(struct call *call, bool inactive);
+static int collect_ports(const struct vswitch *sw, struct port_set *all);
+static const struct port_set *active_members(const struct vswitch *sw, unsigned vid);
+static void list_members(struct reply *reply, const struct port_set *ports, unsigned vid);
+static void show_member(struct reply *reply, const struct port *port, unsigned vid);
 
 static const struct parameter vlan_and_port[] = {
     {"N", ARGUMENT_VLAN}, {"PORT", ARGUMENT_PORT}, {0}};
@@ -101,14 +107,12 @@ static int delport(struct call *call)
 
 static int print(struct call *call)
 {
-    list_vlans(call, false);
-    return 0;
+    return list_vlans(call, false);
 }
 
 static int allprint(struct call *call)
 {
-    list_vlans(call, true);
-    return 0;
+    return list_vlans(call, true);
 }
 
 static int set_tagged(struct port *port, unsigned vid, bool tagged)
@@ -124,41 +128,73 @@ static int set_tagged(struct port *port, unsigned vid, bool tagged)
     return status;
 }
 
-static void list_vlans(struct call *call, bool inactive)
+static int list_vlans(struct call *call, bool inactive)
 {
     const struct vswitch *sw = call->program->runtime.sw;
     const struct argument *only = &call->argument[0];
+    struct port_set all = {0};
+    unsigned looks = 0;
+    int status = inactive ? collect_ports(sw, &all) : 0;
 
+    if (status < 0)
+        return status;
     reply_list(call->reply);
     for (unsigned vid = 0; vid < VID_COUNT; vid++) {
         if (!vlan_exists(&sw->vlans, vid) || (only->given && only->number != vid))
             continue;
+        if (looks > MOST_LOOKS)
+            reply_cut(call->reply);
         if (!reply_item(call->reply))
             break;
         reply_number(call->reply, vid);
-        list_members(call->reply, sw, vid, inactive);
+        list_members(call->reply, inactive ? &all : active_members(sw, vid), vid);
+        looks += all.count;
     }
     reply_list_end(call->reply);
+    free(all.member);
+    return 0;
 }
 
-/* In a hub every port hears everything; so, as in VDE, only the list of those that would be members is of use. */
-static void list_members(struct reply *reply, const struct vswitch *sw, unsigned vid, bool inactive)
+/* All ports that there are, in order. */
+static int collect_ports(const struct vswitch *sw, struct port_set *all)
 {
-    uint64_t now = os_now();
-
-    reply_list(reply);
+    all->member = malloc(((size_t)sw->config.ports + 1) * sizeof(struct port *));
+    if (!all->member)
+        return -ENOMEM;
     for (unsigned number = 0; number <= sw->config.ports; number++) {
-        const struct port *port = sw->port[number];
+        if (sw->port[number])
+            all->member[all->count++] = sw->port[number];
+    }
+    return 0;
+}
 
-        if (!port || !membership_has(&port->membership, vid) ||
-            (!inactive && (sw->config.hub || !port_active(port))))
+/* In a hub nobody is a member: every port hears everything. */
+static const struct port_set *active_members(const struct vswitch *sw, unsigned vid)
+{
+    static const struct port_set nobody = {0};
+
+    return sw->config.hub ? &nobody : vlan_flood_set(&sw->vlans, vid);
+}
+
+static void list_members(struct reply *reply, const struct port_set *ports, unsigned vid)
+{
+    reply_list(reply);
+    for (unsigned i = 0; i < ports->count; i++) {
+        const struct port *port = ports->member[i];
+
+        if (!membership_has(&port->membership, vid))
             continue;
         if (!reply_item(reply))
             break;
-        reply_number(reply, number);
-        reply_flag(reply, port->membership.untagged != vid);
-        reply_flag(reply, port_active(port));
-        reply_flag(reply, !port_blocked(port, now));
+        show_member(reply, port, vid);
     }
     reply_list_end(reply);
+}
+
+static void show_member(struct reply *reply, const struct port *port, unsigned vid)
+{
+    reply_number(reply, port->number);
+    reply_flag(reply, port->membership.untagged != vid);
+    reply_flag(reply, port_active(port));
+    reply_flag(reply, !port_blocked(port, os_now()));
 }

@@ -15,13 +15,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128, NAME_TEXT = 96 };
+enum { BACKLOG = 128 };
 
 struct dir_socket {
     struct list node;
-    char name[NAME_TEXT];
-    char hidden[NAME_TEXT]; /* what it is called until it is revealed */
-    dev_t device;           /* and inode: which file is ours */
+    char name[SOCKET_PATH];
+    char hidden[SOCKET_PATH]; /* what it is called until it is revealed */
+    dev_t device;             /* and inode: which file is ours */
     ino_t inode;
     bool revealed;
 };

@@ -6,9 +6,9 @@
 #include "util/text.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { MOST_KEYS = 16 };
 
@@ -81,7 +81,6 @@ int spec_check_name(const char *name, struct error *err)
 {
     /* Names are files in the switch's directory, where these have a meaning already. */
     static const char *const reserved[] = {"ctl", "stream", "vhost", "mgmt", "api"};
-    unsigned long number;
 
     if (!*name || strlen(name) >= PORT_NAME)
         return error_set(err, EINVAL, "a port name has 1 to %d characters", PORT_NAME - 1);
@@ -94,7 +93,7 @@ int spec_check_name(const char *name, struct error *err)
                          "port name \"%s\" has digits only: clients and we use such names; port=N "
                          "sets the number",
                          name);
-    if (text_to_hex(name, ULONG_MAX, &number))
+    if (!strncasecmp(name, "0x", 2))
         return error_set(err, EINVAL, "port name \"%s\" is not accepted: it reads as a number",
                          name);
     for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {

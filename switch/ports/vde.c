@@ -191,10 +191,8 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
                    "out of file descriptors; raise the limit (ulimit -n, or LimitNOFILE= in a "
                    "unit)");
         else if (fd != -ECONNABORTED && fd != -EINTR)
-            break;
-        os_spare(&server->spare);
+            return;
     }
-    os_spare(&server->spare);
 }
 
 static void add_pending(struct vde_server *server, int fd, const char *name)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "util/log.h"
 
+#include "util/os_linux.h"
+
 #include <limits.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <unistd.h>
 
 enum { LINE = 1024 };
 _Static_assert(LINE + 256 <= PIPE_BUF, "a line must fit into what a pipe takes at once");
@@ -53,17 +53,11 @@ static void say(struct log *log, int level, const char *format, va_list args)
         say_on_stderr(log, line);
 }
 
-/* A pipe that polls as writable takes PIPE_BUF bytes at once (POSIX, write(2)). */
 static void say_on_stderr(struct log *log, const char *line)
 {
-    struct pollfd room = {.fd = log->fd, .events = POLLOUT};
     char text[LINE + 256];
     int length;
 
-    if (poll(&room, 1, 0) != 1 || !(room.revents & POLLOUT)) {
-        log->lost++;
-        return;
-    }
     if (log->lost > 0)
         length =
             snprintf(text, sizeof(text), "%s: %u messages were lost: nobody read them\n%s: %s\n",
@@ -74,7 +68,7 @@ static void say_on_stderr(struct log *log, const char *line)
         length = sizeof(text) - 1;
         text[length - 1] = '\n';
     }
-    if (write(log->fd, text, (size_t)length) < 0)
+    if (os_write(log->fd, text, (size_t)length) < 0)
         log->lost++;
     else
         log->lost = 0;

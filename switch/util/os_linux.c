@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+static ssize_t write_some(int fd, const void *bytes, size_t size);
 static int check_socket(int fd, const char *path, uid_t owner, struct error *err);
 static int open_own_socket(const char *path);
 
@@ -56,14 +57,20 @@ unsigned long os_raise_file_limit(void)
 
 int os_accept(int listening, int *spare)
 {
-    int fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    int fd;
 
+    os_spare(spare);
+    fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || *spare < 0)
         return fd < 0 ? -errno : fd;
     close(*spare);
     *spare = -1;
     fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0) {
+        fd = -errno;
+        os_spare(spare);
+    }
+    return fd;
 }
 
 void os_spare(int *spare)
@@ -153,12 +160,30 @@ ssize_t os_write(int fd, const void *bytes, size_t size)
 
     if (written < 0 && errno == ENOTSOCK) {
         /* A pipe that polls as writable takes PIPE_BUF bytes at once (POSIX, write(2)). */
-        if (poll(&room, 1, 0) != 1)
+        if (poll(&room, 1, 0) != 1 || !(room.revents & (POLLOUT | POLLERR | POLLHUP)))
             return -EAGAIN;
-        written = write(fd, bytes, size < PIPE_BUF ? size : PIPE_BUF);
+        written = write_some(fd, bytes, size < PIPE_BUF ? size : PIPE_BUF);
     }
     if (written < 0)
         return errno == EINTR ? -EAGAIN : -errno;
+    return written;
+}
+
+/* A terminal that polls as writable may take one byte only. One that could not be opened again (os_own_terminal()) is
+ * told not to wait for as long as this write takes, since it is shared. */
+static ssize_t write_some(int fd, const void *bytes, size_t size)
+{
+    int flags = isatty(fd) ? fcntl(fd, F_GETFL) : -1;
+    ssize_t written;
+    int error;
+
+    if (flags < 0 || flags & O_NONBLOCK)
+        return write(fd, bytes, size);
+    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+    written = write(fd, bytes, size);
+    error = errno;
+    fcntl(fd, F_SETFL, flags);
+    errno = error;
     return written;
 }
 

@@ -23,7 +23,7 @@ void os_random(void *buffer, size_t size);
 unsigned long os_raise_file_limit(void);
 
 /* os_accept() - the next connection of the socket LISTENING, non-blocking
- * @spare: a descriptor to let go of where there are none left, from os_spare(); -1 then, and os_spare() is due
+ * @spare: -1 at first: a descriptor in reserve; -1 afterwards if this connection has it, for want of others
  *
  * Without one in reserve a connection could not even be refused, and would wake the program for ever.
  * Return: -errno if there is none.

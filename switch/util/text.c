@@ -68,20 +68,26 @@ const char *text_from_mac(const uint8_t mac[6], char text[MAC_TEXT])
     return text;
 }
 
+bool text_is_harmless(const char *at, size_t left)
+{
+    bool ends_prompt = *at == '$' && (left == 1 || at[1] == ' ');
+
+    return *at >= 0x20 && *at < 0x7f && !ends_prompt;
+}
+
 bool text_escape(char *out, size_t size, const void *said, size_t length)
 {
-    const unsigned char *from = said;
+    const char *from = said;
     size_t used = 0;
 
     for (size_t i = 0; i < length; i++) {
-        bool ends_prompt = from[i] == '$' && (i + 1 == length || from[i + 1] == ' ');
         char piece[5];
         int n;
 
         if (from[i] == '\\')
             n = snprintf(piece, sizeof(piece), "\\\\");
-        else if (from[i] < 0x20 || from[i] >= 0x7f || ends_prompt)
-            n = snprintf(piece, sizeof(piece), "\\x%02x", from[i]);
+        else if (!text_is_harmless(from + i, length - i))
+            n = snprintf(piece, sizeof(piece), "\\x%02x", (unsigned char)from[i]);
         else
             n = snprintf(piece, sizeof(piece), "%c", from[i]);
         if (used + (size_t)n >= size) {

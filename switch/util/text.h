@@ -31,6 +31,10 @@ bool text_to_mac(const char *text, uint8_t mac[6]);
 /* text_from_mac() - writes MAC as xx:xx:xx:xx:xx:xx to TEXT and returns TEXT */
 const char *text_from_mac(const uint8_t mac[6], char text[MAC_TEXT]);
 
+/* text_is_harmless() - may the character at AT, of which LEFT bytes are left, stand in a line for a terminal, a log or a
+ * reply? Printable ASCII may, but no $ that a blank or nothing follows: it would look like the console's prompt. */
+bool text_is_harmless(const char *at, size_t left);
+
 /* text_escape() - copies what a peer said into something fit for a terminal, a log or a reply
  * @out:  receives printable ASCII only, always NUL-terminated: a byte below 0x20 or from 0x7f up becomes \xHH,
  *        a backslash becomes \\, and a $ that a blank or nothing follows \x24: it would look like the console's prompt

@@ -7,10 +7,11 @@ import pty
 import struct
 import subprocess
 import termios
+import time
 
 from console import Console
 from switch import PROGRAM, Switch, wait_for
-from vdeclient import BROADCAST, VdeClient, as_user, file_limit, frame, host, needs_two_users, public_dir
+from vdeclient import BROADCAST, Refused, VdeClient, as_user, connect_ctl, file_limit, frame, host, needs_two_users, public_dir
 
 SESSIONS = 32
 COMMANDS = 200
@@ -156,3 +157,32 @@ def test_owner_gets_in_when_others_have_used_up_the_descriptors():
 def named_ports(switch):
     """Names of ports in the directory."""
     return sum(path.name.startswith("x") for path in switch.dir.iterdir())
+
+
+def test_half_line_is_run_while_events_come():
+    """A vdeterm that has subscribed must be able to say that it has heard enough."""
+    with Switch() as switch, VdeClient(switch.dir) as client, Console(switch.dir / "mgmt") as session:
+        session.ok("debug/add hash/+")
+        session.send("port/showinfo")
+        heard = b""
+        for number in range(500):
+            client.send(frame(BROADCAST, host(number + 10)))
+            time.sleep(0.005)
+            heard += session.read_for(0)
+            if b"Numports=" in heard:
+                break
+        else:
+            raise AssertionError("no reply while events came")
+
+
+def test_owner_gets_in_again_and_again_at_the_limit():
+    """The descriptor in reserve for him is not lost to whoever comes in between."""
+    with Switch(prefix=file_limit(40)) as switch, contextlib.ExitStack() as stack:
+        with contextlib.suppress(Refused):
+            for _ in range(20):
+                stack.enter_context(VdeClient(switch.dir))
+        for _ in range(5):
+            with contextlib.suppress(Refused), VdeClient(switch.dir):
+                pass
+            with connect_ctl(switch.dir), Console(switch.dir / "mgmt") as owner:
+                owner.ok("port/showinfo")

@@ -50,9 +50,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     receive(fds[1]);
     send_all(fds[1], data + half, size - half);
     shutdown(fds[1], SHUT_WR);
-    while (!over)
+    while (!over && !program.stopping)
         receive(fds[1]);
     session_stop(&session);
+    program.stopping = false;
     close(fds[0]);
     receive(fds[1]);
     close(fds[1]);
@@ -109,7 +110,7 @@ static void remove_dir(void)
 
 static void send_all(int fd, const uint8_t *data, size_t size)
 {
-    while (size > 0 && !over) {
+    while (size > 0 && !over && !program.stopping) {
         ssize_t sent = send(fd, data, size, MSG_NOSIGNAL);
 
         if (sent > 0) {
