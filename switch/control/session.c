@@ -169,7 +169,7 @@ static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events)
 
     (void)loop, (void)events;
     log_say(session->caller.program->runtime.log, LOG_WARNING,
-            "console: the session of %s is ended: it has read nothing for %d s",
+            "console: the session of %s is ended: its reader has taken nothing for %d s",
             session->caller.who, SESSION_STALLED);
     session->ended(session);
 }

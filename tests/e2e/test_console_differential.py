@@ -433,7 +433,7 @@ FIXED = [
     *said("port/setvlan 3 7", "port/setvlan 3 0"),
     sent("c0", 0), *said("port/sethub 1", "vlan/allprint"), sent("c0", 1), *said("port/allprint", "port/sethub 0"),
     *said("port/resetcounter"),
-    ("load", "load <script>", "port/create 6\n\nport/remove 6\nshowinfo\n"),
+    ("load", "load <script>", "port/create 6\n\nport/remove 6\nvde$\nshowinfo\n"),
     *said("debug/del hash/+", "debug/del hash/-", "debug/del hash", "debug/add hash/+", "debug/add hash/-"),
     *said("port/print 1x", "vlan/print 7x", "vlan/create 7x", "port/create 5x", "port/allocatable 5 0 0",
           "vlan/print 0 0"),

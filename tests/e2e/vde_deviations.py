@@ -361,6 +361,10 @@ TABLE = [
         vde_says=rf"(3044 fstp/status .*\n)?({DATA}\.\n)?{OK}", we_say=rf"({DATA}\.\n)?1095 Operation not supported\n",
     ),
     Deviation(
+        "echo", "A script's line that ends like the prompt is shown otherwise, or it would be taken for that.", r"^load ",
+        ours=same(r"^(vde\[[^]]*\]: .*)\\x24$", r"\1$"),
+    ),
+    Deviation(
         "blank lines", "A blank line in a script is not a command to us; VDE does not know it.", r"^load ",
         vde=same(r"^vde\[[^]]*\]: \n\n1038 Function not implemented\n", ""),
     ),
