@@ -237,7 +237,7 @@ TABLE = [
     # -- what vde_switch does in passing ---------------------------------------------------------------------
     Deviation(
         "no tree's events", "vde_switch reports a root for a new VLAN, and when port 0 closes, with its tree off, too.",
-        r"^(vlan/create|detach|port/(setvlan|epclose)|vlan/delport)\b",
+        r"^(vlan/create|detach|load|port/(setvlan|epclose)|vlan/delport)\b",
         vde=without(r"3045 fstp/root Port 0000 VLAN \S+ -> 80:00:02:11:22:33:44:55"),
     ),
     Deviation(
