@@ -10,6 +10,9 @@
  */
 #include "core/datapath.h"
 
+#include "core/egress.h"
+#include "core/offload.h"
+
 /* The ports that get something of this batch, linked by egress.next, in the order in which they were met. */
 struct departures {
     struct port *first;
@@ -19,7 +22,7 @@ struct departures {
 static void ingress(struct vswitch *sw, struct batch *batch, uint64_t now);
 static void learn(struct vswitch *sw, struct batch *batch, uint64_t now);
 static void resolve(struct vswitch *sw, struct batch *batch, struct departures *out, uint64_t now);
-static void egress(struct vswitch *sw, struct batch *batch, struct departures *out, uint64_t now);
+static void egress(struct batch *batch, struct departures *out, uint64_t now);
 
 static enum drop_reason admit(const struct vswitch *sw, const struct port *port,
                               struct frame *frame, uint64_t now);
@@ -29,17 +32,19 @@ static void judge_flapping(struct vswitch *sw, const struct batch *batch, const 
 static bool flood(const struct vswitch *sw, const struct batch *batch, unsigned i,
                   struct departures *out);
 static void enqueue(struct departures *out, struct port *port, unsigned i);
+static void keep_from(struct port *port, enum drop_reason reason, unsigned copies);
 static void drop(const struct batch *batch, struct frame *frame, enum drop_reason reason);
 
 void datapath_run(struct vswitch *sw, struct batch *batch, uint64_t now)
 {
     struct departures out = {.end = &out.first};
 
+    offload_begin(&batch->finished);
     ingress(sw, batch, now);
     if (!sw->config.hub)
         learn(sw, batch, now);
     resolve(sw, batch, &out, now);
-    egress(sw, batch, &out, now);
+    egress(batch, &out, now);
 }
 
 /* Which frames may come in here, and to which VLAN does each belong? */
@@ -105,6 +110,8 @@ static void resolve(struct vswitch *sw, struct batch *batch, struct departures *
             judge_flapping(sw, batch, frame, now);
         if (to == from) {
             drop(batch, frame, DROP_SAME_PORT);
+        } else if (to && to->policy.isolated && from->policy.isolated) {
+            drop(batch, frame, DROP_ISOLATED);
         } else if (to) {
             enqueue(out, to, i);
             sw->balance.resolved++;
@@ -117,25 +124,16 @@ static void resolve(struct vswitch *sw, struct batch *batch, struct departures *
 }
 
 /* Each port that gets something is visited once, with all its frames, tagged as it wants them. */
-static void egress(struct vswitch *sw, struct batch *batch, struct departures *out, uint64_t now)
+static void egress(struct batch *batch, struct departures *out, uint64_t now)
 {
     for (struct port *port = out->first; port; port = port->egress.next) {
-        unsigned count = port->egress.count;
-
+        if (!port->policy.up)
+            keep_from(port, DROP_DOWN_OUT, port->egress.count);
+        else if (port_blocked(port, now))
+            keep_from(port, DROP_LOOP_OUT, port->egress.count);
+        else
+            port_tx(port, batch);
         port->egress.count = 0;
-        if (port_blocked(port, now)) {
-            sw->balance.copies += count;
-            port_count_drops(port, NULL, DROP_LOOP_OUT, count);
-            continue;
-        }
-        for (unsigned i = 0; i < count; i++) {
-            const struct frame *frame = &batch->frame[port->egress.frame[i]];
-
-            packet_make(&batch->packet[i], frame,
-                        sw->config.hub ? frame_own_tag(frame)
-                                       : vlan_egress(&port->membership, frame));
-        }
-        port_tx(port, batch->packet, count);
     }
 }
 
@@ -145,12 +143,16 @@ static enum drop_reason admit(const struct vswitch *sw, const struct port *port,
 {
     enum drop_reason reason = frame_parse(frame);
 
-    if (reason == DROP_RUNT)
-        return DROP_RUNT;
-    if (frame->length > FRAME_MAX)
-        return DROP_GIANT;
+    enum drop_reason unsound = reason == DROP_RUNT ? DROP_RUNT : offload_check(frame);
+
+    if (unsound != DROP_NONE)
+        return unsound;
+    if (!port->policy.up)
+        return DROP_DOWN_IN;
     if (port_blocked(port, now))
         return DROP_LOOP_IN;
+    if (port->policy.reserved != RESERVED_FORWARD && frame_is_reserved(frame))
+        return port->policy.reserved == RESERVED_DROP ? DROP_RESERVED_IN : DROP_CONSUMED;
     if (sw->config.hub) {
         frame->vid = 0;
         return DROP_NONE;
@@ -185,13 +187,19 @@ static bool flood(const struct vswitch *sw, const struct batch *batch, unsigned 
 {
     const struct port_set *set =
         sw->config.hub ? &sw->hub : vlan_flood_set(&sw->vlans, batch->frame[i].vid);
-    bool heard = false;
+    const struct port *from = batch->from->port;
+    bool reserved = frame_is_reserved(&batch->frame[i]), heard = false;
 
     for (unsigned m = 0; m < set->count; m++) {
-        if (set->member[m] == batch->from->port)
+        struct port *to = set->member[m];
+
+        if (to == from || (to->policy.isolated && from->policy.isolated))
             continue;
-        enqueue(out, set->member[m], i);
         heard = true;
+        if (reserved && to->policy.reserved != RESERVED_FORWARD)
+            keep_from(to, DROP_RESERVED_OUT, 1);
+        else
+            enqueue(out, to, i);
     }
     return heard;
 }
@@ -206,6 +214,13 @@ static void enqueue(struct departures *out, struct port *port, unsigned i)
         out->end = &egress->next;
     }
     egress->frame[egress->count++] = (uint8_t)i;
+}
+
+/* Copies that nobody is to get. */
+static void keep_from(struct port *port, enum drop_reason reason, unsigned copies)
+{
+    port->sw->balance.copies += copies;
+    port_count_drops(port, NULL, reason, copies);
 }
 
 static void drop(const struct batch *batch, struct frame *frame, enum drop_reason reason)

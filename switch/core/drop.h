@@ -20,21 +20,30 @@ enum drop_reason {
     DROP_NONE, /* alive */
 
     /* on the way in */
-    DROP_RUNT,       /* too short for an Ethernet header */
-    DROP_GIANT,      /* longer than the largest frame the switch carries */
-    DROP_BAD_TAG,    /* an 802.1Q tag cut short, or of the reserved VID 4095 */
-    DROP_UNTAGGED,   /* untagged, where the port admits tagged frames only */
-    DROP_NOT_MEMBER, /* tagged with a VLAN that the port does not belong to */
-    DROP_SAME_PORT,  /* its destination is behind the port it came from */
-    DROP_LOOP_IN,    /* the port is blocked by the loop guard */
+    DROP_RUNT,        /* too short for an Ethernet header */
+    DROP_GIANT,       /* longer than the largest frame the switch carries */
+    DROP_BAD_TAG,     /* an 802.1Q tag cut short, or of the reserved VID 4095 */
+    DROP_UNTAGGED,    /* untagged, where the port admits tagged frames only */
+    DROP_NOT_MEMBER,  /* tagged with a VLAN that the port does not belong to */
+    DROP_SAME_PORT,   /* its destination is behind the port it came from */
+    DROP_LOOP_IN,     /* the port is blocked by the loop guard */
+    DROP_BAD_OFFLOAD, /* what it says about checksum or segments does not agree with its bytes */
+    DROP_DOWN_IN,     /* the port is switched off (up=off) */
+    DROP_RESERVED_IN, /* for the addresses that bridges keep to themselves (reserved=drop) */
+    DROP_CONSUMED,    /* the same, for the switch itself (reserved=consume) */
+    DROP_ISOLATED,    /* from one isolated port to another */
+    DROP_MISSED,      /* the kernel had no room for it before we read it */
 
     /* on the way out */
-    DROP_NO_ENDPOINT, /* nothing is attached to the port just now */
-    DROP_OVERSIZE,    /* longer than this endpoint takes */
-    DROP_QUEUE_FULL,  /* the endpoint is slow and its queue is full */
-    DROP_SEND_ERROR,  /* the endpoint refused the frame */
-    DROP_DETACHED,    /* still queued when the endpoint went away */
-    DROP_LOOP_OUT,    /* the port is blocked by the loop guard */
+    DROP_NO_ENDPOINT,  /* nothing is attached to the port just now */
+    DROP_OVERSIZE,     /* longer than this endpoint takes */
+    DROP_QUEUE_FULL,   /* the endpoint is slow and its queue is full */
+    DROP_SEND_ERROR,   /* the endpoint refused the frame */
+    DROP_DETACHED,     /* still queued when the endpoint went away */
+    DROP_LOOP_OUT,     /* the port is blocked by the loop guard */
+    DROP_DOWN_OUT,     /* the port is switched off (up=off) */
+    DROP_RESERVED_OUT, /* for the addresses that bridges keep to themselves */
+    DROP_HIDDEN_TAG,   /* without its tag the next one would be taken for the VLAN */
 
     DROP_REASONS
 };

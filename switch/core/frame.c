@@ -6,6 +6,8 @@
 static bool arp_is_gratuitous(const uint8_t *arp, size_t length);
 static bool is_unsolicited_advertisement(const uint8_t *ip, size_t length);
 static uint64_t digest_bytes(uint64_t digest, const uint8_t *bytes, size_t length);
+static void lay_out(struct packet *packet, const struct frame *frame, const uint8_t *head,
+                    uint32_t length, int tci);
 static void packet_add(struct packet *packet, const uint8_t *bytes, size_t length);
 
 enum drop_reason frame_parse(struct frame *frame)
@@ -15,6 +17,11 @@ enum drop_reason frame_parse(struct frame *frame)
     frame->tci = 0;
     if (frame->length < FRAME_HEADER)
         return DROP_RUNT;
+    if (frame->stripped_tag != TAG_NONE) {
+        frame->tagged = true;
+        frame->tci = (uint16_t)frame->stripped_tag;
+        return (frame->tci & TCI_VID) == TCI_VID ? DROP_BAD_TAG : DROP_NONE;
+    }
     if (read_be16(frame->bytes + FRAME_ADDRESSES) != ETHERTYPE_CTAG)
         return DROP_NONE;
     if (frame->length < FRAME_HEADER + TAG_BYTES)
@@ -23,6 +30,20 @@ enum drop_reason frame_parse(struct frame *frame)
     frame->tagged = true;
     frame->tci = read_be16(frame->bytes + FRAME_HEADER);
     return (frame->tci & TCI_VID) == TCI_VID ? DROP_BAD_TAG : DROP_NONE;
+}
+
+bool frame_is_reserved(const struct frame *frame)
+{
+    static const uint8_t reserved[MAC_BYTES - 1] = {0x01, 0x80, 0xc2, 0x00, 0x00};
+
+    return !memcmp(frame->bytes, reserved, sizeof(reserved)) && frame->bytes[MAC_BYTES - 1] <= 0x0f;
+}
+
+bool frame_hides_tag(const struct frame *frame, bool service)
+{
+    uint16_t type = read_be16(frame->bytes + FRAME_ADDRESSES + frame->tag_bytes);
+
+    return type == ETHERTYPE_CTAG || (service && type == ETHERTYPE_STAG);
 }
 
 bool frame_announces_move(const struct frame *frame)
@@ -57,26 +78,35 @@ uint64_t frame_digest(const struct frame *frame)
 
 void packet_make(struct packet *packet, const struct frame *frame, int tci)
 {
-    const uint8_t *bytes = frame->bytes;
-    bool as_it_came = tci == TAG_NONE ? frame->tag_bytes == 0
-                                      : frame->tag_bytes == TAG_BYTES && tci == frame->tci;
+    int moved = (tci == TAG_NONE ? 0 : TAG_BYTES) - frame->tag_bytes;
+    struct offload *offload = &packet->offload;
 
     packet->iov_count = 0;
     packet->length = 0;
-    if (as_it_came) {
-        packet_add(packet, bytes, frame->length);
+    lay_out(packet, frame, frame->bytes, frame->length, tci);
+    packet->longest = packet->length;
+    *offload = frame->offload;
+    if (!offload_any(offload))
         return;
-    }
-    packet_add(packet, bytes, FRAME_ADDRESSES);
-    if (tci != TAG_NONE) {
-        packet->tag[0] = ETHERTYPE_CTAG >> 8;
-        packet->tag[1] = ETHERTYPE_CTAG & 0xff;
-        packet->tag[2] = (uint8_t)(tci >> 8);
-        packet->tag[3] = (uint8_t)tci;
-        packet_add(packet, packet->tag, TAG_BYTES);
-    }
-    packet_add(packet, bytes + FRAME_ADDRESSES + frame->tag_bytes,
-               frame->length - FRAME_ADDRESSES - frame->tag_bytes);
+    offload->csum_start = (uint16_t)(offload->csum_start + moved);
+    if (offload->gso == GSO_NONE)
+        return;
+    offload->network = (uint16_t)(offload->network + moved);
+    offload->transport = (uint16_t)(offload->transport + moved);
+    offload->headers = (uint16_t)(offload->headers + moved);
+    packet->longest = (uint32_t)offload->headers + offload->size;
+}
+
+void packet_make_segment(struct packet *packet, const struct frame *frame,
+                         const struct segment *segment, int tci)
+{
+    packet->iov_count = 0;
+    packet->length = 0;
+    packet->offload = (struct offload){0};
+    lay_out(packet, frame, segment->head, segment->head_length, tci);
+    if (segment->payload_length > 0)
+        packet_add(packet, segment->payload, segment->payload_length);
+    packet->longest = packet->length;
 }
 
 /* ARP over Ethernet and IPv4 (RFC 826): hardware type 1, protocol 0x0800, address lengths 6 and 4. */
@@ -120,6 +150,29 @@ static uint64_t digest_bytes(uint64_t digest, const uint8_t *bytes, size_t lengt
         length -= step;
     }
     return digest;
+}
+
+/* Adds the first LENGTH bytes of FRAME, or a copy of them, as HEAD, with TCI in place of the tag that they have. */
+static void lay_out(struct packet *packet, const struct frame *frame, const uint8_t *head,
+                    uint32_t length, int tci)
+{
+    bool as_it_came = tci == TAG_NONE ? frame->tag_bytes == 0
+                                      : frame->tag_bytes == TAG_BYTES && tci == frame->tci;
+
+    if (as_it_came) {
+        packet_add(packet, head, length);
+        return;
+    }
+    packet_add(packet, head, FRAME_ADDRESSES);
+    if (tci != TAG_NONE) {
+        packet->tag[0] = ETHERTYPE_CTAG >> 8;
+        packet->tag[1] = ETHERTYPE_CTAG & 0xff;
+        packet->tag[2] = (uint8_t)(tci >> 8);
+        packet->tag[3] = (uint8_t)tci;
+        packet_add(packet, packet->tag, TAG_BYTES);
+    }
+    packet_add(packet, head + FRAME_ADDRESSES + frame->tag_bytes,
+               length - FRAME_ADDRESSES - frame->tag_bytes);
 }
 
 static void packet_add(struct packet *packet, const uint8_t *bytes, size_t length)

@@ -40,6 +40,9 @@ struct endpoint_ops {
     /* wait_writable() - whether endpoint_writable() is to be called once the endpoint takes frames again */
     void (*wait_writable)(struct endpoint *endpoint, bool wait);
 
+    /* offload_changed() - port->policy.offload is not what it was: may frames come unfinished from now on? May be NULL. */
+    void (*offload_changed)(struct endpoint *endpoint);
+
     /* close() - someone else ends the attachment (port/epclose, shutdown): detach, release, free */
     void (*close)(struct endpoint *endpoint);
 };
@@ -52,6 +55,7 @@ struct endpoint {
     struct list node;           /* in port->endpoints */
     int id;                     /* as users name it: the descriptor number, as in VDE */
     uint32_t largest;           /* longest frame it takes, tag included, in bytes */
+    unsigned takes;             /* TAKES_* (core/offload.h): unfinished frames that it takes */
     uid_t user;                 /* who attached it; (uid_t)-1 if nobody can tell */
     pid_t process;              /* and by which process; 0 if nobody can tell */
     char program[PROGRAM_NAME]; /* that process's name, escaped */
@@ -63,6 +67,22 @@ struct endpoint {
 
 enum { PORT_NAME = 64, PORT_DESCRIPTION = 256 };
 #define PORT_NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
+/* What a port does with frames to 01-80-C2-00-00-00 to -0F: spanning tree, LACP, LLDP, pause. */
+enum reserved_policy { RESERVED_FORWARD, RESERVED_DROP, RESERVED_CONSUME };
+
+/* What people decide about a port, besides its VLANs. */
+struct port_policy {
+    bool up;       /* off: nothing comes in or leaves */
+    bool isolated; /* reaches only ports that are not */
+    bool offload;  /* frames may come and leave unfinished */
+    enum reserved_policy reserved;
+};
+
+static inline struct port_policy port_policy_defaults(void)
+{
+    return (struct port_policy){.up = true, .offload = true, .reserved = RESERVED_FORWARD};
+}
 
 /* The frames of the batch in hand that leave through this port, as indexes into it, in order. */
 struct egress {
@@ -78,8 +98,10 @@ struct port {
     char *description;    /* by people, escaped; NULL if there is none; owned */
     const char *type;     /* the port type that it was made for; NULL: none in particular */
     bool allocatable;     /* may be given to a client that asks for any port */
-    uid_t acl_user;       /* only this user may attach; (uid_t)-1: anyone */
-    gid_t acl_group;      /* or members of this group; (gid_t)-1: anyone */
+    bool outside;         /* what lies beyond may take an 802.1ad tag for a VLAN */
+    struct port_policy policy;
+    uid_t acl_user;  /* only this user may attach; (uid_t)-1: anyone */
+    gid_t acl_group; /* or members of this group; (gid_t)-1: anyone */
     struct membership membership;
     struct list endpoints;
     uint64_t attached; /* rises with each first attachment: which of two ports is the newer one */
@@ -106,16 +128,16 @@ const char *port_label(const struct port *port, char text[PORT_LABEL]);
 /* port_user() - whose endpoints are attached: VDE's "current user"; (uid_t)-1 if none or unknown */
 uid_t port_user(const struct port *port);
 
-/* port_tx() - offers PACKETS, in order, to every endpoint of PORT; counts what is handed over, queued and dropped */
-void port_tx(struct port *port, const struct packet *packets, unsigned count);
+/* port_in_use() - is it attached and not switched off: does it hear floods? */
+static inline bool port_in_use(const struct port *port)
+{
+    return port_active(port) && port->policy.up;
+}
 
 /* endpoint_init() - fields that its owner need not set; OPS, id, largest and user are the owner's */
 void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops);
 
 /* endpoint_describe() - sets the description from a peer's text, escaping it. Return: 0 or -ENOMEM. */
 int endpoint_describe(struct endpoint *endpoint, const void *said, size_t length);
-
-/* endpoint_writable() - sends queued frames now that there is room; the owner calls it after wait_writable() */
-void endpoint_writable(struct endpoint *endpoint);
 
 #endif

@@ -1,27 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/queue.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    CHUNK_BYTES = 65536,
-    QUEUE_POOL_CHUNKS = 64, /* 4 MiB: one full queue's worth */
+    CHUNK_BYTES = 17 * 4096, /* holds one super-frame */
+    QUEUE_POOL_CHUNKS = 64,  /* 4 MiB: one full queue's worth */
 };
 
-/* Records stand one behind the other: a length, then the frame, each record aligned for the next length. */
+/* Records stand one behind the other: what there is to know of the frame, then its bytes, aligned for the next. */
+struct record {
+    uint32_t length;
+    uint32_t longest;
+    struct offload offload;
+    uint8_t bytes[];
+};
+
 struct chunk {
     struct list node;
     uint32_t head; /* first record not taken yet */
     uint32_t tail; /* end of the last record */
-    uint8_t records[];
+    alignas(struct record) uint8_t records[];
 };
 
 enum { CHUNK_ROOM = CHUNK_BYTES - sizeof(struct chunk) };
+static_assert((int)CHUNK_ROOM >= (int)(sizeof(struct record) + SUPER_FRAME_MAX), "too small");
 
 static uint32_t record_size(uint32_t length);
-static uint32_t record_length(const struct chunk *chunk, uint32_t at);
+static struct record *record_at(const struct chunk *chunk, uint32_t at);
 static struct chunk *last_chunk(const struct queue *queue);
 static struct chunk *add_chunk(struct queue *queue, struct queue_pool *pool);
 static void drop_chunk(struct chunk *chunk, struct queue_pool *pool);
@@ -68,6 +78,7 @@ int queue_push(struct queue *queue, struct queue_pool *pool, const struct packet
 {
     uint32_t size = record_size(packet->length);
     struct chunk *chunk = last_chunk(queue);
+    struct record *record;
     uint8_t *to;
 
     if (size > CHUNK_ROOM)
@@ -76,9 +87,11 @@ int queue_push(struct queue *queue, struct queue_pool *pool, const struct packet
         chunk = add_chunk(queue, pool);
     if (!chunk)
         return -ENOMEM;
-    to = chunk->records + chunk->tail;
-    memcpy(to, &packet->length, sizeof(packet->length));
-    to += sizeof(packet->length);
+    record = record_at(chunk, chunk->tail);
+    record->length = packet->length;
+    record->longest = packet->longest;
+    record->offload = packet->offload;
+    to = record->bytes;
     for (unsigned i = 0; i < packet->iov_count; i++) {
         memcpy(to, packet->iov[i].iov_base, packet->iov[i].iov_len);
         to += packet->iov[i].iov_len;
@@ -97,12 +110,15 @@ unsigned queue_peek(const struct queue *queue, struct packet *packets, unsigned 
         struct chunk *chunk = container_of(node, struct chunk, node);
 
         for (uint32_t at = chunk->head; at < chunk->tail; count++) {
+            struct record *record = record_at(chunk, at);
             struct packet *packet = &packets[count];
 
             if (count == max)
                 return count;
-            packet->length = record_length(chunk, at);
-            packet->iov[0] = (struct iovec){chunk->records + at + sizeof(uint32_t), packet->length};
+            packet->length = record->length;
+            packet->longest = record->longest;
+            packet->offload = record->offload;
+            packet->iov[0] = (struct iovec){record->bytes, record->length};
             packet->iov_count = 1;
             at += record_size(packet->length);
         }
@@ -114,7 +130,7 @@ void queue_pop(struct queue *queue, struct queue_pool *pool, unsigned count)
 {
     for (; count > 0; count--) {
         struct chunk *chunk = container_of(queue->chunks.next, struct chunk, node);
-        uint32_t length = record_length(chunk, chunk->head);
+        uint32_t length = record_at(chunk, chunk->head)->length;
 
         chunk->head += record_size(length);
         queue->frames--;
@@ -126,15 +142,13 @@ void queue_pop(struct queue *queue, struct queue_pool *pool, unsigned count)
 
 static uint32_t record_size(uint32_t length)
 {
-    return (uint32_t)((sizeof(uint32_t) + length + 3) & ~3u);
+    return (uint32_t)((sizeof(struct record) + length + alignof(struct record) - 1) &
+                      ~(alignof(struct record) - 1));
 }
 
-static uint32_t record_length(const struct chunk *chunk, uint32_t at)
+static struct record *record_at(const struct chunk *chunk, uint32_t at)
 {
-    uint32_t length;
-
-    memcpy(&length, chunk->records + at, sizeof(length));
-    return length;
+    return (struct record *)(uintptr_t)(chunk->records + at);
 }
 
 static struct chunk *last_chunk(const struct queue *queue)

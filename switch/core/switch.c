@@ -8,6 +8,8 @@
 #include <string.h>
 
 static bool port_is_free(const struct port *port);
+static int enter_flood_sets(struct port *port);
+static void leave_flood_sets(struct port *port);
 static void fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,
                         const struct fdb_owner *from);
 static void emit_endpoint(enum event_kind kind, struct endpoint *endpoint);
@@ -128,6 +130,7 @@ int port_create(struct vswitch *sw, int number, struct port **created)
     port->sw = sw;
     port->number = (unsigned)number;
     port->allocatable = true;
+    port->policy = port_policy_defaults();
     port->acl_user = (uid_t)-1;
     port->acl_group = (gid_t)-1;
     list_init(&port->endpoints);
@@ -187,6 +190,33 @@ void port_set_allocatable(struct port *port, bool allocatable)
         port->sw->lowest_free = port->number;
 }
 
+int port_set_policy(struct port *port, const struct port_policy *policy)
+{
+    bool up = policy->up && !port->policy.up, down = port->policy.up && !policy->up;
+    bool offload = policy->offload != port->policy.offload;
+
+    if (up && port_active(port) && enter_flood_sets(port) < 0)
+        return -ENOMEM;
+    port->policy = *policy;
+    if (down) {
+        leave_flood_sets(port);
+        fdb_flush_owner(port->sw->fdb, &port->fdb, FDB_ANY_VID);
+    }
+    list_for_each (node, &port->endpoints) {
+        struct endpoint *endpoint = container_of(node, struct endpoint, node);
+
+        if (offload && endpoint->ops->offload_changed)
+            endpoint->ops->offload_changed(endpoint);
+    }
+    return 0;
+}
+
+void port_missed(struct port *port, struct endpoint *endpoint, unsigned count)
+{
+    port->sw->balance.received += count;
+    port_count_drops(port, endpoint, DROP_MISSED, count);
+}
+
 int port_set_membership(struct port *port, const struct membership *wanted)
 {
     struct vswitch *sw = port->sw;
@@ -200,7 +230,7 @@ int port_set_membership(struct port *port, const struct membership *wanted)
         return -ENOMEM;
     vlan_leave(&sw->vlans, port);
     port->membership = after;
-    if (port_active(port) && vlan_enter(&sw->vlans, port) < 0) {
+    if (port_in_use(port) && vlan_enter(&sw->vlans, port) < 0) {
         membership_clear(&port->membership);
         port->membership = before;
         vlan_enter(&sw->vlans, port); /* takes back the places that it just left: needs no memory */
@@ -217,12 +247,8 @@ int port_attach(struct port *port, struct endpoint *endpoint)
     bool first = !port_active(port);
 
     if (first) {
-        if (vlan_enter(&sw->vlans, port) < 0)
+        if (port->policy.up && enter_flood_sets(port) < 0)
             return -ENOMEM;
-        if (port->number >= 1 && port_set_add(&sw->hub, port) < 0) {
-            vlan_leave(&sw->vlans, port);
-            return -ENOMEM;
-        }
         port->attached = ++sw->attachments;
         port->blocked_until = 0;
     }
@@ -248,8 +274,7 @@ void port_detach(struct endpoint *endpoint)
     endpoint->description = NULL;
     if (port_active(port))
         return;
-    vlan_leave(&sw->vlans, port);
-    port_set_remove(&sw->hub, port);
+    leave_flood_sets(port);
     if (port->number >= 1 && port->number < sw->lowest_free)
         sw->lowest_free = port->number;
     switch_emit(sw, &(struct event){.kind = EVENT_PORT_DOWN, .port = port});
@@ -314,6 +339,26 @@ int switch_remove_vlan(struct vswitch *sw, unsigned vid)
 static bool port_is_free(const struct port *port)
 {
     return !port || (port->allocatable && !port_active(port));
+}
+
+/* Port 0 is VDE's management port: a hub does not repeat to it. Return: 0, or -ENOMEM with PORT in none. */
+static int enter_flood_sets(struct port *port)
+{
+    struct vswitch *sw = port->sw;
+
+    if (vlan_enter(&sw->vlans, port) < 0)
+        return -ENOMEM;
+    if (port->number >= 1 && port_set_add(&sw->hub, port) < 0) {
+        vlan_leave(&sw->vlans, port);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+static void leave_flood_sets(struct port *port)
+{
+    vlan_leave(&port->sw->vlans, port);
+    port_set_remove(&port->sw->hub, port);
 }
 
 static void fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,

@@ -132,6 +132,13 @@ void port_set_learn_limit(struct port *port, unsigned limit);
 /* port_set_allocatable() - whether port_find_free() may find it */
 void port_set_allocatable(struct port *port, bool allocatable);
 
+/* port_set_policy() - replaces what is decided about PORT; switched off, it forgets its addresses and hears nothing.
+ * Return: 0, or -ENOMEM with nothing changed. */
+int port_set_policy(struct port *port, const struct port_policy *policy);
+
+/* port_missed() - the kernel dropped COUNT frames on their way to PORT's ENDPOINT before anybody could read them */
+void port_missed(struct port *port, struct endpoint *endpoint, unsigned count);
+
 /* port_set_membership() - replaces PORT's VLANs, forgetting what was learned in those it leaves
  *
  * All VLANs named must exist (-ENXIO).

@@ -20,13 +20,9 @@ int datagram_rx(int fd, struct datagram_vector *vector, struct batch *batch)
     if (received < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     for (int i = 0; i < received; i++) {
-        struct frame *frame = &batch->frame[count];
-
         if (vector->message[i].msg_len == 0)
             continue;
-        frame->bytes = batch->buffer[i];
-        frame->length = vector->message[i].msg_len;
-        frame->remote = NULL;
+        frame_init(&batch->frame[count], batch->buffer[i], vector->message[i].msg_len);
         count++;
     }
     return count;

@@ -2,6 +2,7 @@
 #include "ports/fd_endpoint.h"
 
 #include "core/datapath.h"
+#include "core/egress.h"
 #include "util/os_linux.h"
 
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events);

@@ -24,6 +24,10 @@ struct port_type {
     /* Its ports reach beyond the switch, with the switch's own rights: only who has these may make one. */
     bool restricted;
 
+    /* Its ports lie at the edge of somebody else's network: bridges' own protocols stop there unless told otherwise, and
+     * no frame leaves that could be taken for one of another VLAN. */
+    bool outside;
+
     /* check() - are the type's own keys complete and well-formed? May be NULL.
      * Return: 0, or -EINVAL with words in ERR. */
     int (*check)(const struct port_spec *spec, struct error *err);

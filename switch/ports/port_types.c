@@ -177,6 +177,7 @@ static int set_up(struct runtime *runtime, const struct port_spec *spec, struct 
     int status = create_vlans(runtime->sw, &spec->membership, &created, err);
 
     port->type = spec->type->name;
+    port->outside = spec->type->outside;
     if (status == 0 && port_set_membership(port, &spec->membership) < 0)
         status = error_set(err, ENOMEM, "no memory");
     if (status == 0)
@@ -223,6 +224,8 @@ static int set_rest(const struct port_spec *spec, struct port *port, struct erro
 {
     const char *description = spec_value(spec, "descr");
 
+    if (port_set_policy(port, &spec->policy) < 0)
+        return error_set(err, ENOMEM, "no memory");
     if (description && port_describe(port, description) < 0)
         return error_set(err, ENOMEM, "no memory");
     if (spec->learn_limit >= 0)

@@ -10,10 +10,12 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MOST_KEYS = 16 };
+enum { MOST_KEYS = SPEC_PAIRS };
 
 /* port= comes first: it is not for a port that exists. */
-static const char *const common_keys[] = {"port", "name", "vlan", "trunk", "learn", "descr", NULL};
+static const char *const common_keys[] = {"port",     "name",    "vlan", "trunk",
+                                          "learn",    "descr",   "up",   "isolated",
+                                          "reserved", "offload", NULL};
 static const char *const *const setting_keys = common_keys + 1;
 
 static char *next_field(char **rest);
@@ -24,6 +26,8 @@ static int begin(struct port_spec *spec, const char *text, struct error *err);
 static int read_common(struct port_spec *spec, struct error *err);
 static int read_vlans(struct port_spec *spec, struct error *err);
 static int read_trunk(struct membership *member, const char *trunk, struct error *err);
+static int read_policy(struct port_spec *spec, struct error *err);
+static int read_switch(const struct port_spec *spec, const char *key, bool *on, struct error *err);
 static void accepted_keys(const struct port_type *type, const char *keys[]);
 static void join(const char *const *words, char *text, size_t size);
 
@@ -33,8 +37,11 @@ int spec_parse(const char *text, const struct port_type *const *types, struct po
     char *rest = spec->text;
     int status = begin(spec, text, err);
 
+    spec->policy = port_policy_defaults();
     if (status == 0)
         status = find_type(next_field(&rest), types, spec, err);
+    if (status == 0 && spec->type->outside)
+        spec->policy.reserved = RESERVED_DROP;
     while (status == 0 && rest)
         status = read_pair(spec, next_field(&rest), err);
     if (status == 0)
@@ -52,6 +59,7 @@ int spec_parse_settings(const char *text, const struct port *port, struct port_s
     char *rest = spec->text;
     int status = begin(spec, text, err);
 
+    spec->policy = port->policy;
     if (status == 0 && membership_copy(&spec->membership, &port->membership) < 0)
         status = error_set(err, ENOMEM, "no memory");
     while (status == 0 && rest)
@@ -212,7 +220,7 @@ static int read_common(struct port_spec *spec, struct error *err)
                              FDB_CAPACITY_MAX);
         spec->learn_limit = (long)number;
     }
-    return read_vlans(spec, err);
+    return read_vlans(spec, err) < 0 ? -EINVAL : read_policy(spec, err);
 }
 
 /* Changes the membership to what the keys say. */
@@ -262,6 +270,42 @@ static int read_trunk(struct membership *member, const char *trunk, struct error
     }
     membership_clear(member);
     *member = tagged;
+    return 0;
+}
+
+static int read_policy(struct port_spec *spec, struct error *err)
+{
+    static const char *const words[] = {
+        [RESERVED_FORWARD] = "forward",
+        [RESERVED_DROP] = "drop",
+        [RESERVED_CONSUME] = "consume",
+    };
+    const char *reserved = spec_value(spec, "reserved");
+    struct port_policy *policy = &spec->policy;
+    unsigned word = 0;
+
+    if (read_switch(spec, "up", &policy->up, err) < 0 ||
+        read_switch(spec, "isolated", &policy->isolated, err) < 0 ||
+        read_switch(spec, "offload", &policy->offload, err) < 0)
+        return -EINVAL;
+    if (!reserved)
+        return 0;
+    while (word <= RESERVED_CONSUME && strcmp(words[word], reserved))
+        word++;
+    if (word > RESERVED_CONSUME)
+        return error_set(err, EINVAL, "reserved=%s is not one of forward, drop, consume", reserved);
+    policy->reserved = (enum reserved_policy)word;
+    return 0;
+}
+
+static int read_switch(const struct port_spec *spec, const char *key, bool *on, struct error *err)
+{
+    const char *value = spec_value(spec, key);
+
+    if (value && strcmp(value, "on") && strcmp(value, "off"))
+        return error_set(err, EINVAL, "%s=%s is neither on nor off", key, value);
+    if (value)
+        *on = !strcmp(value, "on");
     return 0;
 }
 

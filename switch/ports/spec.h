@@ -13,6 +13,10 @@
  *     trunk=V+V-V   tagged VLANs; nothing: none
  *     learn=N       how many addresses it may have
  *     descr=TEXT    what people say about it
+ *     up=on|off     off: nothing comes in or leaves
+ *     isolated=on|off                 on: reaches only ports that are not isolated
+ *     reserved=forward|drop|consume   what happens to frames for 01:80:c2:00:00:00 to 0f
+ *     offload=on|off                  off: open checksums and super-frames are finished before they leave
  */
 #ifndef VSW_PORTS_SPEC_H
 #define VSW_PORTS_SPEC_H
@@ -21,7 +25,7 @@
 #include "util/error.h"
 #include "util/vidset.h"
 
-enum { SPEC_TEXT = VIDSET_TEXT + 1024, SPEC_PAIRS = 16 };
+enum { SPEC_TEXT = VIDSET_TEXT + 1024, SPEC_PAIRS = 24 };
 
 struct port_type;
 
@@ -31,6 +35,7 @@ struct port_spec {
     char name[PORT_NAME];         /* "" if none */
     long learn_limit;             /* -1 if not given */
     struct membership membership; /* owned; spec_clear() */
+    struct port_policy policy;    /* what the port's is to be */
 
     /* every pair as it was written, the common ones included; they point into text */
     struct {

@@ -3,6 +3,7 @@
 
 #include "ports/fd_endpoint.h"
 #include "ports/tap_holders.h"
+#include "ports/vnet.h"
 #include "util/os_linux.h"
 #include "util/text.h"
 
@@ -29,9 +30,12 @@ static int tap_open(struct runtime *runtime, const struct port_spec *spec, struc
 static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch);
 static int tap_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
 static void tap_lost(struct fd_endpoint *endpoint, int error);
+static void tap_offload_changed(struct endpoint *endpoint);
 static void tap_close(struct endpoint *endpoint);
 
+static unsigned ask_offload(int fd, bool wanted);
 static int attach_interface(char ifname[IFNAMSIZ], struct error *err);
+static int set_header_size(int fd);
 static int explain(int code, const char *ifname, struct error *err);
 static int explain_holder(const char *shown, struct error *err);
 static void note_holder(void *context, const struct tap_holder *holder);
@@ -55,6 +59,7 @@ static const struct fd_endpoint_ops tap_ops = {
             .module = "tuntap",
             .tx = tap_tx,
             .wait_writable = fd_endpoint_wait_writable,
+            .offload_changed = tap_offload_changed,
             .close = tap_close,
         },
     .rx = tap_rx,
@@ -95,6 +100,7 @@ static int tap_open(struct runtime *runtime, const struct port_spec *spec, struc
     tap->base.endpoint.id = fd;
     tap->base.endpoint.process = getpid();
     os_program_name(getpid(), tap->base.endpoint.program, PROGRAM_NAME);
+    tap->base.endpoint.takes = ask_offload(fd, port->policy.offload);
     status = fd_endpoint_attach(&tap->base, port);
     if (status < 0) {
         error_set(err, -status, "cannot attach TAP %s: %s", tap->shown, strerror(-status));
@@ -106,25 +112,26 @@ static int tap_open(struct runtime *runtime, const struct port_spec *spec, struc
     return 0;
 }
 
-/* One read a frame is all that the TAP driver offers, but one wake may bring many. */
+/* One read a frame is all that the TAP driver offers, but one wake may bring many; of super-frames a cache full. */
 static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch)
 {
     int fd = fd_endpoint_fd(endpoint);
     int count = 0;
 
-    while (count < BATCH_FRAMES) {
+    for (ssize_t bytes = 0; count < BATCH_FRAMES && bytes < BATCH_BYTES; count++) {
         struct frame *frame = &batch->frame[count];
-        /* A longer frame fills the buffer, which is longer than FRAME_MAX: it cannot pass for a short one. */
-        ssize_t length = read(fd, batch->buffer[count], BATCH_BUFFER);
+        struct virtio_net_hdr header;
+        struct iovec iov[] = {{&header, sizeof(header)}, {batch->buffer[count], BATCH_BUFFER}};
+        ssize_t length = readv(fd, iov, 2);
 
         if (length < 0 && (errno == EAGAIN || errno == EINTR))
             break;
         if (length < 0)
             return count > 0 ? count : -errno;
-        frame->bytes = batch->buffer[count];
-        frame->length = (uint32_t)length;
-        frame->remote = NULL;
-        count++;
+        /* The driver cuts what is longer than the buffer, which is longer than any frame that passes the core. */
+        frame_init(frame, batch->buffer[count], (uint32_t)length - (uint32_t)sizeof(header));
+        vnet_read(&header, &frame->offload);
+        bytes += length;
     }
     return count;
 }
@@ -135,7 +142,13 @@ static int tap_tx(struct endpoint *core, const struct packet *packets, unsigned 
     unsigned sent = 0;
 
     for (; sent < count; sent++) {
-        if (writev(fd, packets[sent].iov, (int)packets[sent].iov_count) < 0)
+        const struct packet *packet = &packets[sent];
+        struct virtio_net_hdr header;
+        struct iovec iov[1 + PACKET_RUNS] = {{&header, sizeof(header)}};
+
+        vnet_write(&packet->offload, &header);
+        memcpy(iov + 1, packet->iov, packet->iov_count * sizeof(*iov));
+        if (writev(fd, iov, (int)packet->iov_count + 1) < 0)
             break;
     }
     return sent > 0 ? (int)sent : -errno;
@@ -155,6 +168,12 @@ static void tap_lost(struct fd_endpoint *endpoint, int error)
     tap_close(&endpoint->endpoint);
 }
 
+static void tap_offload_changed(struct endpoint *core)
+{
+    core->takes = ask_offload(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)),
+                              core->port->policy.offload);
+}
+
 static void tap_close(struct endpoint *core)
 {
     struct tap *tap = container_of(core, struct tap, base.endpoint);
@@ -164,10 +183,26 @@ static void tap_close(struct endpoint *core)
     free(tap);
 }
 
+/* Whether the kernel may hand us unfinished frames. An interface that outlives its users keeps what the last one asked for.
+ * Return: TAKES_* bits: what it takes from us, which is more than it need know. */
+static unsigned ask_offload(int fd, bool wanted)
+{
+    unsigned long offload = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+    if (!wanted) {
+        ioctl(fd, TUNSETOFFLOAD, 0);
+        return 0;
+    }
+    /* UDP since Linux 6.2 */
+    if (ioctl(fd, TUNSETOFFLOAD, offload | TUN_F_USO4 | TUN_F_USO6) == 0)
+        return VNET_TAKES | TAKES_UDP;
+    return ioctl(fd, TUNSETOFFLOAD, offload) == 0 ? VNET_TAKES : 0;
+}
+
 /* Return: a descriptor; IFNAME is then the name that the kernel gave it (tap%d is a pattern). */
 static int attach_interface(char ifname[IFNAMSIZ], struct error *err)
 {
-    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0)
@@ -176,9 +211,7 @@ static int attach_interface(char ifname[IFNAMSIZ], struct error *err)
                              ? "; the kernel's TAP driver is missing (modprobe tun)"
                              : "");
     memcpy(request.ifr_name, ifname, IFNAMSIZ);
-    /* An interface that outlives its users keeps the offloads that the last one asked for: the kernel would hand us
-     * frames with checksums left open. */
-    if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETOFFLOAD, 0) < 0) {
+    if (ioctl(fd, TUNSETIFF, &request) < 0 || set_header_size(fd) < 0) {
         int status = explain(errno, ifname, err);
 
         close(fd);
@@ -187,6 +220,14 @@ static int attach_interface(char ifname[IFNAMSIZ], struct error *err)
     memcpy(ifname, request.ifr_name, IFNAMSIZ);
     ifname[IFNAMSIZ - 1] = '\0';
     return fd;
+}
+
+/* That, too, outlives its users: QEMU leaves 12 bytes behind. */
+static int set_header_size(int fd)
+{
+    int size = sizeof(struct virtio_net_hdr);
+
+    return ioctl(fd, TUNSETVNETHDRSZ, &size);
 }
 
 static int explain(int code, const char *ifname, struct error *err)

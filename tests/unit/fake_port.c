@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fake_port.h"
 
+#include "core/egress.h"
+
 #include "util/vidset.h"
 
 #include <errno.h>
