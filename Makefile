@@ -30,7 +30,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwr
 HARDEN   := -fstack-protector-strong -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -Iswitch $(WARNINGS) $(MODE_CFLAGS) $(CFLAGS) $(CPPFLAGS)
 ALL_LDFLAGS = $(MODE_LDFLAGS) $(LDFLAGS)
-LIBS     := -lev
+LIBS     := -lev -lmnl
 
 # MODE=plain is what users get, MODE=asan what the tests run.
 MODE ?= plain
@@ -80,7 +80,7 @@ FORCE:
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 
-BUILD_PACKAGES := gcc libc6-dev make libev-dev
+BUILD_PACKAGES := gcc libc6-dev make libev-dev libmnl-dev
 GUEST_PACKAGES := qemu-system-x86 busybox-static iperf3 cpio python3
 CHECK_PACKAGES := $(GUEST_PACKAGES) clang libclang-rt-14-dev libcmocka-dev python3-pytest libvdeplug-dev \
                   vde2 vde-switch vde-wirefilter libvdeplug-slirp libvdeplug-pcap iproute2 procps util-linux \

@@ -318,6 +318,7 @@ void switch_set_hub(struct vswitch *sw, bool hub)
     sw->config.hub = hub;
     if (hub)
         fdb_flush_vlan(sw->fdb, FDB_ANY_VID);
+    switch_emit(sw, &(struct event){.kind = EVENT_HUB});
 }
 
 int switch_remove_vlan(struct vswitch *sw, unsigned vid)

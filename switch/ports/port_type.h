@@ -45,6 +45,9 @@ struct port_type {
     int (*open)(struct runtime *runtime, const struct port_spec *spec, struct port *port,
                 struct error *err);
 
+    /* forget() - PORT, which has no endpoint just now, is going away: release what would bring one back. May be NULL. */
+    void (*forget)(struct runtime *runtime, struct port *port);
+
     /* rename() - PORT is going to be called NAME, or "": its clients must find it by that, and by nothing else, from
      * now on. NULL for types whose ports nobody looks for. Return: 0, or -errno with words in ERR and nothing changed. */
     int (*rename)(struct runtime *runtime, struct port *port, const char *name, struct error *err);

@@ -4,6 +4,7 @@
  */
 #include "ports/port_type.h"
 #include "ports/tap.h"
+#include "ports/uplink.h"
 #include "ports/vde.h"
 
 #include <errno.h>
@@ -13,6 +14,7 @@
 const struct port_type *const port_types[] = {
     &vde_type,
     &tap_type,
+    &uplink_type,
     NULL,
 };
 
@@ -98,6 +100,10 @@ int port_close(struct runtime *runtime, struct port *port)
         return -EADDRINUSE;
     if (*port->name)
         move_listeners(runtime, port, "", NULL);
+    for (unsigned i = 0; port_types[i]; i++) {
+        if (port_types[i]->forget && port->type == port_types[i]->name)
+            port_types[i]->forget(runtime, port);
+    }
     return port_remove(port);
 }
 

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/uplink_host.h"
+
+#include "ports/vnet.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static int open_tap(struct host_way *way);
+static int redirect(struct host_way *way, struct mnl_socket *nl, const struct link *link);
+static int load_program(int to);
+static void remember(struct echoes *echoes, const struct packet *packet);
+static uint64_t digest(struct frame frame);
+
+int host_open(struct host_way *way, struct mnl_socket *nl, const struct link *link,
+              struct error *err)
+{
+    int status = open_tap(way);
+
+    if (status == 0)
+        status = redirect(way, nl, link);
+    if (status == 0)
+        status = link_start(nl, way->index, way->marks ? NULL : link->mac);
+    if (status == 0)
+        return 0;
+    host_close(way);
+    if (status == -EPERM)
+        return error_set(err, EPERM, "joining the host needs CAP_NET_ADMIN");
+    return error_set(err, -status, "cannot join the host: %s", strerror(-status));
+}
+
+void host_close(struct host_way *way)
+{
+    if (way->fd >= 0)
+        close(way->fd);
+    way->fd = -1;
+}
+
+void host_follow(struct host_way *way, struct mnl_socket *nl, const struct link *link)
+{
+    if (way->fd >= 0 && !way->marks)
+        link_set_mac(nl, way->index, link->mac);
+}
+
+int host_send(struct host_way *way, const struct packet *packet)
+{
+    struct virtio_net_hdr header;
+    struct iovec iov[1 + PACKET_RUNS] = {{&header, sizeof(header)}};
+
+    vnet_write(&packet->offload, &header);
+    memcpy(iov + 1, packet->iov, packet->iov_count * sizeof(*iov));
+    if (!way->marks && mac_is_group(packet->iov[0].iov_base))
+        remember(&way->echoes, packet);
+    return writev(way->fd, iov, (int)packet->iov_count + 1) < 0 ? -errno : 0;
+}
+
+bool host_is_echo(struct host_way *way, const struct frame *frame)
+{
+    struct echoes *echoes = &way->echoes;
+    uint64_t wanted;
+
+    if (way->fd < 0 || way->marks || !mac_is_group(frame_destination(frame)))
+        return false;
+    wanted = digest(*frame);
+    for (unsigned i = 0; i < ECHOES; i++) {
+        if (echoes->digest[i] != wanted)
+            continue;
+        echoes->digest[i] = 0;
+        return true;
+    }
+    return false;
+}
+
+static int open_tap(struct host_way *way)
+{
+    struct ifreq request = {.ifr_name = "vsw%d", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    int size = sizeof(struct virtio_net_hdr);
+
+    way->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (way->fd < 0 || ioctl(way->fd, TUNSETIFF, &request) < 0 ||
+        ioctl(way->fd, TUNSETVNETHDRSZ, &size) < 0)
+        return -errno;
+    way->index = (int)if_nametoindex(request.ifr_name);
+    return way->index > 0 ? 0 : -errno;
+}
+
+static int redirect(struct host_way *way, struct mnl_socket *nl, const struct link *link)
+{
+    int program = load_program(link->index), status;
+
+    way->marks = program >= 0;
+    if (!way->marks)
+        return link_redirect(nl, way->index, link->index);
+    status = link_run_program(nl, way->index, program);
+    close(program);
+    return status;
+}
+
+/* skb->mark = HOST_MARK; return bpf_redirect(to, BPF_F_INGRESS);  Return: a descriptor or -errno. */
+static int load_program(int to)
+{
+    const struct bpf_insn program[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = HOST_MARK},
+        {.code = BPF_STX | BPF_MEM | BPF_W,
+         .dst_reg = BPF_REG_1,
+         .src_reg = BPF_REG_2,
+         .off = offsetof(struct __sk_buff, mark)},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = to},
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_2, .imm = BPF_F_INGRESS},
+        {.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_redirect},
+        {.code = BPF_JMP | BPF_EXIT},
+    };
+    union bpf_attr attributes = {
+        .prog_type = BPF_PROG_TYPE_SCHED_CLS,
+        .insns = (uintptr_t)program,
+        .insn_cnt = sizeof(program) / sizeof(program[0]),
+        .license = (uintptr_t) "GPL",
+        .prog_name = "vswitchd",
+    };
+    int fd = (int)syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof(attributes));
+
+    return fd >= 0 ? fd : -errno;
+}
+
+static void remember(struct echoes *echoes, const struct packet *packet)
+{
+    uint8_t head[512];
+    struct frame frame;
+    size_t used = 0;
+
+    for (unsigned i = 0; i < packet->iov_count && used < sizeof(head); i++) {
+        const struct iovec *run = &packet->iov[i];
+        size_t length = run->iov_len < sizeof(head) - used ? run->iov_len : sizeof(head) - used;
+
+        memcpy(head + used, run->iov_base, length);
+        used += length;
+    }
+    frame_init(&frame, head, packet->length);
+    echoes->digest[echoes->next] = digest(frame);
+    echoes->next = (echoes->next + 1) % ECHOES;
+}
+
+/* Of all but the tag: the kernel takes that out on the way. */
+static uint64_t digest(struct frame frame)
+{
+    frame_parse(&frame);
+    return frame_digest(&frame);
+}
