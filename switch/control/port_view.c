@@ -43,6 +43,10 @@ static const struct field port_fields[] = {
     {"learn_limit", FIELD_NUMBER, " of %llu\n"},
     {"in_drops", FIELD_NUMBER, " Drops: in %llu"},
     {"out_drops", FIELD_NUMBER, " out %llu\n"},
+    {"up", FIELD_FLAG, " Up: on", " Up: off"},
+    {"isolated", FIELD_FLAG, " Isolated: on", " Isolated: off"},
+    {"offload", FIELD_FLAG, " Offload: on", " Offload: off"},
+    {"reserved", FIELD_TEXT, " Reserved: %s\n"},
     {"description", FIELD_TEXT, " Description: %s\n"},
     {0},
 };
@@ -78,6 +82,10 @@ void port_view(const struct program *program, const struct port *port, struct re
     reply_number(reply, port->fdb.limit);
     reply_number(reply, sum_drops(&port->counters, false));
     reply_number(reply, sum_drops(&port->counters, true));
+    reply_flag(reply, port->policy.up);
+    reply_flag(reply, port->policy.isolated);
+    reply_flag(reply, port->policy.offload);
+    reply_text(reply, reserved_policy_name[port->policy.reserved]);
     reply_text(reply, port->description);
 }
 
@@ -135,7 +143,7 @@ static void view_vlans(const struct membership *member, struct reply *reply)
 
 static const char *state(const struct port *port)
 {
-    if (!port_active(port))
+    if (!port_in_use(port))
         return "down";
     return port_blocked(port, os_now()) ? "blocked" : "up";
 }

@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const reserved_policy_name[] = {
+    [RESERVED_FORWARD] = "forward",
+    [RESERVED_DROP] = "drop",
+    [RESERVED_CONSUME] = "consume",
+};
+
 const char *port_label(const struct port *port, char text[PORT_LABEL])
 {
     if (*port->name)

@@ -69,7 +69,10 @@ enum { PORT_NAME = 64, PORT_DESCRIPTION = 256 };
 #define PORT_NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
 /* What a port does with frames to 01-80-C2-00-00-00 to -0F: spanning tree, LACP, LLDP, pause. */
-enum reserved_policy { RESERVED_FORWARD, RESERVED_DROP, RESERVED_CONSUME };
+enum reserved_policy { RESERVED_FORWARD, RESERVED_DROP, RESERVED_CONSUME, RESERVED_POLICIES };
+
+/* Indexed by enum reserved_policy: how people write it. */
+extern const char *const reserved_policy_name[RESERVED_POLICIES];
 
 /* What people decide about a port, besides its VLANs. */
 struct port_policy {

@@ -275,11 +275,6 @@ static int read_trunk(struct membership *member, const char *trunk, struct error
 
 static int read_policy(struct port_spec *spec, struct error *err)
 {
-    static const char *const words[] = {
-        [RESERVED_FORWARD] = "forward",
-        [RESERVED_DROP] = "drop",
-        [RESERVED_CONSUME] = "consume",
-    };
     const char *reserved = spec_value(spec, "reserved");
     struct port_policy *policy = &spec->policy;
     unsigned word = 0;
@@ -290,9 +285,9 @@ static int read_policy(struct port_spec *spec, struct error *err)
         return -EINVAL;
     if (!reserved)
         return 0;
-    while (word <= RESERVED_CONSUME && strcmp(words[word], reserved))
+    while (word < RESERVED_POLICIES && strcmp(reserved_policy_name[word], reserved))
         word++;
-    if (word > RESERVED_CONSUME)
+    if (word == RESERVED_POLICIES)
         return error_set(err, EINVAL, "reserved=%s is not one of forward, drop, consume", reserved);
     policy->reserved = (enum reserved_policy)word;
     return 0;

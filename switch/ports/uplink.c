@@ -87,7 +87,7 @@ static void on_filter_due(struct ev_loop *loop, ev_timer *timer, int events);
 static bool is_for_host(const struct uplink *uplink, const struct packet *packet);
 static int send_to_host(struct uplink *uplink, const struct packet *packets, unsigned count);
 static int send_to_wire(struct uplink *uplink, const struct packet *packets, unsigned count);
-static int explain_privilege(struct error *err, const struct uplink *uplink);
+static int explain_privilege(struct error *err, const struct uplink *uplink, const char *missing);
 static void say(struct uplink *uplink, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -350,7 +350,7 @@ static int open_descriptors(struct uplink *uplink, struct error *err)
     int fd = uplink_socket(uplink->link.index, uplink->joins_host), status = 0;
 
     if (fd == -EPERM)
-        return explain_privilege(err, uplink);
+        return explain_privilege(err, uplink, "CAP_NET_RAW");
     if (fd < 0)
         return error_set(err, -fd, "cannot open a packet socket on %s: %s", uplink->link.name,
                          strerror(-fd));
@@ -358,7 +358,7 @@ static int open_descriptors(struct uplink *uplink, struct error *err)
         status = host_open(&uplink->host, service->nl, &uplink->link, err);
     if (status < 0) {
         close(fd);
-        return status == -EPERM ? explain_privilege(err, uplink) : status;
+        return status == -EPERM ? explain_privilege(err, uplink, "CAP_NET_ADMIN") : status;
     }
     fd_endpoint_init(&uplink->base, service->runtime, &uplink_ops, fd);
     return 0;
@@ -514,7 +514,7 @@ static int send_to_wire(struct uplink *uplink, const struct packet *packets, uns
     return sent;
 }
 
-static int explain_privilege(struct error *err, const struct uplink *uplink)
+static int explain_privilege(struct error *err, const struct uplink *uplink, const char *missing)
 {
     char program[PATH_MAX] = "vswitchd";
     ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
@@ -522,12 +522,14 @@ static int explain_privilege(struct error *err, const struct uplink *uplink)
     if (length > 0)
         program[length] = '\0';
     return error_set(err, EPERM,
-                     "an uplink%s needs %s, which this process does not have. Allow the program "
-                     "to:  setcap %s+ep %.150s",
-                     uplink->joins_host ? "" : " with host=off",
-                     uplink->joins_host ? "CAP_NET_RAW and CAP_NET_ADMIN" : "CAP_NET_RAW",
+                     "cannot open an uplink on %s: %s is missing. Allow the program to:  "
+                     "setcap %s+ep %.150s%s",
+                     uplink->link.name, missing,
                      uplink->joins_host ? "cap_net_raw,cap_net_admin,cap_bpf" : "cap_net_raw",
-                     program);
+                     program,
+                     uplink->joins_host ? "\n          or leave the host out with host=off, "
+                                          "which needs cap_net_raw alone"
+                                        : "");
 }
 
 /* "lan: uplink eth0: ..." */

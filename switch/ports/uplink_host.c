@@ -31,8 +31,6 @@ int host_open(struct host_way *way, struct mnl_socket *nl, const struct link *li
     if (status == 0)
         return 0;
     host_close(way);
-    if (status == -EPERM)
-        return error_set(err, EPERM, "joining the host needs CAP_NET_ADMIN");
     return error_set(err, -status, "cannot join the host: %s", strerror(-status));
 }
 

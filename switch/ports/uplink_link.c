@@ -110,10 +110,11 @@ int link_run_program(struct mnl_socket *nl, int index, int program)
 
 int link_redirect(struct mnl_socket *nl, int index, int to)
 {
-    struct {
-        struct tc_u32_sel head;
-        struct tc_u32_key key;
-    } every = {.head = {.flags = TC_U32_TERMINAL, .nkeys = 1}};
+    /* one key, whose mask is zero: it matches everything */
+    union {
+        struct tc_u32_sel selector;
+        uint8_t bytes[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)];
+    } every = {.bytes = {0}};
     struct tc_mirred mirred = {
         .action = TC_ACT_STOLEN, .eaction = TCA_INGRESS_REDIR, .ifindex = (uint32_t)to};
     struct message message;
@@ -123,6 +124,8 @@ int link_redirect(struct mnl_socket *nl, int index, int to)
 
     if (status < 0)
         return status;
+    every.selector.flags = TC_U32_TERMINAL;
+    every.selector.nkeys = 1;
     request = begin_filter(&message, index, "u32");
     options = mnl_attr_nest_start(request, TCA_OPTIONS);
     mnl_attr_put(request, TCA_U32_SEL, sizeof(every), &every);

@@ -868,7 +868,8 @@ def test_port_print_tells_who_is_there(switch, console):
         assert re.fullmatch(r" {14}peer: user \S+ process \d+ \(.+\)", shown[6]), shown[6]
         assert shown[6].endswith(f" process {os.getpid()} ({program_of(os.getpid())})")
         assert shown[7:] == [" Name: web Type: vde State: up", " VLAN: 20 Trunk: 30+40-42", " Addresses: 0 of 4096",
-                             " Drops: in 0 out 0", " Description: the web"]
+                             " Drops: in 0 out 0", " Up: on Isolated: off Offload: on Reserved: forward",
+                             " Description: the web"]
     wait_for(lambda: console.cmd("port/print 3")[0] == 1006, message="the client to go")
     assert " Name: web Type: vde State: down" in console.ok("port/allprint 3")
 

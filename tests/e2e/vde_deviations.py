@@ -200,7 +200,7 @@ TABLE = [
     Deviation(
         "more of a port", "Our ports have more properties than VDE's; they stand below each port's lines.",
         r"^port/(all)?print",
-        ours=without(r" (Name: \S+ Type|State|VLAN: \S+ Trunk|Addresses|Drops): .*"),
+        ours=without(r" (Name: \S+ Type|State|VLAN: \S+ Trunk|Addresses|Drops|Up): .*"),
     ),
     Deviation(
         "queue length", "vde_switch 2.3.2 was built without queues; this is how later ones show their length.",
