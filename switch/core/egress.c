@@ -76,8 +76,7 @@ static void endpoint_tx(struct endpoint *endpoint, struct batch *batch)
         const struct frame *frame = &batch->frame[index];
         int tci = egress_tag(port, frame);
 
-        if (tci == TAG_NONE && (frame->tagged || port->outside) &&
-            frame_hides_tag(frame, port->outside)) {
+        if (tci == TAG_NONE && port->outside && frame_hides_tag(frame)) {
             endpoint->port->sw->balance.copies++;
             port_count_drops(endpoint->port, endpoint, DROP_HIDDEN_TAG, 1);
         } else if (!offload_any(&frame->offload) || takes(endpoint, frame)) {

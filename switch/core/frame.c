@@ -39,11 +39,11 @@ bool frame_is_reserved(const struct frame *frame)
     return !memcmp(frame->bytes, reserved, sizeof(reserved)) && frame->bytes[MAC_BYTES - 1] <= 0x0f;
 }
 
-bool frame_hides_tag(const struct frame *frame, bool service)
+bool frame_hides_tag(const struct frame *frame)
 {
     uint16_t type = read_be16(frame->bytes + FRAME_ADDRESSES + frame->tag_bytes);
 
-    return type == ETHERTYPE_CTAG || (service && type == ETHERTYPE_STAG);
+    return type == ETHERTYPE_CTAG || type == ETHERTYPE_STAG;
 }
 
 bool frame_announces_move(const struct frame *frame)

@@ -144,12 +144,11 @@ enum drop_reason frame_parse(struct frame *frame);
 /* frame_is_reserved() - is it for 01-80-C2-00-00-00 to -0F, which bridges keep to themselves? (802.1Q-2018 table 8-1) */
 bool frame_is_reserved(const struct frame *frame);
 
-/* frame_hides_tag() - if FRAME left without its tag, would the next type be one that the far side takes for a VLAN?
+/* frame_hides_tag() - if FRAME left without its tag, would another follow: 802.1Q's, or 802.1ad's?
  *
- * A guest could so choose the VLAN in which its frame goes on.
- * @service: does the far side take 802.1ad's S-tag for one, too?
+ * Whoever takes what follows for a VLAN would let the sender choose it.
  */
-bool frame_hides_tag(const struct frame *frame, bool service);
+bool frame_hides_tag(const struct frame *frame);
 
 /* frame_announces_move() - does a station say with this frame "I am here now"?
  *

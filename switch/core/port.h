@@ -101,7 +101,7 @@ struct port {
     char *description;    /* by people, escaped; NULL if there is none; owned */
     const char *type;     /* the port type that it was made for; NULL: none in particular */
     bool allocatable;     /* may be given to a client that asks for any port */
-    bool outside;         /* what lies beyond may take an 802.1ad tag for a VLAN */
+    bool outside;         /* somebody else's network is behind it: see frame_hides_tag() */
     struct port_policy policy;
     uid_t acl_user;  /* only this user may attach; (uid_t)-1: anyone */
     gid_t acl_group; /* or members of this group; (gid_t)-1: anyone */

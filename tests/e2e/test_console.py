@@ -665,6 +665,7 @@ def test_port_added_is_there_at_once(switch, console):
     assert console.ok("vlan/print") == [f"VLAN 00{vid:02}" for vid in (0, 20, 30, 40, 41)]
     assert console.ok("port/allprint roof")[4:] == [
         " Name: roof Type: vde State: down", " VLAN: 20 Trunk: 30+40-41", " Addresses: 0 of 5", " Drops: in 0 out 0",
+            " Up: on Isolated: off Offload: on Reserved: forward",
         " Description: to the roof, $HOME"]
     with VdeClient(switch.dir, ctl="roof") as client, VdeClient(switch.dir) as other:
         assert (client.port, other.port) == (7, 1), "it is for those who ask for it"
