@@ -366,7 +366,8 @@ static void print_help(const struct options *options)
         printf("   %s\n", port_types[i]->help);
     }
     printf("                         keys of all types: port=N name=NAME trunk=10+20-29\n"
-           "                         vlan=N|none|transparent learn=N descr=TEXT\n"
+           "                         vlan=N|none|transparent learn=N descr=TEXT up=on|off\n"
+           "                         isolated=on|off reserved=forward|drop|consume offload=on|off\n"
            "Switching\n"
            "  -x, --hub              repeat every frame to every port\n"
            "      --macaddr MAC      the switch's own address (00:ff: and four random bytes)\n"

@@ -95,7 +95,7 @@ static const char *const uplink_keys[] = {"ifname", "host", NULL};
 
 const struct port_type uplink_type = {
     .name = "uplink",
-    .help = "the LAN on an interface of this host, and the host itself",
+    .help = "the LAN of an interface, and this host",
     .keys = uplink_keys,
     .restricted = true,
     .outside = true,
