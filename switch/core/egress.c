@@ -29,6 +29,14 @@ static int egress_tag(const struct port *port, const struct frame *frame)
     return port->sw->config.hub ? frame_own_tag(frame) : vlan_egress(&port->membership, frame);
 }
 
+/* Where somebody else's network begins: would the tag below FRAME's own choose the VLAN there? A tag of VID 0 is as good
+ * as none. */
+static bool hides_tag(const struct port *port, const struct frame *frame, int tci)
+{
+    return port->outside && !port->sw->config.hub && (tci == TAG_NONE || (tci & TCI_VID) == 0) &&
+           frame_hides_tag(frame);
+}
+
 /* Does ENDPOINT take FRAME as it is? A segment that is too long for it counts as one frame less when finished. */
 static bool takes(const struct endpoint *endpoint, const struct frame *frame)
 {
@@ -76,7 +84,7 @@ static void endpoint_tx(struct endpoint *endpoint, struct batch *batch)
         const struct frame *frame = &batch->frame[index];
         int tci = egress_tag(port, frame);
 
-        if (tci == TAG_NONE && port->outside && frame_hides_tag(frame)) {
+        if (hides_tag(port, frame, tci)) {
             endpoint->port->sw->balance.copies++;
             port_count_drops(endpoint->port, endpoint, DROP_HIDDEN_TAG, 1);
         } else if (!offload_any(&frame->offload) || takes(endpoint, frame)) {

@@ -129,7 +129,7 @@ static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch)
         if (length < 0)
             return count > 0 ? count : -errno;
         /* The driver cuts what is longer than the buffer, which is longer than any frame that passes the core. */
-        frame_init(frame, batch->buffer[count], (uint32_t)length - (uint32_t)sizeof(header));
+        frame_init(frame, batch->buffer[count], (uint32_t)(length - (ssize_t)sizeof(header)));
         vnet_read(&header, &frame->offload);
         bytes += length;
     }
