@@ -71,7 +71,7 @@ static void feed(struct vswitch *sw, struct endpoint *from, const uint8_t *data,
     memcpy(exact, data, size);
     batch.from = from;
     batch.count = 1;
-    batch.frame[0] = (struct frame){.bytes = exact, .length = (uint32_t)size};
+    frame_init(&batch.frame[0], exact, (uint32_t)size);
     datapath_run(sw, &batch, now);
     free(exact);
 }

@@ -2,6 +2,7 @@
 #include "fake_port.h"
 
 #include "core/egress.h"
+#include "core/offload.h"
 
 #include "util/vidset.h"
 
@@ -15,6 +16,12 @@ static void fake_close(struct endpoint *endpoint);
 static void record_event(struct observer *observer, const struct event *event);
 static void *need(void *memory);
 
+/* What stands in front of each frame on a wire. */
+struct record {
+    uint32_t length;
+    struct offload offload;
+};
+
 static const struct endpoint_ops fake_ops = {
     .type = "fake",
     .module = "fake",
@@ -25,22 +32,31 @@ static const struct endpoint_ops fake_ops = {
 
 void wire_put(struct wire *wire, const void *bytes, size_t length)
 {
+    wire_put_unfinished(wire, bytes, length, &(struct offload){0});
+}
+
+void wire_put_unfinished(struct wire *wire, const void *bytes, size_t length,
+                         const struct offload *offload)
+{
     struct iovec run = {(void *)(uintptr_t)bytes, length};
 
-    wire_put_packet(wire,
-                    &(struct packet){.iov = {run}, .iov_count = 1, .length = (uint32_t)length});
+    wire_put_packet(wire, &(struct packet){.iov = {run},
+                                           .iov_count = 1,
+                                           .length = (uint32_t)length,
+                                           .offload = *offload});
 }
 
 void wire_put_packet(struct wire *wire, const struct packet *packet)
 {
+    const struct record record = {.length = packet->length, .offload = packet->offload};
     size_t gathered = 0;
 
-    if (wire->used + sizeof(packet->length) + packet->length > wire->room) {
-        wire->room = 2 * (wire->used + sizeof(packet->length) + packet->length);
+    if (wire->used + sizeof(record) + packet->length > wire->room) {
+        wire->room = 2 * (wire->used + sizeof(record) + packet->length);
         wire->bytes = need(realloc(wire->bytes, wire->room));
     }
-    memcpy(wire->bytes + wire->used, &packet->length, sizeof(packet->length));
-    wire->used += sizeof(packet->length);
+    memcpy(wire->bytes + wire->used, &record, sizeof(record));
+    wire->used += sizeof(record);
     for (unsigned i = 0; i < packet->iov_count; i++) {
         gathered += packet->iov[i].iov_len;
         assert_true(gathered <= packet->length);
@@ -59,13 +75,24 @@ void wire_clear(struct wire *wire)
 
 const uint8_t *wire_next(const struct wire *wire, size_t *at, uint32_t *length)
 {
+    struct offload any;
+
+    return wire_next_unfinished(wire, at, length, &any);
+}
+
+const uint8_t *wire_next_unfinished(const struct wire *wire, size_t *at, uint32_t *length,
+                                    struct offload *offload)
+{
+    struct record record;
     const uint8_t *bytes;
 
     if (*at == wire->used)
         return NULL;
-    memcpy(length, wire->bytes + *at, sizeof(*length));
-    bytes = wire->bytes + *at + sizeof(*length);
-    *at += sizeof(*length) + *length;
+    memcpy(&record, wire->bytes + *at, sizeof(record));
+    *length = record.length;
+    *offload = record.offload;
+    bytes = wire->bytes + *at + sizeof(record);
+    *at += sizeof(record) + record.length;
     return bytes;
 }
 
@@ -224,8 +251,21 @@ void lab_put(struct lab *lab, const struct sample *sample)
 
     assert_true(lab->batch->count < BATCH_FRAMES);
     memcpy(bytes, sample->bytes, there);
-    lab->batch->frame[lab->batch->count++] =
-        (struct frame){.bytes = bytes, .length = sample->length};
+    frame_init(&lab->batch->frame[lab->batch->count++], bytes, sample->length);
+}
+
+void lab_put_unfinished(struct lab *lab, const struct unfinished *unfinished)
+{
+    struct frame *frame = &lab->batch->frame[lab->batch->count++];
+    uint32_t there =
+        unfinished->length < SUPER_FRAME_MAX ? unfinished->length : (uint32_t)SUPER_FRAME_MAX;
+    uint8_t *bytes = need(malloc(there ? there : 1));
+
+    assert_true(lab->batch->count <= BATCH_FRAMES);
+    memcpy(bytes, unfinished->bytes, there);
+    frame_init(frame, bytes, unfinished->length);
+    frame->stripped_tag = unfinished->stripped_tag;
+    frame->offload = unfinished->offload;
 }
 
 void lab_run(struct lab *lab, struct fake *from)
@@ -356,6 +396,8 @@ static int fake_tx(struct endpoint *endpoint, const struct packet *packets, unsi
     for (; taken < count && taken < fake->at_once && fake->room > 0; taken++) {
         if (packets[taken].length > fake->mtu)
             break;
+        assert_int_equal(offload_needs(&packets[taken].offload) & ~fake->endpoint.takes, 0);
+        assert_true(packets[taken].longest <= fake->endpoint.largest);
         wire_put_packet(&fake->sent, &packets[taken]);
         fake->room -= fake->room != UNLIMITED;
     }

@@ -20,9 +20,10 @@
 
 #include "core/datapath.h"
 #include "core/switch.h"
+#include "super_frame.h"
 #include "util/list.h"
 
-/* Frames one behind the other, each a length (uint32_t) and its bytes. */
+/* Frames one behind the other, each preceded by its length and by what is left to do about it. */
 struct wire {
     uint8_t *bytes;
     size_t used;
@@ -31,11 +32,15 @@ struct wire {
 };
 
 void wire_put(struct wire *wire, const void *bytes, size_t length);
+void wire_put_unfinished(struct wire *wire, const void *bytes, size_t length,
+                         const struct offload *offload);
 void wire_put_packet(struct wire *wire, const struct packet *packet);
 void wire_clear(struct wire *wire);
 
 /* wire_next() - the frame at *AT, which moves on to the next one. Return: NULL at the end. */
 const uint8_t *wire_next(const struct wire *wire, size_t *at, uint32_t *length);
+const uint8_t *wire_next_unfinished(const struct wire *wire, size_t *at, uint32_t *length,
+                                    struct offload *offload);
 
 /* A frame that a test makes up. Longer ones than the switch carries fit as well. */
 struct sample {
@@ -115,6 +120,9 @@ void lab_transparent(struct lab *lab, unsigned number);
 
 /* lab_put() - adds SAMPLE to the next batch; lab_run() - sends that batch in through FROM */
 void lab_put(struct lab *lab, const struct sample *sample);
+
+/* lab_put_unfinished() - the same for a frame with work left to do, or whose tag was taken out on the way */
+void lab_put_unfinished(struct lab *lab, const struct unfinished *unfinished);
 void lab_run(struct lab *lab, struct fake *from);
 
 /* lab_send() - a batch of one */

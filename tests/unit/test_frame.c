@@ -11,10 +11,12 @@
 static struct frame frame_of(const struct sample *sample)
 {
     uint8_t *bytes = malloc(sample->length ? sample->length : 1);
+    struct frame frame;
 
     assert_non_null(bytes);
     memcpy(bytes, sample->bytes, sample->length);
-    return (struct frame){.bytes = bytes, .length = sample->length};
+    frame_init(&frame, bytes, sample->length);
+    return frame;
 }
 
 static void frame_free(struct frame *frame)

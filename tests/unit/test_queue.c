@@ -50,11 +50,12 @@ static uint32_t length_of(unsigned number)
 static int push(struct bench *bench, unsigned number, uint32_t length)
 {
     uint8_t *bytes = malloc(length);
-    struct packet packet = {.iov_count = 3, .length = length};
+    struct packet packet = {.iov_count = 3, .length = length, .longest = number};
     int status;
 
     assert_non_null(bytes);
     fill(bytes, length, number);
+    packet.offload = (struct offload){.size = (uint16_t)(number + 1), .gso = number % GSO_TYPES};
     packet.iov[0] = (struct iovec){bytes, length / 3};
     packet.iov[1] = (struct iovec){bytes + length / 3, length / 3};
     packet.iov[2] = (struct iovec){bytes + 2 * (length / 3), length - 2 * (length / 3)};
@@ -67,12 +68,17 @@ static void check_packet(const struct packet *packet, unsigned number, uint32_t 
 {
     struct wire wire = {0};
     uint8_t *expected = malloc(length);
+    uint32_t there;
+    size_t at = 0;
 
     assert_non_null(expected);
     fill(expected, length, number);
     wire_put_packet(&wire, packet);
     assert_int_equal(packet->length, length);
-    assert_memory_equal(wire.bytes + sizeof(uint32_t), expected, length);
+    assert_int_equal(packet->longest, number);
+    assert_int_equal(packet->offload.size, (uint16_t)(number + 1));
+    assert_int_equal(packet->offload.gso, number % GSO_TYPES);
+    assert_memory_equal(wire_next(&wire, &at, &there), expected, length);
     wire_clear(&wire);
     free(expected);
 }
@@ -172,7 +178,7 @@ static void test_impossible_length(void **state)
     struct bench *bench = *state;
 
     assert_int_equal(push(bench, 1, 100), 0);
-    assert_int_equal(push(bench, 2, 65536), -ENOMEM);
+    assert_int_equal(push(bench, 2, 70000), -ENOMEM);
     assert_int_equal(bench->queue.frames, 1);
     assert_int_equal(bench->queue.bytes, 100);
 }

@@ -334,18 +334,23 @@ static void test_priority_survives_between_trunks(void **state)
     }
 }
 
+/* The inner tag is payload, but not where it would become the outer one: there it would choose the VLAN. */
 static void test_stacked_tags(void **state)
 {
     struct lab *lab = *state;
-    struct fake *access = lab_attach(lab, 1), *trunk = lab_attach(lab, 2);
+    struct fake *access = lab_attach(lab, 1), *trunk = lab_attach(lab, 2), *other = lab_attach(lab, 3);
     struct sample inner = tagged(sample(EVERYONE, 1), 99);
 
     lab_vlans(lab, 1, 10, "99");
     lab_vlans(lab, 2, VID_NONE, "10+99");
+    lab_vlans(lab, 3, VID_NONE, "10");
     lab_send(lab, trunk, tagged(inner, 10));
-    assert_heard(access, inner);
+    assert_silent(access);
+    assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_HIDDEN_TAG], 1);
+    assert_heard(other, tagged(inner, 10));
     lab_send(lab, access, inner);
     assert_heard(trunk, inner);
+    assert_silent(other);
 }
 
 static void test_transparent_to_transparent(void **state)
