@@ -40,10 +40,9 @@ void wire_put_unfinished(struct wire *wire, const void *bytes, size_t length,
 {
     struct iovec run = {(void *)(uintptr_t)bytes, length};
 
-    wire_put_packet(wire, &(struct packet){.iov = {run},
-                                           .iov_count = 1,
-                                           .length = (uint32_t)length,
-                                           .offload = *offload});
+    wire_put_packet(
+        wire, &(struct packet){
+                  .iov = {run}, .iov_count = 1, .length = (uint32_t)length, .offload = *offload});
 }
 
 void wire_put_packet(struct wire *wire, const struct packet *packet)

@@ -231,22 +231,22 @@ static void test_headers_that_lie(void **state)
         unsigned at;
         uint8_t value;
     } lies[] = {
-        {&tcp4, 13, 6},     /* ARP */
-        {&tcp4, 14, 0x65},  /* version 6 */
-        {&tcp4, 14, 0x44},  /* a header of 16 bytes */
-        {&tcp4, 20, 0x20},  /* more fragments */
-        {&tcp4, 21, 1},     /* a fragment further on */
-        {&tcp4, 20, 0x1f},  /* and very far on */
-        {&tcp4, 23, 17},    /* UDP */
-        {&udp4, 23, 6},     /* TCP */
-        {&tcp4, 46, 0x40},  /* a TCP header of 16 bytes */
-        {&tcp6, 14, 0x45},  /* version 4 */
-        {&tcp6, 20, 17},    /* UDP */
-        {&tcp6, 20, 44},    /* a fragment */
-        {&tcp6, 20, 59},    /* nothing more */
-        {&tcp6, 20, 50},    /* ESP */
-        {&tcp6, 66, 0x4f},  /* a TCP header of 16 bytes */
-        {&udp6, 20, 58},    /* ICMPv6 */
+        {&tcp4, 13, 6},    /* ARP */
+        {&tcp4, 14, 0x65}, /* version 6 */
+        {&tcp4, 14, 0x44}, /* a header of 16 bytes */
+        {&tcp4, 20, 0x20}, /* more fragments */
+        {&tcp4, 21, 1},    /* a fragment further on */
+        {&tcp4, 20, 0x1f}, /* and very far on */
+        {&tcp4, 23, 17},   /* UDP */
+        {&udp4, 23, 6},    /* TCP */
+        {&tcp4, 46, 0x40}, /* a TCP header of 16 bytes */
+        {&tcp6, 14, 0x45}, /* version 4 */
+        {&tcp6, 20, 17},   /* UDP */
+        {&tcp6, 20, 44},   /* a fragment */
+        {&tcp6, 20, 59},   /* nothing more */
+        {&tcp6, 20, 50},   /* ESP */
+        {&tcp6, 66, 0x4f}, /* a TCP header of 16 bytes */
+        {&udp6, 20, 58},   /* ICMPv6 */
     };
 
     (void)state;
@@ -573,43 +573,30 @@ static void test_a_segment_checksum_of_0(void **state)
     struct lab *lab = *state;
     struct fake *from = lab_attach(lab, 1), *to = lab_attach(lab, 2);
     const struct recipe *base[] = {&udp4, &udp6, &tcp4, &tcp6};
-    unsigned zeros = 0;
 
     for (unsigned i = 0; i < 4; i++) {
         struct recipe recipe = *base[i];
         unsigned headers = recipe_headers(&recipe), field = headers - (i < 2 ? 2 : 4);
+        const uint8_t *first;
+        uint32_t length;
+        size_t at;
 
         recipe.size = 100;
         recipe.payload = 200;
         recipe_make(&recipe, &made);
         memset(made.bytes + headers, 0, 200);
         send_one(lab, from, &made);
+        at = to->read;
+        first = wire_next(&to->sent, &at, &length);
+        /* what is missing to all ones goes into the payload */
+        memcpy(made.bytes + headers, first + field, 2);
         fake_skip(to);
-        /* what is missing to all ones goes into the payload of the first */
-        {
-            size_t at = 0;
-            struct wire wire = {0};
-            uint32_t length;
-            const uint8_t *first;
-
-            naive_finish(made.bytes, made.length, &made.offload, &wire);
-            first = wire_next(&wire, &at, &length);
-            memcpy(made.bytes + headers, first + field, 2);
-            wire_clear(&wire);
-        }
-        lab_put_unfinished(lab, &made);
-        lab_run(lab, from);
-        {
-            size_t at = to->read;
-            uint32_t length;
-            const uint8_t *first = wire_next(&to->sent, &at, &length);
-
-            assert_memory_equal(first + field, i < 2 ? "\xff\xff" : "\0\0", 2);
-            zeros++;
-        }
+        send_one(lab, from, &made);
+        at = to->read;
+        first = wire_next(&to->sent, &at, &length);
+        assert_memory_equal(first + field, i < 2 ? "\xff\xff" : "\0\0", 2);
         assert_finished(to, &made);
     }
-    assert_int_equal(zeros, 4);
 }
 
 /* --- who gets what --- */
@@ -624,10 +611,9 @@ static void test_finished_once_for_all(void **state)
     lab_vlans(lab, 1, 10, NULL);
     for (unsigned p = 2; p < 8; p++)
         lab_vlans(lab, p, p % 2 ? 10 : VID_NONE, p % 2 ? NULL : "10");
-    recipe_make(&tcp4, &made); /* 7 segments */
     make_open(200, 20, 6);
-    recipe_make(&tcp6, &other); /* 7 segments */
-    recipe_make(&tcp4, &expected);
+    recipe_make(&tcp4, &expected); /* 7 segments */
+    recipe_make(&tcp6, &other);    /* 7 segments */
     lab_put_unfinished(lab, &expected);
     lab_put_unfinished(lab, &made);
     lab_put_unfinished(lab, &other);
@@ -723,12 +709,10 @@ static void test_capable_and_incapable_on_one_port(void **state)
     struct lab *lab = *state;
     struct fake *from = lab_attach(lab, 1), *to[MANY];
     struct recipe recipe[] = {tcp4, tcp4, tcp6, udp4, udp6, tcp4};
-    static const unsigned needs[] = {TAKES_TCP4 | TAKES_CHECKSUM,
-                                     TAKES_TCP4 | TAKES_CHECKSUM | TAKES_ECN,
-                                     TAKES_TCP6 | TAKES_CHECKSUM,
-                                     TAKES_UDP | TAKES_CHECKSUM,
-                                     TAKES_UDP | TAKES_CHECKSUM,
-                                     TAKES_TCP4};
+    static const unsigned needs[] = {
+        TAKES_TCP4 | TAKES_CHECKSUM, TAKES_TCP4 | TAKES_CHECKSUM | TAKES_ECN,
+        TAKES_TCP6 | TAKES_CHECKSUM, TAKES_UDP | TAKES_CHECKSUM,
+        TAKES_UDP | TAKES_CHECKSUM,  TAKES_TCP4};
 
     recipe[1].tcp_flags |= CWR;
     recipe[5].open = false;

@@ -338,7 +338,8 @@ static void test_priority_survives_between_trunks(void **state)
 static void test_stacked_tags(void **state)
 {
     struct lab *lab = *state;
-    struct fake *access = lab_attach(lab, 1), *trunk = lab_attach(lab, 2), *other = lab_attach(lab, 3);
+    struct fake *access = lab_attach(lab, 1), *trunk = lab_attach(lab, 2),
+                *other = lab_attach(lab, 3);
     struct sample inner = tagged(sample(EVERYONE, 1), 99);
 
     lab_vlans(lab, 1, 10, "99");
