@@ -53,6 +53,8 @@ enum drop_reason offload_check(struct frame *frame)
 {
     const struct offload *offload = &frame->offload;
 
+    if (offload->ecn && !is_tcp(offload))
+        return DROP_BAD_OFFLOAD;
     if (offload->gso != GSO_NONE) {
         enum drop_reason reason = check_super_frame(frame);
 

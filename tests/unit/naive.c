@@ -30,6 +30,8 @@ static unsigned get(const uint8_t *at)
 enum drop_reason naive_check(const uint8_t *bytes, uint32_t length, unsigned tag,
                              struct offload *offload)
 {
+    if (offload->ecn && offload->gso != GSO_TCP4 && offload->gso != GSO_TCP6)
+        return DROP_BAD_OFFLOAD;
     if (offload->gso != GSO_NONE) {
         struct headers headers;
         uint32_t payload;

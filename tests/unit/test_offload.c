@@ -159,6 +159,21 @@ static void test_size_0(void **state)
     assert_int_equal(check_recipe(recipe), DROP_BAD_OFFLOAD);
 }
 
+/* There is no CWR where there is no TCP: an endpoint could not say it to anybody. */
+static void test_ecn_without_tcp(void **state)
+{
+    (void)state;
+    make_open(100, 14, 0);
+    made.offload.ecn = true;
+    assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
+    recipe_make(&udp4, &made);
+    made.offload.ecn = true;
+    assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
+    recipe_make(&tcp4, &made);
+    made.offload.ecn = true;
+    assert_int_equal(check(&made, NULL), DROP_NONE);
+}
+
 static void test_open_checksum_outside(void **state)
 {
     (void)state;
@@ -844,6 +859,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sound_super_frames),
         cmocka_unit_test(test_size_0),
+        cmocka_unit_test(test_ecn_without_tcp),
         cmocka_unit_test(test_open_checksum_outside),
         cmocka_unit_test(test_open_checksum_in_the_tag),
         cmocka_unit_test(test_open_checksum_elsewhere_than_the_transport),
