@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "model.h"
 
+#include "naive.h"
+
+#include "core/offload.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,27 +15,32 @@ struct arrival {
     unsigned vid;
     bool tagged;
     unsigned tci;
-    struct sample plain;
+    struct unfinished plain;
 };
 
-static void classify(struct model *model, unsigned port, const struct sample *frame,
+static void forget_learned(struct model *model, unsigned port);
+static void classify(struct model *model, unsigned port, const struct unfinished *frame,
                      struct arrival *arrival);
-static enum drop_reason split_tag(const struct sample *frame, struct arrival *arrival);
+static enum drop_reason split_and_check(const struct unfinished *frame, struct arrival *arrival);
+static bool is_reserved(const struct unfinished *frame);
 static enum drop_reason choose_vlan(const struct model_port *port, struct arrival *arrival);
 static void learn(struct model *model, unsigned port, const struct arrival *arrival);
-static bool says_i_moved(const struct sample *plain);
+static bool says_i_moved(const struct unfinished *plain);
 static void evict_if_full(struct model *model, unsigned port);
-static void forward(struct model *model, unsigned from, const struct sample *frame,
+static void forward(struct model *model, unsigned from, const struct unfinished *frame,
                     const struct arrival *arrival);
-static void send_to_port(struct model *model, unsigned port, const struct sample *frame,
-                         const struct arrival *arrival);
-static void paste_tag(const struct sample *plain, unsigned tci, struct sample *out);
-static void offer(struct model *model, struct model_endpoint *endpoint, const struct sample *frame);
+static void send_to_port(struct model *model, unsigned port, const struct arrival *arrival);
+static bool shows_tag(const struct model_port *port, const struct arrival *arrival);
+static void paste_tag(const struct unfinished *plain, unsigned tci, struct unfinished *out);
+static void offer(struct model *model, struct model_endpoint *endpoint,
+                  const struct unfinished *frame);
+static void hand(struct model *model, struct model_endpoint *endpoint, const uint8_t *bytes,
+                 uint32_t length, uint32_t longest, const struct offload *left);
 static void take(struct model *model, struct model_endpoint *endpoint, const void *bytes,
-                 uint32_t length);
+                 uint32_t length, const struct offload *left);
 static struct model_address *find(struct model *model, unsigned vid, const uint8_t *mac);
 static struct model_address *unused(struct model *model);
-static void copy(struct sample *to, const struct sample *from);
+static void copy(struct unfinished *to, const struct unfinished *from);
 
 struct model *model_new(void)
 {
@@ -51,7 +60,8 @@ void model_free(struct model *model)
     free(model);
 }
 
-void model_batch(struct model *model, unsigned from, const struct sample *frames, unsigned count)
+void model_batch(struct model *model, unsigned from, const struct unfinished *frames,
+                 unsigned count)
 {
     struct arrival *arrival = malloc(BATCH_FRAMES * sizeof(*arrival));
     unsigned port = model->endpoint[from].port;
@@ -77,17 +87,24 @@ void model_resume(struct model *model, unsigned e, unsigned room)
     endpoint->room = room;
     for (unsigned i = 0; i < 64 && endpoint->waiting_frames > 0 && endpoint->room > 0; i++) {
         uint32_t length;
-        const uint8_t *bytes = wire_next(&endpoint->waiting, &endpoint->waiting_at, &length);
+        struct offload left;
+        const uint8_t *bytes =
+            wire_next_unfinished(&endpoint->waiting, &endpoint->waiting_at, &length, &left);
 
         endpoint->waiting_frames--;
         endpoint->waiting_bytes -= length;
-        take(model, endpoint, bytes, length);
+        take(model, endpoint, bytes, length, &left);
     }
 }
 
-void model_create_port(struct model *model, unsigned port, unsigned limit)
+void model_create_port(struct model *model, unsigned port, unsigned limit, bool outside)
 {
-    model->port[port] = (struct model_port){.exists = true, .limit = limit};
+    model->port[port] = (struct model_port){
+        .exists = true,
+        .limit = limit,
+        .outside = outside,
+        .policy = {.up = true, .offload = true, .reserved = RESERVED_FORWARD},
+    };
 }
 
 void model_remove_port(struct model *model, unsigned port)
@@ -99,10 +116,11 @@ void model_remove_port(struct model *model, unsigned port)
     }
 }
 
-void model_attach(struct model *model, unsigned e, unsigned port, uint32_t largest, unsigned room)
+void model_attach(struct model *model, unsigned e, unsigned port, uint32_t largest, unsigned takes,
+                  unsigned room)
 {
-    model->endpoint[e] =
-        (struct model_endpoint){.attached = true, .port = port, .largest = largest, .room = room};
+    model->endpoint[e] = (struct model_endpoint){
+        .attached = true, .port = port, .largest = largest, .takes = takes, .room = room};
 }
 
 void model_detach(struct model *model, unsigned e)
@@ -113,12 +131,15 @@ void model_detach(struct model *model, unsigned e)
     wire_clear(&endpoint->sent);
     wire_clear(&endpoint->waiting);
     endpoint->attached = false;
-    if (model_port_active(model, endpoint->port))
-        return;
-    for (unsigned a = 0; a < MODEL_ADDRESSES; a++) {
-        if (model->address[a].port == endpoint->port && !model->address[a].pinned)
-            model->address[a].known = false;
-    }
+    if (!model_port_active(model, endpoint->port))
+        forget_learned(model, endpoint->port);
+}
+
+void model_set_policy(struct model *model, unsigned port, const struct port_policy *policy)
+{
+    if (model->port[port].policy.up && !policy->up)
+        forget_learned(model, port);
+    model->port[port].policy = *policy;
 }
 
 bool model_set_vlans(struct model *model, unsigned p, unsigned untagged, bool transparent,
@@ -214,20 +235,29 @@ bool model_member(const struct model_port *port, unsigned vid)
     return port->transparent || port->untagged == vid || port->tagged[vid];
 }
 
+static void forget_learned(struct model *model, unsigned port)
+{
+    for (unsigned a = 0; a < MODEL_ADDRESSES; a++) {
+        if (model->address[a].port == port && !model->address[a].pinned)
+            model->address[a].known = false;
+    }
+}
+
 /* May it come in, and which VLAN is it in? */
-static void classify(struct model *model, unsigned p, const struct sample *frame,
+static void classify(struct model *model, unsigned p, const struct unfinished *frame,
                      struct arrival *arrival)
 {
     struct model_port *port = &model->port[p];
-    enum drop_reason reason = DROP_NONE;
+    enum drop_reason reason = frame->length < 14 ? DROP_RUNT : split_and_check(frame, arrival);
+    bool sound = reason == DROP_NONE || reason == DROP_BAD_TAG;
 
-    if (frame->length < 14)
-        reason = DROP_RUNT;
-    else if (frame->length > 9216 + 14 + 4)
-        reason = DROP_GIANT;
-    else if (!model->hub)
-        reason = split_tag(frame, arrival);
-    if (reason == DROP_NONE && !model->hub)
+    if (sound && !port->policy.up)
+        reason = DROP_DOWN_IN;
+    else if (sound && port->policy.reserved != RESERVED_FORWARD && is_reserved(frame))
+        reason = port->policy.reserved == RESERVED_DROP ? DROP_RESERVED_IN : DROP_CONSUMED;
+    else if (sound && model->hub)
+        reason = DROP_NONE;
+    else if (reason == DROP_NONE)
         reason = choose_vlan(port, arrival);
     arrival->alive = reason == DROP_NONE;
     if (arrival->alive) {
@@ -238,23 +268,37 @@ static void classify(struct model *model, unsigned p, const struct sample *frame
     }
 }
 
-static enum drop_reason split_tag(const struct sample *frame, struct arrival *arrival)
+/* Return: DROP_NONE; DROP_BAD_TAG, which is nothing to a hub; or what is wrong with it for everybody. */
+static enum drop_reason split_and_check(const struct unfinished *frame, struct arrival *arrival)
 {
-    arrival->tagged = frame->bytes[12] == 0x81 && frame->bytes[13] == 0x00;
-    arrival->tci = 0;
-    if (!arrival->tagged) {
-        copy(&arrival->plain, frame);
-        return DROP_NONE;
+    bool tag = frame->bytes[12] == 0x81 && frame->bytes[13] == 0x00;
+    bool stripped = frame->stripped_tag != TAG_NONE, cut = tag && frame->length < 18;
+    bool inside = tag && !stripped && !cut;
+    struct offload offload = frame->offload;
+    enum drop_reason reason = naive_check(frame->bytes, frame->length, inside ? 4 : 0, &offload);
+
+    if (reason != DROP_NONE)
+        return reason;
+    arrival->tagged = stripped || inside;
+    arrival->tci = stripped ? (unsigned)frame->stripped_tag
+                   : inside ? frame->bytes[14] * 256u + frame->bytes[15]
+                            : 0;
+    copy(&arrival->plain, frame);
+    arrival->plain.offload = offload;
+    if (inside) {
+        memmove(arrival->plain.bytes + 12, arrival->plain.bytes + 16, frame->length - 16);
+        arrival->plain.length -= 4;
+        arrival->plain.offload.csum_start -= 4;
     }
-    if (frame->length < 18)
-        return DROP_BAD_TAG;
-    arrival->tci = frame->bytes[14] * 256u + frame->bytes[15];
-    if (arrival->tci % 4096 == 4095)
-        return DROP_BAD_TAG;
-    memcpy(arrival->plain.bytes, frame->bytes, 12);
-    memcpy(arrival->plain.bytes + 12, frame->bytes + 16, frame->length - 16);
-    arrival->plain.length = frame->length - 4;
-    return DROP_NONE;
+    return (cut && !stripped) || arrival->tci % 4096 == 4095 ? DROP_BAD_TAG : DROP_NONE;
+}
+
+/* 01:80:c2:00:00:00 to 0f */
+static bool is_reserved(const struct unfinished *frame)
+{
+    static const uint8_t first[6] = {0x01, 0x80, 0xc2, 0, 0, 0};
+
+    return memcmp(frame->bytes, first, 5) == 0 && frame->bytes[5] < 16;
 }
 
 static enum drop_reason choose_vlan(const struct model_port *port, struct arrival *arrival)
@@ -300,7 +344,7 @@ static void learn(struct model *model, unsigned port, const struct arrival *arri
 }
 
 /* RARP; ARP whose sender asks for itself; a neighbour advertisement to all nodes that nobody solicited. */
-static bool says_i_moved(const struct sample *plain)
+static bool says_i_moved(const struct unfinished *plain)
 {
     static const uint8_t arp[8] = {0x08, 0x06, 0, 1, 0x08, 0, 6, 4};
     static const uint8_t all_nodes[16] = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
@@ -334,7 +378,7 @@ static void evict_if_full(struct model *model, unsigned port)
         oldest->known = false;
 }
 
-static void forward(struct model *model, unsigned from, const struct sample *frame,
+static void forward(struct model *model, unsigned from, const struct unfinished *frame,
                     const struct arrival *arrival)
 {
     bool group = frame->bytes[0] % 2 == 1, heard = false;
@@ -345,45 +389,72 @@ static void forward(struct model *model, unsigned from, const struct sample *fra
         model->port[from].drops[DROP_SAME_PORT]++;
         return;
     }
+    if (address && model->port[address->port].policy.isolated &&
+        model->port[from].policy.isolated) {
+        model->port[from].drops[DROP_ISOLATED]++;
+        return;
+    }
     for (unsigned port = 0; port < MODEL_PORTS; port++) {
         bool wanted = address      ? address->port == port
                       : model->hub ? port != 0
                                    : model->port[port].exists &&
                                          model_member(&model->port[port], arrival->vid);
 
-        if (port == from || !wanted || (!address && !model_port_active(model, port)))
+        if (port == from || !wanted)
+            continue;
+        if (!address && (!model_port_active(model, port) || !model->port[port].policy.up))
+            continue;
+        if (model->port[port].policy.isolated && model->port[from].policy.isolated)
             continue;
         heard = true;
-        send_to_port(model, port, frame, arrival);
+        if (!model->port[port].policy.up)
+            model->port[port].drops[DROP_DOWN_OUT]++;
+        else if (is_reserved(frame) && model->port[port].policy.reserved != RESERVED_FORWARD)
+            model->port[port].drops[DROP_RESERVED_OUT]++;
+        else
+            send_to_port(model, port, arrival);
     }
     model->resolved += heard;
     model->unheard += !heard;
 }
 
-static void send_to_port(struct model *model, unsigned p, const struct sample *frame,
-                         const struct arrival *arrival)
+static void send_to_port(struct model *model, unsigned p, const struct arrival *arrival)
 {
-    static struct sample out;
+    static struct unfinished out;
     struct model_port *port = &model->port[p];
     unsigned tci = arrival->tci / 4096 * 4096 + arrival->vid;
-    bool tag =
-        port->transparent ? arrival->vid > 0 || arrival->tagged : arrival->vid != port->untagged;
+    bool tag = model->hub          ? arrival->tagged
+               : port->transparent ? arrival->vid > 0 || arrival->tagged
+                                   : arrival->vid != port->untagged;
+    bool hidden = !tag && shows_tag(port, arrival);
 
-    if (model->hub)
-        copy(&out, frame);
-    else if (tag)
-        paste_tag(&arrival->plain, tci, &out);
+    if (tag)
+        paste_tag(&arrival->plain, model->hub ? arrival->tci : tci, &out);
     else
         copy(&out, &arrival->plain);
     for (unsigned e = 0; e < MODEL_ENDPOINTS; e++) {
-        if (model->endpoint[e].attached && model->endpoint[e].port == p)
+        if (!model->endpoint[e].attached || model->endpoint[e].port != p)
+            continue;
+        if (hidden)
+            port->drops[DROP_HIDDEN_TAG]++;
+        else
             offer(model, &model->endpoint[e], &out);
     }
     if (!model_port_active(model, p))
         port->drops[DROP_NO_ENDPOINT]++;
 }
 
-static void paste_tag(const struct sample *plain, unsigned tci, struct sample *out)
+/* Without its tag, would the frame be in a VLAN that its sender chose? */
+static bool shows_tag(const struct model_port *port, const struct arrival *arrival)
+{
+    unsigned type = arrival->plain.bytes[12] * 256u + arrival->plain.bytes[13];
+
+    if (port->outside)
+        return type == 0x8100 || type == 0x88a8;
+    return arrival->tagged && type == 0x8100;
+}
+
+static void paste_tag(const struct unfinished *plain, unsigned tci, struct unfinished *out)
 {
     memcpy(out->bytes, plain->bytes, 12);
     out->bytes[12] = 0x81;
@@ -392,30 +463,59 @@ static void paste_tag(const struct sample *plain, unsigned tci, struct sample *o
     out->bytes[15] = (uint8_t)(tci % 256);
     memcpy(out->bytes + 16, plain->bytes + 12, plain->length - 12);
     out->length = plain->length + 4;
+    out->offload = plain->offload;
+    out->offload.csum_start += 4;
 }
 
-static void offer(struct model *model, struct model_endpoint *endpoint, const struct sample *frame)
+/* Whole, if the endpoint can do the rest; else what it becomes when it is finished. */
+static void offer(struct model *model, struct model_endpoint *endpoint,
+                  const struct unfinished *frame)
+{
+    static const unsigned kind[] = {0, TAKES_TCP4, TAKES_TCP6, TAKES_UDP};
+    const struct offload *left = &frame->offload;
+    unsigned needs =
+        kind[left->gso] + (left->partial ? TAKES_CHECKSUM : 0) + (left->ecn ? TAKES_ECN : 0);
+    unsigned can = model->port[endpoint->port].policy.offload ? endpoint->takes : 0;
+    struct wire finished = {0};
+    uint32_t length, longest = frame->length;
+    const uint8_t *bytes;
+    size_t at = 0;
+
+    if (left->gso != GSO_NONE)
+        longest = naive_headers(frame->bytes, frame->length, left) + left->size;
+    if ((!left->partial && left->gso == GSO_NONE) || (can & needs) == needs) {
+        hand(model, endpoint, frame->bytes, frame->length, longest, left);
+        return;
+    }
+    naive_finish(frame->bytes, frame->length, left, &finished);
+    while ((bytes = wire_next(&finished, &at, &length)))
+        hand(model, endpoint, bytes, length, length, &(struct offload){0});
+    wire_clear(&finished);
+}
+
+static void hand(struct model *model, struct model_endpoint *endpoint, const uint8_t *bytes,
+                 uint32_t length, uint32_t longest, const struct offload *left)
 {
     uint64_t *drops = model->port[endpoint->port].drops;
 
-    if (frame->length > endpoint->largest) {
+    if (longest > endpoint->largest) {
         drops[DROP_OVERSIZE]++;
     } else if (endpoint->waiting_frames == 0 && endpoint->room > 0) {
-        take(model, endpoint, frame->bytes, frame->length);
+        take(model, endpoint, bytes, length, left);
     } else if (endpoint->waiting_frames >= model->queue_frames ||
-               endpoint->waiting_bytes + frame->length > model->queue_bytes) {
+               endpoint->waiting_bytes + length > model->queue_bytes) {
         drops[DROP_QUEUE_FULL]++;
     } else {
-        wire_put(&endpoint->waiting, frame->bytes, frame->length);
+        wire_put_unfinished(&endpoint->waiting, bytes, length, left);
         endpoint->waiting_frames++;
-        endpoint->waiting_bytes += frame->length;
+        endpoint->waiting_bytes += length;
     }
 }
 
 static void take(struct model *model, struct model_endpoint *endpoint, const void *bytes,
-                 uint32_t length)
+                 uint32_t length, const struct offload *left)
 {
-    wire_put(&endpoint->sent, bytes, length);
+    wire_put_unfinished(&endpoint->sent, bytes, length, left);
     if (endpoint->room != UNLIMITED)
         endpoint->room--;
     model->port[endpoint->port].out_frames++;
@@ -443,8 +543,10 @@ static struct model_address *unused(struct model *model)
     return NULL;
 }
 
-static void copy(struct sample *to, const struct sample *from)
+static void copy(struct unfinished *to, const struct unfinished *from)
 {
     to->length = from->length;
+    to->stripped_tag = from->stripped_tag;
+    to->offload = from->offload;
     memcpy(to->bytes, from->bytes, from->length);
 }

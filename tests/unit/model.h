@@ -4,7 +4,7 @@
  *
  * It is written from the rules (docs, IEEE 802.1Q, VDE), not from the switch: plain arrays, linear searches, numbers
  * spelled out, and frames as strings of bytes whose tags are cut out and pasted in by copying. It shares with
- * the switch only the names of the drop reasons. Whatever both do alike is right twice, or wrong in the rules.
+ * the switch only the names of the drop reasons and of what may be left to do about a frame. Whatever both do alike is right twice, or wrong in the rules.
  *
  * Times are whole seconds, so that it need not know how coarsely the switch keeps the order of its addresses.
  */
@@ -26,6 +26,8 @@ struct model_port {
     unsigned untagged;
     bool transparent;
     bool tagged[MODEL_VIDS];
+    bool outside;
+    struct port_policy policy;
     unsigned limit; /* of learned addresses */
     uint64_t in_frames, in_bytes, out_frames, out_bytes;
     uint64_t drops[DROP_REASONS];
@@ -35,6 +37,7 @@ struct model_endpoint {
     bool attached;
     unsigned port;
     uint32_t largest;
+    unsigned takes;
     unsigned room;       /* frames that it takes at present */
     struct wire sent;    /* what it took */
     struct wire waiting; /* what it will take, from waiting_at on */
@@ -73,19 +76,23 @@ struct model *model_new(void);
 void model_free(struct model *model);
 
 /* model_batch() - COUNT frames come in through endpoint FROM */
-void model_batch(struct model *model, unsigned from, const struct sample *frames, unsigned count);
+void model_batch(struct model *model, unsigned from, const struct unfinished *frames,
+                 unsigned count);
 
 /* model_resume() - endpoint E takes ROOM more frames, those that wait first, 64 of them at most */
 void model_resume(struct model *model, unsigned e, unsigned room);
 
-void model_create_port(struct model *model, unsigned port, unsigned limit);
+void model_create_port(struct model *model, unsigned port, unsigned limit, bool outside);
 void model_remove_port(struct model *model, unsigned port);
-void model_attach(struct model *model, unsigned e, unsigned port, uint32_t largest, unsigned room);
+void model_attach(struct model *model, unsigned e, unsigned port, uint32_t largest, unsigned takes,
+                  unsigned room);
 void model_detach(struct model *model, unsigned e);
 
 /* model_set_vlans() - Return: whether all the VLANs exist; nothing changes if not */
 bool model_set_vlans(struct model *model, unsigned port, unsigned untagged, bool transparent,
                      const bool tagged[MODEL_VIDS]);
+
+void model_set_policy(struct model *model, unsigned port, const struct port_policy *policy);
 
 /* model_remove_vlan() - Return: 0, -ENXIO or -EADDRINUSE */
 int model_remove_vlan(struct model *model, unsigned vid);

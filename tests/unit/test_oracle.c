@@ -29,9 +29,10 @@ struct oracle {
     struct lab *lab;
     struct model *model;
     struct fake *fake[MODEL_ENDPOINTS]; /* NULL while not attached */
-    struct sample batch[BATCH_FRAMES];
+    struct unfinished batch[BATCH_FRAMES];
     unsigned count;  /* in the batch */
     unsigned frames; /* made so far */
+    unsigned whole;  /* super-frames handed over as such */
     bool hubs;       /* this seed turns hub mode on and off */
     bool verbose;
 };
@@ -40,6 +41,7 @@ struct oracle {
 struct coverage {
     uint64_t frames;
     uint64_t heard;
+    uint64_t whole; /* handed over as a super-frame */
     uint64_t unheard;
     uint64_t moved;
     uint64_t drops[DROP_REASONS];
@@ -53,9 +55,12 @@ void __ubsan_on_report(void);
 static void oracle_run(struct oracle *oracle, struct coverage *coverage);
 static void step(struct oracle *oracle);
 static void send_batch(struct oracle *oracle);
-static void make_frame(struct oracle *oracle, struct sample *frame);
+static void make_frame(struct oracle *oracle, struct unfinished *frame);
+static void make_ordinary(struct oracle *oracle, struct unfinished *frame);
+static void make_super(struct oracle *oracle, struct unfinished *frame);
+static void leave_undone(struct oracle *oracle, struct unfinished *frame);
 static uint32_t random_length(struct oracle *oracle);
-static void make_payload(struct oracle *oracle, struct sample *frame);
+static void make_payload(struct oracle *oracle, struct unfinished *frame);
 static uint16_t random_tci(struct oracle *oracle);
 static void compare(struct oracle *oracle, unsigned first);
 static void compare_endpoint(struct oracle *oracle, unsigned e, unsigned first);
@@ -64,6 +69,8 @@ static void compare_addresses(struct oracle *oracle, unsigned first);
 static void toggle_endpoint(struct oracle *oracle);
 static void resume(struct oracle *oracle);
 static void change_vlans(struct oracle *oracle, unsigned p);
+static void change_policy(struct oracle *oracle, unsigned p);
+static void miss_frames(struct oracle *oracle);
 static void create_or_remove_vlan(struct oracle *oracle);
 static void pin_or_unpin(struct oracle *oracle);
 static void pass_time(struct oracle *oracle);
@@ -72,7 +79,7 @@ static void remove_port(struct oracle *oracle);
 static void need_port(struct oracle *oracle, unsigned p);
 static void say(const struct oracle *oracle, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-static void say_frame(const struct oracle *oracle, unsigned index, const struct sample *frame);
+static void say_frame(const struct oracle *oracle, unsigned index, const struct unfinished *frame);
 static void cover(struct coverage *coverage, const struct oracle *oracle);
 static void check_coverage(const struct coverage *coverage);
 
@@ -159,7 +166,8 @@ static void oracle_run(struct oracle *oracle, struct coverage *coverage)
     config.fdb_secret = random64(oracle);
     config.guard.block = 0;
     config.queue_frames = model->queue_frames = 1 + below(oracle, 40);
-    config.queue_bytes = model->queue_bytes = 10000 + below(oracle, 20000);
+    config.queue_bytes = model->queue_bytes =
+        10000 + below(oracle, percent(oracle, 50) ? 20000 : 300000);
     oracle->lab = lab_new_with(&config);
     model->ageing = 10 + below(oracle, 300);
     model->min_persistence = percent(oracle, 75) ? 3 : below(oracle, 10);
@@ -173,6 +181,8 @@ static void oracle_run(struct oracle *oracle, struct coverage *coverage)
     for (unsigned p = 0; p < MODEL_PORTS; p++) {
         if (percent(oracle, 70))
             change_vlans(oracle, p);
+        if (percent(oracle, 50))
+            change_policy(oracle, p);
     }
     for (unsigned i = 0; i < STEPS; i++)
         step(oracle);
@@ -185,8 +195,12 @@ static void step(struct oracle *oracle)
 {
     unsigned dice = below(oracle, 100);
 
-    if (dice < 55)
+    if (dice < 50)
         send_batch(oracle);
+    else if (dice < 54)
+        change_policy(oracle, below(oracle, MODEL_PORTS));
+    else if (dice < 55)
+        miss_frames(oracle);
     else if (dice < 65)
         pass_time(oracle);
     else if (dice < 73)
@@ -223,40 +237,119 @@ static void send_batch(struct oracle *oracle)
         make_frame(oracle, &oracle->batch[i]);
         say_frame(oracle, oracle->frames, &oracle->batch[i]);
         oracle->frames++;
-        lab_put(oracle->lab, &oracle->batch[i]);
+        lab_put_unfinished(oracle->lab, &oracle->batch[i]);
     }
     model_batch(oracle->model, e, oracle->batch, oracle->count);
     lab_run(oracle->lab, oracle->fake[e]);
     compare(oracle, first);
 }
 
-static void make_frame(struct oracle *oracle, struct sample *frame)
+static void make_frame(struct oracle *oracle, struct unfinished *frame)
 {
     static const uint8_t groups[][6] = {
         {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, {1, 0x80, 0xc2, 0, 0, 0}, {0x33, 0x33, 0, 0, 0, 1}};
+    bool whole = percent(oracle, 15);
+
+    frame->stripped_tag = TAG_NONE;
+    frame->offload = (struct offload){0};
+    if (whole)
+        make_super(oracle, frame);
+    else
+        make_ordinary(oracle, frame);
+    mac_of(1 + below(oracle, STATIONS), frame->bytes);
+    mac_of(1 + below(oracle, STATIONS), frame->bytes + 6);
+    if (percent(oracle, 25)) {
+        memcpy(frame->bytes, groups[below(oracle, 3)], 6);
+        if (percent(oracle, 50) && frame->bytes[1] == 0x80) /* reserved, or just not */
+            frame->bytes[5] = (uint8_t)below(oracle, 18);
+    }
+    if (percent(oracle, 3))
+        memcpy(frame->bytes + 6, groups[below(oracle, 3)], 6);
+    if (percent(oracle, 8))
+        frame->stripped_tag = random_tci(oracle);
+    leave_undone(oracle, frame);
+    if (!whole && frame->length >= 100) /* who finds it in a dump can tell which one it was */
+        memcpy(frame->bytes + frame->length - sizeof(oracle->frames), &oracle->frames,
+               sizeof(oracle->frames));
+}
+
+static void make_ordinary(struct oracle *oracle, struct unfinished *frame)
+{
     unsigned tags = percent(oracle, 45) ? 0 : percent(oracle, 85) ? 1 : 2 + below(oracle, 2);
 
     memset(frame->bytes, 0, 64);
-    mac_of(1 + below(oracle, STATIONS), frame->bytes);
-    mac_of(1 + below(oracle, STATIONS), frame->bytes + 6);
-    if (percent(oracle, 25))
-        memcpy(frame->bytes, groups[below(oracle, 3)], 6);
-    if (percent(oracle, 3))
-        memcpy(frame->bytes + 6, groups[below(oracle, 3)], 6);
     make_payload(oracle, frame);
     frame->length = random_length(oracle);
     for (; tags > 0; tags--) {
         uint16_t tci = random_tci(oracle);
 
         memmove(frame->bytes + 16, frame->bytes + 12, 100);
-        frame->bytes[12] = 0x81;
-        frame->bytes[13] = 0x00;
+        frame->bytes[12] = percent(oracle, 90) ? 0x81 : 0x88;
+        frame->bytes[13] = frame->bytes[12] == 0x81 ? 0x00 : 0xa8;
         frame->bytes[14] = (uint8_t)(tci >> 8);
         frame->bytes[15] = (uint8_t)tci;
     }
-    if (frame->length >= 100) /* who finds it in a dump can tell which one it was */
-        memcpy(frame->bytes + frame->length - sizeof(oracle->frames), &oracle->frames,
-               sizeof(oracle->frames));
+}
+
+/* Of every kind, mostly short ones of few segments; the sizes meet what endpoints take. */
+static void make_super(struct oracle *oracle, struct unfinished *frame)
+{
+    static const uint8_t protocol[] = {0, 43, 60, 60};
+    struct recipe recipe = {
+        .gso = 1 + below(oracle, GSO_TYPES - 1),
+        .ipv6 = percent(oracle, 50),
+        .open = percent(oracle, 80),
+        .ip_options = percent(oracle, 80) ? 0 : below(oracle, 11) * 4,
+        .ip_id = percent(oracle, 50) ? 0xfffe : 3,
+        .extensions = percent(oracle, 70) ? 0 : below(oracle, 5),
+        .tcp_options = percent(oracle, 50) ? 12 : below(oracle, 11) * 4,
+        .tcp_flags = (uint8_t)random64(oracle),
+        .sequence = (uint32_t)random64(oracle),
+        .size =
+            (uint16_t)(percent(oracle, 60) ? 1 + below(oracle, 200) : 1000 + below(oracle, 500)),
+        .noise = oracle->frames,
+    };
+    unsigned segments = percent(oracle, 95) ? below(oracle, 6) : below(oracle, 100);
+
+    recipe.tags = percent(oracle, 50) ? 0 : percent(oracle, 80) ? 1 : 2;
+    for (unsigned i = 0; i < recipe.tags; i++) {
+        recipe.tag[i].type = percent(oracle, 85) ? 0x8100 : 0x88a8;
+        recipe.tag[i].tci = random_tci(oracle);
+    }
+    for (unsigned i = 0; i < RECIPE_EXTENSIONS; i++) {
+        recipe.extension[i].protocol = protocol[i];
+        recipe.extension[i].eights = (uint8_t)below(oracle, 4);
+    }
+    if (percent(oracle, 3))
+        recipe.size = (uint16_t)(9100 + below(oracle, 120));
+    recipe.payload = (uint32_t)recipe.size * segments + below(oracle, recipe.size + 1u);
+    if (percent(oracle, 3))
+        recipe.payload = 65000 + below(oracle, 500);
+    if (recipe.payload > 65500)
+        recipe.payload = 65500;
+    recipe_make(&recipe, frame);
+}
+
+/* Checksums left open wherever it pleases, and stories about the frame that may even be true. */
+static void leave_undone(struct oracle *oracle, struct unfinished *frame)
+{
+    unsigned dice = below(oracle, 100);
+    struct offload *offload = &frame->offload;
+
+    if (dice < 8 && offload->gso == GSO_NONE) {
+        open_checksum(frame, (uint16_t)(12 + below(oracle, 60)), (uint16_t)below(oracle, 30));
+    } else if (dice < 10) {
+        offload->partial = percent(oracle, 50);
+        offload->csum_start = (uint16_t)random64(oracle);
+        offload->csum_offset = (uint16_t)(percent(oracle, 50) ? below(oracle, 100) : 16);
+    } else if (dice < 12) {
+        offload->gso = (uint8_t)below(oracle, 6);
+        offload->size = (uint16_t)(percent(oracle, 50) ? below(oracle, 3) : 1 + below(oracle, 70));
+    } else if (dice < 13) {
+        frame->bytes[12 + below(oracle, 60)] ^= (uint8_t)(1 << below(oracle, 8));
+    } else if (dice < 14) {
+        frame->length = frame->length < 80 ? frame->length : 14 + below(oracle, 66);
+    }
 }
 
 /* The edges of everything: runts, cut tags, what an endpoint takes, the largest frame, and giants. */
@@ -280,7 +373,7 @@ static uint32_t random_length(struct oracle *oracle)
 }
 
 /* Mostly noise, sometimes what stations say when they move, or something much like it. */
-static void make_payload(struct oracle *oracle, struct sample *frame)
+static void make_payload(struct oracle *oracle, struct unfinished *frame)
 {
     static const uint8_t arp[] = {0x08, 0x06, 0, 1, 0x08, 0, 6, 4};
     static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
@@ -351,6 +444,14 @@ static void compare(struct oracle *oracle, unsigned first)
                     (unsigned long long)oracle->model->resolved);
 }
 
+static bool same_work(const struct offload *is, const struct offload *should)
+{
+    return is->gso == should->gso && is->partial == should->partial && is->ecn == should->ecn &&
+           (is->gso == GSO_NONE || is->size == should->size) &&
+           (!is->partial ||
+            (is->csum_start == should->csum_start && is->csum_offset == should->csum_offset));
+}
+
 static void compare_endpoint(struct oracle *oracle, unsigned e, unsigned first)
 {
     struct wire *is = &oracle->fake[e]->sent, *should = &oracle->model->endpoint[e].sent;
@@ -358,20 +459,24 @@ static void compare_endpoint(struct oracle *oracle, unsigned e, unsigned first)
 
     for (unsigned nth = 0;; nth++) {
         uint32_t length = 0, should_length = 0;
-        const uint8_t *bytes = wire_next(is, &at, &length);
-        const uint8_t *should_bytes = wire_next(should, &should_at, &should_length);
-        struct sample dump;
+        struct offload left, should_left;
+        const uint8_t *bytes = wire_next_unfinished(is, &at, &length, &left);
+        const uint8_t *should_bytes =
+            wire_next_unfinished(should, &should_at, &should_length, &should_left);
+        static struct unfinished dump;
 
         if (!bytes && !should_bytes)
             break;
+        oracle->whole += bytes && left.gso != GSO_NONE;
         if (bytes && should_bytes && length == should_length &&
-            !memcmp(bytes, should_bytes, length))
+            !memcmp(bytes, should_bytes, length) && same_work(&left, &should_left))
             continue;
         for (unsigned which = 0; which < 2; which++) {
             dump.length = which ? length : should_length;
             if (!(which ? bytes : should_bytes))
                 continue;
             memcpy(dump.bytes, which ? bytes : should_bytes, dump.length);
+            dump.offload = which ? left : should_left;
             print_error("%s ", which ? "is    " : "should");
             say_frame(NULL, nth, &dump);
         }
@@ -444,6 +549,9 @@ static void compare_addresses(struct oracle *oracle, unsigned first)
 static void toggle_endpoint(struct oracle *oracle)
 {
     static const uint32_t largest[] = {60, 64, 118, 1514, 1518, FRAME_MAX + TAG_BYTES};
+    unsigned unfinished = percent(oracle, 40)   ? 0
+                          : percent(oracle, 40) ? 0x1f
+                                                : below(oracle, 0x20);
     unsigned e = below(oracle, MODEL_ENDPOINTS), p = below(oracle, MODEL_PORTS);
     uint32_t takes = percent(oracle, 60) ? FRAME_MAX : largest[below(oracle, 6)];
     unsigned room = percent(oracle, 70) ? UNLIMITED : below(oracle, 30);
@@ -455,13 +563,15 @@ static void toggle_endpoint(struct oracle *oracle)
         oracle->fake[e] = NULL;
         return;
     }
-    say(oracle, "endpoint %u attaches to port %u, takes %u bytes and %u frames", e, p, takes, room);
+    say(oracle, "endpoint %u attaches to port %u, takes %u bytes, %u frames, and unfinished %x", e,
+        p, takes, room, unfinished);
     need_port(oracle, p);
     oracle->fake[e] = lab_attach(oracle->lab, p);
     oracle->fake[e]->endpoint.largest = takes;
+    oracle->fake[e]->endpoint.takes = unfinished;
     oracle->fake[e]->room = room;
     oracle->fake[e]->at_once = percent(oracle, 70) ? UNLIMITED : 1 + below(oracle, 5);
-    model_attach(oracle->model, e, p, takes, room);
+    model_attach(oracle->model, e, p, takes, unfinished, room);
 }
 
 static void resume(struct oracle *oracle)
@@ -511,6 +621,37 @@ static void change_vlans(struct oracle *oracle, unsigned p)
     say(oracle, "port %u: untagged %u%s, and some tagged: %d", p, wanted.untagged,
         wanted.transparent ? ", transparent" : "", status);
     assert_int_equal(status, expected);
+}
+
+/* Mostly one thing at a time, and back to what it was before long. */
+static void change_policy(struct oracle *oracle, unsigned p)
+{
+    struct port_policy policy = port_policy_defaults();
+
+    if (percent(oracle, 60)) {
+        policy.up = percent(oracle, 75);
+        policy.isolated = percent(oracle, 75);
+        policy.offload = percent(oracle, 80);
+        policy.reserved = below(oracle, 3);
+    }
+    need_port(oracle, p);
+    say(oracle, "port %u: up %d, isolated %d, offload %d, reserved %d", p, policy.up,
+        policy.isolated, policy.offload, policy.reserved);
+    assert_int_equal(port_set_policy(lab_port(oracle->lab, p), &policy), 0);
+    model_set_policy(oracle->model, p, &policy);
+    compare(oracle, oracle->frames);
+}
+
+static void miss_frames(struct oracle *oracle)
+{
+    unsigned e = below(oracle, MODEL_ENDPOINTS), many = 1 + below(oracle, 100);
+    unsigned p = oracle->model->endpoint[e].port;
+
+    if (!oracle->fake[e])
+        return;
+    say(oracle, "endpoint %u missed %u frames", e, many);
+    port_missed(lab_port(oracle->lab, p), &oracle->fake[e]->endpoint, many);
+    oracle->model->port[p].drops[DROP_MISSED] += many;
 }
 
 static void create_or_remove_vlan(struct oracle *oracle)
@@ -587,12 +728,14 @@ static void remove_port(struct oracle *oracle)
 static void need_port(struct oracle *oracle, unsigned p)
 {
     unsigned limit = percent(oracle, 30) ? 1 + below(oracle, 8) : FDB_OWNER_LIMIT;
+    bool outside = percent(oracle, 25);
 
     if (oracle->model->port[p].exists)
         return;
     say(oracle, "create port %u, for %u addresses", p, limit);
     lab_port(oracle->lab, p)->fdb.limit = limit;
-    model_create_port(oracle->model, p, limit);
+    lab_port(oracle->lab, p)->outside = outside;
+    model_create_port(oracle->model, p, limit, outside);
 }
 
 /* --- words --- */
@@ -610,7 +753,7 @@ static void say(const struct oracle *oracle, const char *format, ...)
 }
 
 /* ORACLE may be NULL: then it is said in any case. */
-static void say_frame(const struct oracle *oracle, unsigned index, const struct sample *frame)
+static void say_frame(const struct oracle *oracle, unsigned index, const struct unfinished *frame)
 {
     if (oracle && !oracle->verbose)
         return;
@@ -620,6 +763,13 @@ static void say_frame(const struct oracle *oracle, unsigned index, const struct 
     if (frame->length >= 100)
         print_message(" .. %02x%02x", frame->bytes[frame->length - 3],
                       frame->bytes[frame->length - 4]);
+    if (frame->stripped_tag != TAG_NONE)
+        print_message(", tag %04x beside it", (unsigned)frame->stripped_tag);
+    if (frame->offload.partial)
+        print_message(", checksum open from %u at %u", frame->offload.csum_start,
+                      frame->offload.csum_offset);
+    if (frame->offload.gso != GSO_NONE)
+        print_message(", kind %u of %u each", frame->offload.gso, frame->offload.size);
     print_message("\n");
 }
 
@@ -629,6 +779,7 @@ static void cover(struct coverage *coverage, const struct oracle *oracle)
 {
     coverage->frames += oracle->frames;
     coverage->heard += oracle->lab->sw->balance.handed;
+    coverage->whole += oracle->whole;
     coverage->unheard += oracle->lab->sw->balance.unheard;
     coverage->moved += lab_count(oracle->lab, EVENT_FDB_MOVED);
     for (unsigned p = 0; p < MODEL_PORTS; p++) {
@@ -641,6 +792,7 @@ static void check_coverage(const struct coverage *coverage)
 {
     assert_true(coverage->frames >= 100000);
     assert_true(coverage->heard > coverage->frames / 2);
+    assert_true(coverage->whole > 1000);
     assert_true(coverage->unheard > 100);
     assert_true(coverage->moved > 100);
     for (unsigned reason = DROP_RUNT; reason < DROP_REASONS; reason++) {
