@@ -30,7 +30,7 @@ static void evict_if_full(struct model *model, unsigned port);
 static void forward(struct model *model, unsigned from, const struct unfinished *frame,
                     const struct arrival *arrival);
 static void send_to_port(struct model *model, unsigned port, const struct arrival *arrival);
-static bool shows_tag(const struct model_port *port, const struct arrival *arrival);
+static bool shows_tag(const struct arrival *arrival);
 static void paste_tag(const struct unfinished *plain, unsigned tci, struct unfinished *out);
 static void offer(struct model *model, struct model_endpoint *endpoint,
                   const struct unfinished *frame);
@@ -426,7 +426,7 @@ static void send_to_port(struct model *model, unsigned p, const struct arrival *
     bool tag = model->hub          ? arrival->tagged
                : port->transparent ? arrival->vid > 0 || arrival->tagged
                                    : arrival->vid != port->untagged;
-    bool hidden = !tag && shows_tag(port, arrival);
+    bool hidden = port->outside && !model->hub && (!tag || tci % 4096 == 0) && shows_tag(arrival);
 
     if (tag)
         paste_tag(&arrival->plain, model->hub ? arrival->tci : tci, &out);
@@ -445,13 +445,11 @@ static void send_to_port(struct model *model, unsigned p, const struct arrival *
 }
 
 /* Without its tag, would the frame be in a VLAN that its sender chose? */
-static bool shows_tag(const struct model_port *port, const struct arrival *arrival)
+static bool shows_tag(const struct arrival *arrival)
 {
     unsigned type = arrival->plain.bytes[12] * 256u + arrival->plain.bytes[13];
 
-    if (port->outside)
-        return type == 0x8100 || type == 0x88a8;
-    return arrival->tagged && type == 0x8100;
+    return type == 0x8100 || type == 0x88a8;
 }
 
 static void paste_tag(const struct unfinished *plain, unsigned tci, struct unfinished *out)

@@ -370,13 +370,14 @@ static void test_hidden_tags(void **state)
     assert_heard(access, plain);
     assert_heard(out, plain);
     lab_send(lab, trunk, tagged(tagged(plain, 99), 10));
+    assert_heard(access, tagged(plain, 99));
     lab_send(lab, trunk, tagged(tagged(plain, 0), 10)); /* a priority tag is a tag, too */
-    assert_silent(access);
+    assert_heard(access, tagged(plain, 0));
     assert_silent(out);
     lab_send(lab, trunk, tagged(service, 10));
     assert_heard(access, service);
     assert_silent(out);
-    assert_int_equal(drops(lab, 2, DROP_HIDDEN_TAG), 2);
+    assert_int_equal(drops(lab, 2, DROP_HIDDEN_TAG), 0);
     assert_int_equal(drops(lab, 3, DROP_HIDDEN_TAG), 3);
     assert_int_equal(out->endpoint.counters.drops[DROP_HIDDEN_TAG], 3);
 }
@@ -398,14 +399,27 @@ static void test_service_tags_to_the_outside(void **state)
     lab_send(lab, one, service); /* behind a tag of ours it is payload */
     assert_heard(out, tagged(service, 10));
     switch_set_hub(lab->sw, true);
-    lab_send(lab, one, service);
-    assert_silent(out);
+    lab_send(lab, one, service); /* a hub has no VLANs to keep apart */
+    assert_heard(out, service);
     assert_heard(two, service);
-    lab_send(lab, one, tagged(service, 4)); /* a hub keeps the tag: nothing is uncovered */
-    assert_heard(out, tagged(service, 4));
 }
 
-/* Without a tag of its own a frame cannot hide one from a port that is not outside: it would have been read. */
+/* VID 0 is no VLAN: what follows such a tag is read as if it were the first. */
+static void test_priority_tag_hides_another(void **state)
+{
+    struct lab *lab = *state;
+    struct fake *guest = lab_attach(lab, 1), *out = lab_attach(lab, 2);
+    struct sample plain = sample(EVERYONE, 1);
+
+    lab_transparent(lab, 2);
+    lab_port(lab, 2)->outside = true;
+    lab_send(lab, guest, tagged(tagged(plain, 10), 0x6000));
+    assert_silent(out);
+    assert_int_equal(drops(lab, 2, DROP_HIDDEN_TAG), 1);
+    lab_send(lab, guest, tagged(plain, 0x6000));
+    assert_heard(out, tagged(plain, 0x6000));
+}
+
 static void test_hidden_tag_per_endpoint(void **state)
 {
     struct lab *lab = *state;
@@ -415,6 +429,7 @@ static void test_hidden_tag_per_endpoint(void **state)
 
     lab_vlans(lab, 1, VID_NONE, "10");
     lab_vlans(lab, 2, 10, NULL);
+    lab_port(lab, 2)->outside = true;
     lab_put(lab, &once);
     lab_put(lab, &twice);
     lab_put(lab, &once);
@@ -437,6 +452,7 @@ static void test_stripped_tags(void **state)
     lab_vlans(lab, 1, VID_NONE, "10");
     lab_vlans(lab, 2, 10, NULL);
     lab_vlans(lab, 3, VID_NONE, "10+99");
+    lab_port(lab, 2)->outside = true;
     lab_put(lab, &plain);
     lab->batch->frame[0].stripped_tag = 0x600a;
     lab_put(lab, &inner);
@@ -484,6 +500,7 @@ int main(void)
         WITH_LAB(test_missed_frames),
         WITH_LAB(test_hidden_tags),
         WITH_LAB(test_service_tags_to_the_outside),
+        WITH_LAB(test_priority_tag_hides_another),
         WITH_LAB(test_hidden_tag_per_endpoint),
         WITH_LAB(test_stripped_tags),
     };
