@@ -27,7 +27,6 @@ static int read_common(struct port_spec *spec, struct error *err);
 static int read_vlans(struct port_spec *spec, struct error *err);
 static int read_trunk(struct membership *member, const char *trunk, struct error *err);
 static int read_policy(struct port_spec *spec, struct error *err);
-static int read_switch(const struct port_spec *spec, const char *key, bool *on, struct error *err);
 static void accepted_keys(const struct port_type *type, const char *keys[]);
 static void join(const char *const *words, char *text, size_t size);
 
@@ -83,6 +82,17 @@ const char *spec_value(const struct port_spec *spec, const char *key)
             return spec->pair[i].value;
     }
     return NULL;
+}
+
+int spec_switch(const struct port_spec *spec, const char *key, bool *on, struct error *err)
+{
+    const char *value = spec_value(spec, key);
+
+    if (value && strcmp(value, "on") && strcmp(value, "off"))
+        return error_set(err, EINVAL, "%s=%s is neither on nor off", key, value);
+    if (value)
+        *on = !strcmp(value, "on");
+    return 0;
 }
 
 int spec_check_name(const char *name, struct error *err)
@@ -279,9 +289,9 @@ static int read_policy(struct port_spec *spec, struct error *err)
     struct port_policy *policy = &spec->policy;
     unsigned word = 0;
 
-    if (read_switch(spec, "up", &policy->up, err) < 0 ||
-        read_switch(spec, "isolated", &policy->isolated, err) < 0 ||
-        read_switch(spec, "offload", &policy->offload, err) < 0)
+    if (spec_switch(spec, "up", &policy->up, err) < 0 ||
+        spec_switch(spec, "isolated", &policy->isolated, err) < 0 ||
+        spec_switch(spec, "offload", &policy->offload, err) < 0)
         return -EINVAL;
     if (!reserved)
         return 0;
@@ -290,17 +300,6 @@ static int read_policy(struct port_spec *spec, struct error *err)
     if (word == RESERVED_POLICIES)
         return error_set(err, EINVAL, "reserved=%s is not one of forward, drop, consume", reserved);
     policy->reserved = (enum reserved_policy)word;
-    return 0;
-}
-
-static int read_switch(const struct port_spec *spec, const char *key, bool *on, struct error *err)
-{
-    const char *value = spec_value(spec, key);
-
-    if (value && strcmp(value, "on") && strcmp(value, "off"))
-        return error_set(err, EINVAL, "%s=%s is neither on nor off", key, value);
-    if (value)
-        *on = !strcmp(value, "on");
     return 0;
 }
 

@@ -65,6 +65,9 @@ int spec_parse_settings(const char *text, const struct port *port, struct port_s
 /* spec_value() - the value of KEY, or NULL if it was not given */
 const char *spec_value(const struct port_spec *spec, const char *key);
 
+/* spec_switch() - sets *ON to what KEY says, on or off, if it was given. Return: 0, or -EINVAL with words in ERR. */
+int spec_switch(const struct port_spec *spec, const char *key, bool *on, struct error *err);
+
 /* spec_check_name() - may a port be called NAME? Return: 0 or -EINVAL with words in ERR. */
 int spec_check_name(const char *name, struct error *err);
 

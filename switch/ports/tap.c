@@ -8,7 +8,6 @@
 #include "util/text.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -35,7 +34,6 @@ static void tap_close(struct endpoint *endpoint);
 
 static unsigned ask_offload(int fd, bool wanted);
 static int attach_interface(char ifname[IFNAMSIZ], struct error *err);
-static int set_header_size(int fd);
 static int explain(int code, const char *ifname, struct error *err);
 static int explain_holder(const char *shown, struct error *err);
 static void note_holder(void *context, const struct tap_holder *holder);
@@ -138,20 +136,12 @@ static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch)
 
 static int tap_tx(struct endpoint *core, const struct packet *packets, unsigned count)
 {
-    int fd = fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint));
+    int fd = fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), status = 0;
     unsigned sent = 0;
 
-    for (; sent < count; sent++) {
-        const struct packet *packet = &packets[sent];
-        struct virtio_net_hdr header;
-        struct iovec iov[1 + PACKET_RUNS] = {{&header, sizeof(header)}};
-
-        vnet_write(&packet->offload, &header);
-        memcpy(iov + 1, packet->iov, packet->iov_count * sizeof(*iov));
-        if (writev(fd, iov, (int)packet->iov_count + 1) < 0)
-            break;
-    }
-    return sent > 0 ? (int)sent : -errno;
+    while (sent < count && (status = vnet_send(fd, &packets[sent])) == 0)
+        sent++;
+    return sent > 0 ? (int)sent : status;
 }
 
 /* The interface was deleted: its descriptor reads EBADFD for ever. */
@@ -202,32 +192,14 @@ static unsigned ask_offload(int fd, bool wanted)
 /* Return: a descriptor; IFNAME is then the name that the kernel gave it (tap%d is a pattern). */
 static int attach_interface(char ifname[IFNAMSIZ], struct error *err)
 {
-    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    int fd = vnet_open_tap(ifname);
 
-    if (fd < 0)
+    if (fd == VNET_NO_DRIVER)
         return error_set(err, errno, "cannot open /dev/net/tun: %s%s", strerror(errno),
                          errno == ENOENT || errno == ENODEV || errno == ENXIO
                              ? "; the kernel's TAP driver is missing (modprobe tun)"
                              : "");
-    memcpy(request.ifr_name, ifname, IFNAMSIZ);
-    if (ioctl(fd, TUNSETIFF, &request) < 0 || set_header_size(fd) < 0) {
-        int status = explain(errno, ifname, err);
-
-        close(fd);
-        return status;
-    }
-    memcpy(ifname, request.ifr_name, IFNAMSIZ);
-    ifname[IFNAMSIZ - 1] = '\0';
-    return fd;
-}
-
-/* That, too, outlives its users: QEMU leaves 12 bytes behind. */
-static int set_header_size(int fd)
-{
-    int size = sizeof(struct virtio_net_hdr);
-
-    return ioctl(fd, TUNSETVNETHDRSZ, &size);
+    return fd < 0 ? explain(-fd, ifname, err) : fd;
 }
 
 static int explain(int code, const char *ifname, struct error *err)
@@ -279,11 +251,9 @@ static void note_holder(void *context, const struct tap_holder *holder)
 static int explain_privilege(const char *ifname, const char *shown, struct error *err)
 {
     const struct passwd *user = getpwuid(geteuid());
-    char program[PATH_MAX] = "vswitchd";
-    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    char program[PATH_MAX];
 
-    if (length > 0)
-        program[length] = '\0';
+    os_program_path(program, sizeof(program));
     return error_set(err, EPERM,
                      "cannot %s TAP %s: CAP_NET_ADMIN is missing. Either make it once as root:  "
                      "ip tuntap add dev %s mode tap user %s && ip link set %s up\n"

@@ -121,7 +121,8 @@ static const struct fd_endpoint_ops uplink_ops = {
 
 static int uplink_check(const struct port_spec *spec, struct error *err)
 {
-    const char *ifname = spec_value(spec, "ifname"), *host = spec_value(spec, "host");
+    const char *ifname = spec_value(spec, "ifname");
+    bool host;
 
     if (!ifname || !*ifname)
         return error_set(err, EINVAL, "ifname= is missing: an interface of this host, as eth0");
@@ -129,9 +130,7 @@ static int uplink_check(const struct port_spec *spec, struct error *err)
         return error_set(err, EINVAL,
                          "\"%s\" is too long: an interface name has at most %d characters", ifname,
                          IFNAMSIZ - 1);
-    if (host && strcmp(host, "on") && strcmp(host, "off"))
-        return error_set(err, EINVAL, "host=%s is neither on nor off", host);
-    return 0;
+    return spec_switch(spec, "host", &host, err);
 }
 
 static int uplink_start(struct runtime *runtime, struct service **made, struct error *err)
@@ -167,7 +166,6 @@ static int uplink_open(struct runtime *runtime, const struct port_spec *spec, st
 {
     struct uplink_service *service =
         container_of(ports_service(runtime, &uplink_type), struct uplink_service, service);
-    const char *host = spec_value(spec, "host");
     struct uplink *uplink;
     struct link link;
     int status = watch_links(service, err);
@@ -186,7 +184,8 @@ static int uplink_open(struct runtime *runtime, const struct port_spec *spec, st
         return error_set(err, ENOMEM, "no memory");
     uplink->service = service;
     uplink->port = port;
-    uplink->joins_host = !host || !strcmp(host, "on");
+    uplink->joins_host = true;
+    spec_switch(spec, "host", &uplink->joins_host, NULL);
     uplink->addresses = (struct observer){
         .kinds = EVENT_BIT(EVENT_FDB_LEARNED) | EVENT_BIT(EVENT_FDB_MOVED) |
                  EVENT_BIT(EVENT_ENDPOINT_UP) | EVENT_BIT(EVENT_HUB),
@@ -516,11 +515,9 @@ static int send_to_wire(struct uplink *uplink, const struct packet *packets, uns
 
 static int explain_privilege(struct error *err, const struct uplink *uplink, const char *missing)
 {
-    char program[PATH_MAX] = "vswitchd";
-    ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+    char program[PATH_MAX];
 
-    if (length > 0)
-        program[length] = '\0';
+    os_program_path(program, sizeof(program));
     return error_set(err, EPERM,
                      "cannot open an uplink on %s: %s is missing. Allow the program to:  "
                      "setcap %s+ep %.150s%s",

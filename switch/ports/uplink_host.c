@@ -4,13 +4,10 @@
 #include "ports/vnet.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 static int open_tap(struct host_way *way);
@@ -49,14 +46,9 @@ void host_follow(struct host_way *way, struct mnl_socket *nl, const struct link 
 
 int host_send(struct host_way *way, const struct packet *packet)
 {
-    struct virtio_net_hdr header;
-    struct iovec iov[1 + PACKET_RUNS] = {{&header, sizeof(header)}};
-
-    vnet_write(&packet->offload, &header);
-    memcpy(iov + 1, packet->iov, packet->iov_count * sizeof(*iov));
     if (!way->marks && mac_is_group(packet->iov[0].iov_base))
         remember(&way->echoes, packet);
-    return writev(way->fd, iov, (int)packet->iov_count + 1) < 0 ? -errno : 0;
+    return vnet_send(way->fd, packet);
 }
 
 bool host_is_echo(struct host_way *way, const struct frame *frame)
@@ -78,14 +70,12 @@ bool host_is_echo(struct host_way *way, const struct frame *frame)
 
 static int open_tap(struct host_way *way)
 {
-    struct ifreq request = {.ifr_name = "vsw%d", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-    int size = sizeof(struct virtio_net_hdr);
+    char ifname[IFNAMSIZ] = "vsw%d";
 
-    way->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    if (way->fd < 0 || ioctl(way->fd, TUNSETIFF, &request) < 0 ||
-        ioctl(way->fd, TUNSETVNETHDRSZ, &size) < 0)
-        return -errno;
-    way->index = (int)if_nametoindex(request.ifr_name);
+    way->fd = vnet_open_tap(ifname);
+    if (way->fd < 0)
+        return way->fd == VNET_NO_DRIVER ? -errno : way->fd;
+    way->index = (int)if_nametoindex(ifname);
     return way->index > 0 ? 0 : -errno;
 }
 

@@ -74,20 +74,15 @@ int uplink_read(int fd, struct uplink_rx *rx, struct batch *batch, unsigned *mis
 int uplink_write(int fd, const struct packet *packets, unsigned count, unsigned mtu)
 {
     struct mmsghdr message[BATCH_FRAMES];
-    struct virtio_net_hdr header[BATCH_FRAMES];
-    struct iovec iov[BATCH_FRAMES][1 + PACKET_RUNS];
+    struct vnet_packet made[BATCH_FRAMES];
     unsigned fitting = 0;
     int sent;
 
     for (; fitting < count && fits(&packets[fitting], mtu); fitting++) {
-        const struct packet *packet = &packets[fitting];
-
-        vnet_write(&packet->offload, &header[fitting]);
-        iov[fitting][0] = (struct iovec){&header[fitting], sizeof(header[fitting])};
-        memcpy(iov[fitting] + 1, packet->iov, packet->iov_count * sizeof(struct iovec));
+        vnet_make(&made[fitting], &packets[fitting]);
         message[fitting].msg_hdr = (struct msghdr){
-            .msg_iov = iov[fitting],
-            .msg_iovlen = packet->iov_count + 1,
+            .msg_iov = made[fitting].iov,
+            .msg_iovlen = made[fitting].iov_count,
         };
     }
     if (fitting == 0)

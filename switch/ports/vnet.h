@@ -4,6 +4,8 @@
  *
  * struct virtio_net_hdr of virtio 1.2 section 5.1.6, 10 bytes, in the byte order of this machine ("legacy"): in front of
  * each frame of a TAP with IFF_VNET_HDR and of a packet socket with PACKET_VNET_HDR.
+ *
+ * And TAPs themselves, which are opened with it (Linux: Documentation/networking/tuntap.rst).
  */
 #ifndef VSW_PORTS_VNET_H
 #define VSW_PORTS_VNET_H
@@ -12,6 +14,7 @@
 
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
+#include <net/if.h>
 
 /* newer than the headers of Debian 12 */
 #ifndef TUN_F_USO4
@@ -28,7 +31,25 @@ enum { VNET_TAKES = TAKES_CHECKSUM | TAKES_TCP4 | TAKES_TCP6 | TAKES_ECN };
 /* vnet_read() - sets OFFLOAD to what HEADER says; whether that is true, offload_check() finds out */
 void vnet_read(const struct virtio_net_hdr *header, struct offload *offload);
 
-/* vnet_write() - the opposite */
-void vnet_write(const struct offload *offload, struct virtio_net_hdr *header);
+/* A packet as the kernel wants it: the header in front of its runs. Not to be moved: it points into itself. */
+struct vnet_packet {
+    struct virtio_net_hdr header;
+    struct iovec iov[1 + PACKET_RUNS];
+    unsigned iov_count;
+};
+
+void vnet_make(struct vnet_packet *made, const struct packet *packet);
+
+/* vnet_open_tap() - a TAP interface of the name IFNAME, made if there is none
+ * @ifname: receives the name that the kernel gave it: vsw%d is a pattern
+ *
+ * Return: a non-blocking descriptor, whose frames have the header; VNET_NO_DRIVER if /dev/net/tun cannot be opened, with errno
+ * set; or -errno.
+ */
+enum { VNET_NO_DRIVER = -100000 };
+int vnet_open_tap(char ifname[IFNAMSIZ]);
+
+/* vnet_send() - writes PACKET to a TAP. Return: 0 or -errno. */
+int vnet_send(int fd, const struct packet *packet);
 
 #endif

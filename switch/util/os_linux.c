@@ -141,6 +141,16 @@ void os_program_name(pid_t process, char *text, size_t size)
     text_escape(text, size, name, length > 0 ? (size_t)length : 0);
 }
 
+void os_program_path(char *text, size_t size)
+{
+    ssize_t length = readlink("/proc/self/exe", text, size - 1);
+
+    if (length > 0)
+        text[length] = '\0';
+    else
+        text_copy(text, size, "vswitchd");
+}
+
 int os_own_terminal(int fd)
 {
     char path[32];

@@ -52,6 +52,9 @@ bool os_peer_in_group(int fd, const struct os_peer *peer, gid_t gid);
 /* os_program_name() - what the process is called (/proc/PID/comm), escaped, in TEXT; "" if that cannot be told */
 void os_program_name(pid_t process, char *text, size_t size);
 
+/* os_program_path() - where this program's file is, for people who shall do something with it */
+void os_program_path(char *text, size_t size);
+
 /* os_own_terminal() - a descriptor of our own for the terminal that FD is: writing to it does not block when it is stopped
  * Return: FD itself, if it is no terminal or cannot be opened again. */
 int os_own_terminal(int fd);
