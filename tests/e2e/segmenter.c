@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * segmenter.c - does the switch cut super-frames as the kernel does? Byte by byte, for random ones
+ *
+ *     segmenter COUNT SEED
+ *
+ * Writes each super-frame with its virtio_net_hdr into the TAP "whole". What comes in there is redirected to the TAP
+ * "pieces", which takes no offloads, so the kernel segments it on the way; what is read from there must be what
+ * offload_finish() makes of the same super-frame. test_segmenter.py makes the TAPs.
+ */
+#include "core/offload.h"
+#include "super_frame.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5 /* Linux 6.2 */
+#endif
+
+/* What the kernel refuses, or does not do, though the switch would; these are not generated:
+ * - more than 128 datagrams in a super-frame of UDP (UDP_MAX_SEGMENTS, include/linux/udp.h): EINVAL.
+ * - TCP whose payload fits one segment, but would not if its options were part of it. virtio_net_hdr_to_skb() counts
+ *   a TCP header as 20 bytes and takes it for many segments, tcp_gso_segment() finds one and drops it. To us it is an
+ *   ordinary frame, as virtio 1.2 section 5.1.6.2 has it: size is of the payload, without the headers.
+ */
+enum { UDP_SEGMENTS = 128, LONGEST_PACKET = 65535 };
+
+/* What was generated, so that nobody believes in a test of nothing. */
+struct tally {
+    unsigned long frames, segments, ordinary;
+    unsigned long kind[GSO_TYPES];
+};
+
+static void run(int whole, int pieces, unsigned long count, struct tally *tally);
+static void make_recipe(struct recipe *recipe);
+static void send_to_kernel(int whole, const struct recipe *recipe, const struct unfinished *made);
+static unsigned finish(const struct unfinished *made, const struct segment **segments);
+static void compare(int pieces, const struct recipe *recipe, const struct segment *segments,
+                    unsigned count);
+static ssize_t read_piece(int pieces, uint8_t *bytes, size_t room);
+static int open_tap(const char *name, int flags);
+static void print_recipe(const struct recipe *recipe);
+static void fail(const struct recipe *recipe, const char *format, ...)
+    __attribute__((format(printf, 2, 3), noreturn));
+
+static uint64_t seed;
+
+/* splitmix64 */
+static uint64_t random64(void)
+{
+    uint64_t z = seed += 0x9e3779b97f4a7c15;
+
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+static unsigned below(unsigned n)
+{
+    return (unsigned)(random64() % n);
+}
+
+int main(int argc, char **argv)
+{
+    struct tally tally = {0};
+    int whole, pieces;
+
+    if (argc != 3) {
+        fprintf(stderr, "usage: segmenter COUNT SEED\n");
+        return 2;
+    }
+    seed = strtoull(argv[2], NULL, 10);
+    whole = open_tap("whole", IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
+    pieces = open_tap("pieces", IFF_TAP | IFF_NO_PI);
+    run(whole, pieces, strtoul(argv[1], NULL, 10), &tally);
+    printf("%lu super-frames, %lu segments; TCPv4 %lu, TCPv6 %lu, UDP %lu, of one segment %lu\n",
+           tally.frames, tally.segments, tally.kind[GSO_TCP4], tally.kind[GSO_TCP6],
+           tally.kind[GSO_UDP], tally.ordinary);
+    return 0;
+}
+
+static void run(int whole, int pieces, unsigned long count, struct tally *tally)
+{
+    static struct unfinished made;
+
+    for (; tally->frames < count; tally->frames++) {
+        struct recipe recipe;
+        const struct segment *segments;
+        unsigned pieces_due;
+
+        make_recipe(&recipe);
+        recipe_make(&recipe, &made);
+        pieces_due = finish(&made, &segments);
+        if (pieces_due == 0)
+            fail(&recipe, "offload_check() refuses it");
+        send_to_kernel(whole, &recipe, &made);
+        compare(pieces, &recipe, segments, pieces_due);
+        tally->segments += pieces_due;
+        tally->ordinary += pieces_due == 1;
+        tally->kind[recipe.gso]++;
+    }
+}
+
+static void make_recipe(struct recipe *recipe)
+{
+    static const uint8_t protocol[] = {0, 43, 60};
+    static const uint16_t near_wrap[] = {0, 1, 0xff00, 0xffff};
+    unsigned most;
+
+    *recipe = (struct recipe){
+        .gso = 1 + below(GSO_TYPES - 1),
+        .ipv6 = below(2),
+        .open = true,
+        .tags = below(10) < 3,
+        .tag = {{ETHERTYPE_CTAG, (uint16_t)(random64() % 0xfff)}},
+        .ip_options = below(3) ? 0 : below(11) * 4,
+        .ip_id = below(2) ? near_wrap[below(4)] : (uint16_t)random64(),
+        .extensions = below(2) ? 0 : below(RECIPE_EXTENSIONS + 1),
+        .tcp_options = below(11) * 4,
+        .tcp_flags = below(2) ? 0x10 : (uint8_t)random64(),
+        .sequence = below(2) ? 0xffffff00 : (uint32_t)random64(),
+        .size = (uint16_t)(64 + below(below(2) ? 1400 : 8937)),
+        .noise = (unsigned)random64(),
+    };
+    for (unsigned i = 0; i < RECIPE_EXTENSIONS; i++) {
+        recipe->extension[i].protocol = i == 0 ? protocol[below(3)] : protocol[1 + below(2)];
+        recipe->extension[i].eights = (uint8_t)below(below(5) ? 3 : 10);
+    }
+    most = LONGEST_PACKET - (recipe_headers(recipe) - FRAME_HEADER - recipe->tags * TAG_BYTES);
+    if (recipe->gso == GSO_UDP && most > UDP_SEGMENTS * (unsigned)recipe->size)
+        most = UDP_SEGMENTS * recipe->size;
+    if (below(4) && most > 16 * (unsigned)recipe->size) /* short ones are faster */
+        most = 16 * recipe->size;
+    recipe->payload = below(20) ? 1 + below(most) : most;
+    if (recipe->gso != GSO_UDP && recipe->payload <= recipe->size &&
+        recipe->payload + recipe->tcp_options > recipe->size)
+        recipe->payload = recipe->size + 1u;
+}
+
+static void send_to_kernel(int whole, const struct recipe *recipe, const struct unfinished *made)
+{
+    static const uint8_t type[] = {
+        [GSO_TCP4] = VIRTIO_NET_HDR_GSO_TCPV4,
+        [GSO_TCP6] = VIRTIO_NET_HDR_GSO_TCPV6,
+        [GSO_UDP] = VIRTIO_NET_HDR_GSO_UDP_L4,
+    };
+    struct virtio_net_hdr header = {
+        .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+        .gso_type = type[recipe->gso] | (made->offload.ecn ? VIRTIO_NET_HDR_GSO_ECN : 0),
+        .gso_size = recipe->size,
+        .hdr_len = (uint16_t)recipe_headers(recipe),
+        .csum_start = made->offload.csum_start,
+        .csum_offset = made->offload.csum_offset,
+    };
+    struct iovec iov[] = {{&header, sizeof(header)},
+                          {(void *)(uintptr_t)made->bytes, made->length}};
+
+    if (writev(whole, iov, 2) < 0)
+        fail(recipe, "the kernel refuses it: %s", strerror(errno));
+}
+
+/* Return: how many frames it becomes, 0 if it may not come in. */
+static unsigned finish(const struct unfinished *made, const struct segment **segments)
+{
+    static struct finished_frames finished;
+    struct frame frame;
+
+    frame_init(&frame, made->bytes, made->length);
+    frame.offload = made->offload;
+    offload_begin(&finished);
+    if (frame_parse(&frame) != DROP_NONE || offload_check(&frame) != DROP_NONE)
+        return 0;
+    return offload_finish(&finished, 0, &frame, segments);
+}
+
+static void compare(int pieces, const struct recipe *recipe, const struct segment *segments,
+                    unsigned count)
+{
+    static uint8_t is[FRAME_MAX + 100], should[FRAME_MAX];
+
+    for (unsigned i = 0; i < count; i++) {
+        uint32_t length = segments[i].head_length + segments[i].payload_length;
+        ssize_t got = read_piece(pieces, is, sizeof(is));
+
+        if (got < 0)
+            fail(recipe, "segment %u of %u does not come: %s", i, count, strerror(errno));
+        if ((uint32_t)got != length)
+            fail(recipe, "segment %u of %u has %zd bytes, ours %u", i, count, got, length);
+        memcpy(should, segments[i].head, segments[i].head_length);
+        memcpy(should + segments[i].head_length, segments[i].payload, segments[i].payload_length);
+        for (uint32_t at = 0; at < length; at++) {
+            if (is[at] != should[at])
+                fail(recipe, "segment %u of %u, byte %u: %02x, ours %02x", i, count, at, is[at],
+                     should[at]);
+        }
+    }
+    if (read(pieces, is, sizeof(is)) >= 0)
+        fail(recipe, "there is a segment more than our %u", count);
+}
+
+/* The kernel segments while it is written to; a moment's patience is for a busy machine. */
+static ssize_t read_piece(int pieces, uint8_t *bytes, size_t room)
+{
+    struct pollfd poll_fd = {.fd = pieces, .events = POLLIN};
+    ssize_t got = read(pieces, bytes, room);
+
+    if (got < 0 && errno == EAGAIN && poll(&poll_fd, 1, 2000) > 0)
+        got = read(pieces, bytes, room);
+    return got;
+}
+
+static int open_tap(const char *name, int flags)
+{
+    struct ifreq request = {.ifr_flags = (short)flags};
+    int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+
+    snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
+    if (fd < 0 || ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETOFFLOAD, 0) < 0) {
+        fprintf(stderr, "segmenter: TAP %s: %s\n", name, strerror(errno));
+        exit(2);
+    }
+    return fd;
+}
+
+static void print_recipe(const struct recipe *recipe)
+{
+    fprintf(
+        stderr,
+        "kind %d%s, %u bytes of payload in segments of %u, flags %02x, %u tags, options: IP %u, "
+        "TCP %u; ID %04x, sequence %08x; extensions",
+        recipe->gso, recipe->gso == GSO_UDP && recipe->ipv6 ? " over IPv6" : "", recipe->payload,
+        recipe->size, recipe->tcp_flags, recipe->tags, recipe->ip_options, recipe->tcp_options,
+        recipe->ip_id, recipe->sequence);
+    for (unsigned i = 0; i < recipe->extensions; i++)
+        fprintf(stderr, " %u (%u)", recipe->extension[i].protocol, recipe->extension[i].eights);
+    fprintf(stderr, "\n");
+}
+
+static void fail(const struct recipe *recipe, const char *format, ...)
+{
+    va_list args;
+
+    print_recipe(recipe);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "\n");
+    exit(1);
+}
