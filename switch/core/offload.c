@@ -9,7 +9,8 @@ enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17 };
 enum { HOP_BY_HOP = 0, ROUTING = 43, DESTINATION = 60 };
 enum { IPV4_HEADER = 20, IPV4_LENGTH = 2, IPV4_ID = 4, IPV4_FRAGMENT = 6, IPV4_PROTOCOL = 9 };
 enum { IPV4_CHECKSUM = 10, IPV4_FROM = 12, IPV4_MORE_OR_OFFSET = 0x3fff };
-enum { IPV6_HEADER = 40, IPV6_LENGTH = 4, IPV6_NEXT = 6, IPV6_FROM = 8 };
+enum { IPV6_HEADER = 40, IPV6_LENGTH = 4, IPV6_NEXT = 6, IPV6_FROM = 8, IPV6_TO = 24 };
+enum { IPV6_ADDRESS = 16, ROUTING_HEADER = 8, ROUTING_TYPE = 2, ROUTING_LEFT = 3 };
 enum { TCP_HEADER = 20, TCP_SEQUENCE = 4, TCP_OFFSET = 12, TCP_FLAGS = 13, TCP_CHECKSUM = 16 };
 enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
 enum { UDP_HEADER = 8, UDP_LENGTH = 4, UDP_CHECKSUM = 6 };
@@ -35,6 +36,7 @@ static void adjust_ip(uint8_t *ip, const struct offload *offload, unsigned numbe
 static void adjust_tcp(uint8_t *tcp, const struct offload *offload, unsigned number, bool last);
 static void seal(const struct segment *segment, uint8_t *head, const struct offload *offload);
 static uint64_t sum_addresses(const uint8_t *ip, const struct offload *offload, uint32_t length);
+static const uint8_t *final_destination(const uint8_t *ip, const struct offload *offload);
 static uint64_t sum(const uint8_t *bytes, size_t length, uint64_t so_far);
 static uint16_t fold(uint64_t sum);
 static void write_be16(uint8_t *at, uint16_t value);
@@ -320,8 +322,32 @@ static uint64_t sum_addresses(const uint8_t *ip, const struct offload *offload, 
     uint8_t rest[8] = {0, 0, (uint8_t)(length >> 8), (uint8_t)length, 0, 0, 0, 0};
 
     rest[7] = is_tcp(offload) ? PROTOCOL_TCP : PROTOCOL_UDP;
-    return is_ipv6(offload) ? sum(ip + IPV6_FROM, 32, sum(rest, sizeof(rest), 0))
-                            : sum(ip + IPV4_FROM, 8, sum(rest, sizeof(rest), 0));
+    if (!is_ipv6(offload))
+        return sum(ip + IPV4_FROM, 8, sum(rest, sizeof(rest), 0));
+    return sum(ip + IPV6_FROM, IPV6_ADDRESS,
+               sum(final_destination(ip, offload), IPV6_ADDRESS, sum(rest, sizeof(rest), 0)));
+}
+
+/* The address in the header is but the next stop while a routing header has some left: the last one of types 0 and 2
+ * (RFC 8200 section 8.1, RFC 6275), the first of type 4, whose list runs backwards (RFC 8754 section 2). */
+static const uint8_t *final_destination(const uint8_t *ip, const struct offload *offload)
+{
+    const uint8_t *to = ip + IPV6_TO, *end = ip + offload->transport - offload->network;
+    uint8_t next = ip[IPV6_NEXT];
+
+    for (const uint8_t *at = ip + IPV6_HEADER; at < end;) {
+        unsigned length = (at[1] + 1u) * 8, type = at[ROUTING_TYPE];
+
+        if (next == ROUTING && at[ROUTING_LEFT] > 0 && length >= ROUTING_HEADER + IPV6_ADDRESS) {
+            if (type == 0 || type == 2)
+                to = at + length - IPV6_ADDRESS;
+            else if (type == 4)
+                to = at + ROUTING_HEADER;
+        }
+        next = at[0];
+        at += length;
+    }
+    return to;
 }
 
 /* The Internet checksum's sum (RFC 1071), in the order of this machine's bytes; parts must have even lengths, but the

@@ -137,6 +137,8 @@ static void make_recipe(struct recipe *recipe)
     for (unsigned i = 0; i < RECIPE_EXTENSIONS; i++) {
         recipe->extension[i].protocol = i == 0 ? protocol[below(3)] : protocol[1 + below(2)];
         recipe->extension[i].eights = (uint8_t)below(below(5) ? 3 : 10);
+        recipe->extension[i].type = (uint8_t)(below(3) * 2);
+        recipe->extension[i].left = (uint8_t)below(2);
     }
     most = LONGEST_PACKET - (recipe_headers(recipe) - FRAME_HEADER - recipe->tags * TAG_BYTES);
     if (recipe->gso == GSO_UDP && most > UDP_SEGMENTS * (unsigned)recipe->size)

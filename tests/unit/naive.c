@@ -7,12 +7,14 @@
 /* Where the headers of a super-frame are. */
 struct headers {
     unsigned ip, transport, payload;
+    unsigned to; /* IPv6: where the address stands that the packet goes to in the end */
     bool ipv6, tcp;
 };
 
 static bool read_headers(const uint8_t *bytes, uint32_t length, unsigned gso,
                          struct headers *headers);
-static unsigned skip_ipv6(const uint8_t *bytes, uint32_t length, unsigned at, unsigned protocol);
+static unsigned skip_ipv6(const uint8_t *bytes, uint32_t length, unsigned at, unsigned protocol,
+                          unsigned *to);
 static void segment(const uint8_t *bytes, uint32_t length, const struct offload *offload,
                     struct wire *wire);
 static void write_ip(uint8_t *frame, uint32_t length, const struct headers *headers,
@@ -107,7 +109,7 @@ static bool read_headers(const uint8_t *bytes, uint32_t length, unsigned gso,
         (type != 0x0800 && type != 0x86dd) || gso > GSO_UDP)
         return false;
     if (headers->ipv6) {
-        at = skip_ipv6(bytes, length, at, headers->tcp ? 6 : 17);
+        at = skip_ipv6(bytes, length, at, headers->tcp ? 6 : 17, &headers->to);
         if (at == 0)
             return false;
     } else {
@@ -128,17 +130,26 @@ static bool read_headers(const uint8_t *bytes, uint32_t length, unsigned gso,
 }
 
 /* Return: where the payload is, 0 for none. */
-static unsigned skip_ipv6(const uint8_t *bytes, uint32_t length, unsigned at, unsigned protocol)
+static unsigned skip_ipv6(const uint8_t *bytes, uint32_t length, unsigned at, unsigned protocol,
+                          unsigned *to)
 {
     unsigned next;
 
     if (at + 40 > length || bytes[at] / 16 != 6)
         return 0;
     next = bytes[at + 6];
+    *to = at + 24;
     at += 40;
     while (next == 0 || next == 43 || next == 60) {
         if (at + 8 > length)
             return 0;
+        /* a source route that is not at its end: of types 0 and 2 the last address, of 4 the first */
+        if (next == 43 && bytes[at + 3] > 0 && bytes[at + 1] >= 2) {
+            if (bytes[at + 2] == 0 || bytes[at + 2] == 2)
+                *to = at + 8u * bytes[at + 1] - 8;
+            else if (bytes[at + 2] == 4)
+                *to = at + 8;
+        }
         next = bytes[at];
         at += 8 + 8u * bytes[at + 1];
     }
@@ -186,12 +197,13 @@ static void write_transport(uint8_t *frame, uint32_t length, const struct header
                             uint32_t ahead, bool last)
 {
     uint8_t *transport = frame + headers->transport;
-    const uint8_t *addresses = frame + headers->ip + (headers->ipv6 ? 8 : 12);
+    const uint8_t *from = frame + headers->ip + (headers->ipv6 ? 8 : 12);
+    const uint8_t *to = frame + (headers->ipv6 ? headers->to : headers->ip + 16);
     unsigned bytes = length - headers->transport, sum;
     unsigned long pseudo = bytes + (headers->tcp ? 6 : 17);
 
-    for (unsigned i = 0; i < (headers->ipv6 ? 32 : 8); i += 2)
-        pseudo += get(addresses + i);
+    for (unsigned i = 0; i < (headers->ipv6 ? 16 : 4); i += 2)
+        pseudo += get(from + i) + get(to + i);
     if (headers->tcp) {
         unsigned long sequence = get(transport + 4) * 65536ul + get(transport + 6) + ahead;
 

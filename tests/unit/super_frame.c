@@ -8,7 +8,9 @@ static unsigned put_ipv4(const struct recipe *recipe, uint8_t *ip, uint32_t leng
 static unsigned put_ipv6(const struct recipe *recipe, uint8_t *ip, uint32_t length);
 static void put_tcp(const struct recipe *recipe, uint8_t *tcp);
 static void put_udp(uint8_t *udp, uint32_t length);
-static uint16_t pseudo_sum(const uint8_t *ip, bool ipv6, uint8_t protocol, uint32_t length);
+static uint16_t pseudo_sum(const struct recipe *recipe, const uint8_t *ip, uint8_t protocol,
+                           uint32_t length);
+static const uint8_t *final_destination(const struct recipe *recipe, const uint8_t *ip);
 static uint32_t add_words(const uint8_t *bytes, unsigned length, uint32_t sum);
 static void put16(uint8_t *at, unsigned value);
 
@@ -65,7 +67,7 @@ void recipe_make(const struct recipe *recipe, struct unfinished *made)
     made->offload.csum_start = (uint16_t)transport;
     made->offload.csum_offset = recipe->gso == GSO_UDP ? 6 : 16;
     put16(made->bytes + transport + made->offload.csum_offset,
-          pseudo_sum(made->bytes + network, over_ipv6(recipe), protocol, behind_ip));
+          pseudo_sum(recipe, made->bytes + network, protocol, behind_ip));
 }
 
 unsigned recipe_headers(const struct recipe *recipe)
@@ -105,7 +107,7 @@ static unsigned put_ipv4(const struct recipe *recipe, uint8_t *ip, uint32_t leng
     return header;
 }
 
-/* Extension headers (RFC 8200 section 4): options are padding, routing headers have nowhere left to go. */
+/* Extension headers (RFC 8200 section 4): options are padding, routing headers have made-up addresses. */
 static unsigned put_ipv6(const struct recipe *recipe, uint8_t *ip, uint32_t length)
 {
     uint8_t *next = ip + 6, *at = ip + 40;
@@ -123,6 +125,12 @@ static unsigned put_ipv6(const struct recipe *recipe, uint8_t *ip, uint32_t leng
         next = at;
         memset(at, 0, bytes);
         at[1] = recipe->extension[i].eights;
+        if (recipe->extension[i].protocol == 43) {
+            at[2] = recipe->extension[i].type;
+            at[3] = recipe->extension[i].left;
+            for (unsigned j = 8; j < bytes; j++)
+                at[j] = (uint8_t)(j * 13 + i);
+        }
         at += bytes;
     }
     *next = recipe->gso == GSO_UDP ? 17 : 6;
@@ -152,10 +160,30 @@ static void put_udp(uint8_t *udp, uint32_t length)
     put16(udp + 6, 0);
 }
 
-static uint16_t pseudo_sum(const uint8_t *ip, bool ipv6, uint8_t protocol, uint32_t length)
+static uint16_t pseudo_sum(const struct recipe *recipe, const uint8_t *ip, uint8_t protocol,
+                           uint32_t length)
 {
-    return (uint16_t)add_words(ip + (ipv6 ? 8 : 12), ipv6 ? 32 : 8,
-                               protocol + (length >> 16) + (length & 0xffff));
+    uint32_t sum = protocol + (length >> 16) + (length & 0xffff);
+
+    if (!over_ipv6(recipe))
+        return (uint16_t)add_words(ip + 12, 8, sum);
+    return (uint16_t)add_words(ip + 8, 16, add_words(final_destination(recipe, ip), 16, sum));
+}
+
+/* RFC 8200 section 8.1: not the next stop. The last address of types 0 and 2, the first of type 4 (RFC 8754). */
+static const uint8_t *final_destination(const struct recipe *recipe, const uint8_t *ip)
+{
+    const uint8_t *at = ip + 40, *to = ip + 24;
+
+    for (unsigned i = 0; i < recipe->extensions; i++) {
+        unsigned bytes = 8 + recipe->extension[i].eights * 8u, type = recipe->extension[i].type;
+
+        if (recipe->extension[i].protocol == 43 && recipe->extension[i].left > 0 && bytes >= 24 &&
+            (type == 0 || type == 2 || type == 4))
+            to = type == 4 ? at + 8 : at + bytes - 16;
+        at += bytes;
+    }
+    return to;
 }
 
 /* With the carries added back, so that the sum has 16 bits. */

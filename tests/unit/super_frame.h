@@ -30,6 +30,7 @@ struct recipe {
     unsigned extensions;
     struct {
         uint8_t protocol, eights; /* eight bytes and this many times eight */
+        uint8_t type, left;       /* of a routing header (43): segments still to be visited */
     } extension[RECIPE_EXTENSIONS];
     unsigned tcp_options; /* bytes, by fours */
     uint8_t tcp_flags;

@@ -461,6 +461,9 @@ static void test_segments_byte_for_byte(void **state)
         recipe.extensions = round % 4;
         recipe.extension[0].eights = round % 5;
         recipe.extension[1].protocol = 43;
+        recipe.extension[1].eights = round / 4 % 5; /* a route, of which some is left to go */
+        recipe.extension[1].type = round / 20 % 5;
+        recipe.extension[1].left = round % 2;
         recipe.extension[2].protocol = 60;
         recipe.payload = 1 + round * 997 % 60000;
         recipe.size = (uint16_t)(64 + round * 31 % 9000);

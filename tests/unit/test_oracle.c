@@ -319,6 +319,8 @@ static void make_super(struct oracle *oracle, struct unfinished *frame)
     for (unsigned i = 0; i < RECIPE_EXTENSIONS; i++) {
         recipe.extension[i].protocol = protocol[i];
         recipe.extension[i].eights = (uint8_t)below(oracle, 4);
+        recipe.extension[i].type = (uint8_t)below(oracle, 6);
+        recipe.extension[i].left = (uint8_t)below(oracle, 2);
     }
     if (percent(oracle, 3))
         recipe.size = (uint16_t)(9100 + below(oracle, 120));
