@@ -10,6 +10,7 @@
 static bool port_is_free(const struct port *port);
 static int enter_flood_sets(struct port *port);
 static void leave_flood_sets(struct port *port);
+static void forget_queued(struct endpoint *endpoint);
 static void fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,
                         const struct fdb_owner *from);
 static void emit_endpoint(enum event_kind kind, struct endpoint *endpoint);
@@ -205,6 +206,8 @@ int port_set_policy(struct port *port, const struct port_policy *policy)
     list_for_each (node, &port->endpoints) {
         struct endpoint *endpoint = container_of(node, struct endpoint, node);
 
+        if (down)
+            forget_queued(endpoint);
         if (offload && endpoint->ops->offload_changed)
             endpoint->ops->offload_changed(endpoint);
     }
@@ -360,6 +363,19 @@ static void leave_flood_sets(struct port *port)
 {
     vlan_leave(&port->sw->vlans, port);
     port_set_remove(&port->sw->hub, port);
+}
+
+/* What waits must not leave a port that is off, nor much later, when it is on again. */
+static void forget_queued(struct endpoint *endpoint)
+{
+    struct vswitch *sw = endpoint->port->sw;
+    unsigned queued = queue_clear(&endpoint->queue, &sw->queue_pool);
+
+    if (queued == 0)
+        return;
+    sw->balance.queued -= queued;
+    port_count_drops(endpoint->port, endpoint, DROP_DOWN_OUT, queued);
+    endpoint->ops->wait_writable(endpoint, false);
 }
 
 static void fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,

@@ -137,8 +137,19 @@ void model_detach(struct model *model, unsigned e)
 
 void model_set_policy(struct model *model, unsigned port, const struct port_policy *policy)
 {
-    if (model->port[port].policy.up && !policy->up)
+    bool down = model->port[port].policy.up && !policy->up;
+
+    if (down)
         forget_learned(model, port);
+    for (unsigned e = 0; e < MODEL_ENDPOINTS && down; e++) {
+        struct model_endpoint *endpoint = &model->endpoint[e];
+
+        if (!endpoint->attached || endpoint->port != port)
+            continue;
+        model->port[port].drops[DROP_DOWN_OUT] += endpoint->waiting_frames;
+        wire_clear(&endpoint->waiting);
+        endpoint->waiting_at = endpoint->waiting_bytes = endpoint->waiting_frames = 0;
+    }
     model->port[port].policy = *policy;
 }
 

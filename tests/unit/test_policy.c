@@ -325,7 +325,7 @@ static void test_off_in_a_hub(void **state)
     assert_heard(two, sample(2, 1));
 }
 
-/* What was queued before may still leave: only new frames are kept away. Detaching counts what did not. */
+/* "Nothing leaves" is said of what waits, too. */
 static void test_switched_off_with_frames_queued(void **state)
 {
     struct lab *lab = *state;
@@ -333,10 +333,18 @@ static void test_switched_off_with_frames_queued(void **state)
 
     two->room = 0;
     lab_send(lab, one, sample(EVERYONE, 1));
+    assert_true(two->waiting);
     switch_up(lab, 2, false);
     assert_conserved(lab->sw);
-    lab_detach(two);
-    assert_int_equal(drops(lab, 2, DROP_DETACHED), 1);
+    assert_false(two->waiting);
+    assert_int_equal(drops(lab, 2, DROP_DOWN_OUT), 1);
+    assert_int_equal(two->endpoint.counters.drops[DROP_DOWN_OUT], 1);
+    fake_resume(two, UNLIMITED);
+    assert_silent(two);
+    switch_up(lab, 2, true);
+    lab_send(lab, one, sample(3, 1));
+    assert_heard(two, sample(3, 1));
+    assert_silent(two);
 }
 
 static void test_missed_frames(void **state)
