@@ -1,641 +1,112 @@
 #!/usr/bin/python3
-"""Measure vswitchd beside Debian's vde_switch and print one table.
+"""Measure vswitchd beside other switches and print a table for each part.
 
-How to read the table
----------------------
-Each row is one figure of one scenario: what our switch showed, what the peer
-showed, ours divided by the peer's, and the target, if there is one. "yes" and
-"NO" say whether the target is met. A bench is not a test: missed targets do not
-make it fail, they are listed below the table. It exits 1 only when a scenario
-could not be run.
+The parts, and their files, which explain their figures:
+
+  clients  clients.py   VDE clients, beside Debian's vde_switch
+
+How to read a table
+-------------------
+Each row is one figure: what our switch showed, what the peer showed, ours divided by
+the peer's, and the target, if there is one. "yes" and "NO" say whether the target is
+met. A bench is not a test: missed targets do not make it fail, they are listed below
+the table. It exits 1 only when something could not be run.
 
 Every figure is the median over the rounds. A round measures one switch directly
-after the other, each in a process of its own, started for that measurement; the
-order is reversed from round to round. The ratio is the median of the rounds' ratios,
-so a machine whose speed drifts (a virtual one does) disturbs it far less than it
-disturbs the figures: compare ratios between machines and days, never
-microseconds. "+-" is half the span of the middle half of those ratios.
+after the other; the order is reversed from round to round. The ratio is the median of
+the rounds' ratios, so a machine whose speed drifts (a virtual one does) disturbs it far
+less than it disturbs the figures: compare ratios between machines and days, never
+microseconds. "+-" is half the span of the middle half of those ratios. A ratio is not
+decided while its target lies within its "+-": run more rounds. Rounds are short and
+many because such drift is slow.
 
-  CPU/frame  CPU time of the switch, all its threads, divided by the frames that
-             were sent to it. The clock is read while the switch sleeps, before
-             the first frame and after the last one has come out, so nothing is
-             estimated. In the flood rows a frame goes to 8 receivers and counts
-             once.
-  floor      the CPU/frame, in brackets, of a bare relay in the switch's place, and
-             its ratio to vde_switch: see below.
-  frames/s   frames that arrived at receivers, flat out. It depends on the load
-             generator too, which shares the machine's cores: with two cores, a
-             switch that needs less CPU than the generator is no longer what
-             limits the rate. Believe CPU/frame first.
-  delivered  frames that arrived, in percent of those that should have.
-             vde_switch drops when a receiver's socket is full, and says nothing.
-             A dropped frame is cheap, so CPU/frame flatters whoever drops much:
-             where few were delivered, look at CPU per delivered frame.
-  silent     clients that are attached and neither send nor receive.
-  latency    round trip of one frame, two passages of the switch, at no load. Both
-             clients live in one thread, which sleeps while the switch works.
-  wake-ups   context switches of the switch per second, with 1,000 idle clients.
-  lost       frames lost when both switches are offered 95 % of the rate that
-             vde_switch has just delivered flat out, in bursts every 200 us. The
-             second such row has net.core.wmem_max at a default kernel's 212,992,
-             which root can set; it is put back on every way out but SIGKILL.
-
-The floor
----------
-Most of a switch's CPU time is spent in the kernel, on the datagram sockets that VDE
-clients are attached by, and no switch can save that. relay.c shows how much it is:
-it reads and writes frames as sparingly as a switch can, up to 64 a system call, and
-looks at six bytes of each in between. It is measured in the same rounds, and "vswitchd
-is 1.04 of it" (again the median of the rounds' ratios) says that all that our switch
-does besides, which is the switching, costs 4 %.
-
-So where the floor's ratio is above a target, no switch that attaches its clients by
-these sockets and delivers their frames can meet that target on this machine, and the
-line about the missed target says "below the floor"; "about the floor" when the target
-lies within the floor's "+-", which leaves the matter open. The relay loses nothing, it
-waits for full receivers. Where a switch delivers fewer than 95 % of the frames, which
-is then said beside the floor, its CPU/frame is low because it does less: vswitchd can
-seem to be less than the floor, and a target below it can be met by dropping. (In eleven
-flood rounds the floor was 0.64 to 0.81 of vde_switch when that delivered 97 % or more,
-and 0.94 to 1.11 when it delivered less than 65 %.)
-
-Is the relay the cheapest that there is? In its place were tried, one to one with
-60 bytes: blocking sockets without epoll (1.01 +-0.09 of its CPU/frame), reading until
-nothing is left (1.01 +-0.13), 256 frames a system call (1.00 +-0.08), a nap before each
-read, so that more frames wait (of 20 us 1.19 +-0.12, of 100 us 1.22 +-0.19). None was
-cheaper by more than the noise, and the naps were dearer; a trick that nobody thought
-of may be.
-
-Choices
--------
-The switches have 64 ports (-n) where few clients are attached and 2,000 otherwise,
-because vde_switch pays for that number when it floods: to 8 receivers and with 2,000
-ports it needed 1.1 to 1.2 times the CPU per delivered frame that it needed with 64
-(1.19 +-0.20 over 60 rounds flat out; 1.13 +-0.14 and 1.11 +-0.11 over 40 each at
-10,000 frames/s, where nothing was dropped). No difference was seen one to one
-(0.95 +-0.09, 12 rounds), nor in floods of vswitchd (0.97 +-0.06, 12 rounds).
-
-The load uses the system's default socket buffers and batches of 32 frames a system
-call; it blocks when the switch does not read, as QEMU does. Receivers are woken by
-arriving frames, as QEMU is, which charges the wake-up to the switch; --rx-sleep 100
-lets them look every 100 us instead.
-
-Nothing is pinned by default. With vde_switch on both sides, --pin (switch on core
-0, load on core 1) made the ratios no steadier than the default: one to one, half
-spans of 0.03 to 0.10 for CPU/frame either way, 0.13 to 0.16 for floods. But a
-virtual machine's cores may get one core's time between them, for minutes at a
-time; in pinned runs made in such minutes the ratio of frames/s spread by 0.7,
-in unpinned ones by 0.05 to 0.2. (These were runs one after the other on a machine
-that drifts, so they are a reason for a default and not a measurement of pinning.)
-The first line says how many cores' worth of work the machine really does, and so
-does the line below the table, after the load. If the two differ, or are far from
-the number of cores, trust CPU/frame and not frames/s. A ratio is not decided
-while its target lies within its "+-": run more rounds. Rounds are short and many
-because such drift is slow.
+The lines before and below a table say how many cores' worth of work the machine really
+does. If they differ, or are far from the number of cores, trust no rate.
 """
 
 import argparse
-import contextlib
 import json
-import multiprocessing
 import os
 import platform
 import resource
 import shutil
 import signal
-import socket
-import statistics
-import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-PROGRAMS = {"vdeblast": ("vdeblast.c", "client.c", "load.c"), "relay": ("relay.c", "client.c")}
-HEADERS = ("client.h", "load.h")
-WMEM_MAX = Path("/proc/sys/net/core/wmem_max")
-DEFAULT_WMEM_MAX = 212992
-FEW_PORTS, MANY_PORTS = 64, 2000
-STEP_TIMEOUT = 120
-SUSTAINED = 0.95  # of the rate that the peer delivers
-MOST = 95  # percent; whoever delivers less saves CPU time by it
-OURS, PEER, FLOOR = "ours", "peer", "floor"
-
-
-class CannotRun(Exception):
-    """A scenario that could not be measured, and why."""
-
-
-# ---- the switches, and the relay --------------------------------------------
-
-
-class Switch:
-    """One running switch, in a directory of its own."""
-
-    def __init__(self, command, arguments, pin):
-        self.home = tempfile.mkdtemp(prefix="vswbench-")
-        self.dir = os.path.join(self.home, "sw")
-        self.log = open(os.path.join(self.home, "log"), "w+", encoding="utf-8", errors="replace")
-        self.process = subprocess.Popen(
-            [command, "-s", self.dir, *arguments],
-            stdin=subprocess.PIPE, stdout=self.log, stderr=self.log,
-            env={**os.environ, "HOME": self.home},
-            preexec_fn=(lambda: os.sched_setaffinity(0, {0})) if pin else None)
-        self.pid = self.process.pid
-
-    def __enter__(self):
-        try:
-            self._wait_until_it_listens()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self.stop()
-
-    def _wait_until_it_listens(self):
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline and self.process.poll() is None:
-            with socket.socket(socket.AF_UNIX) as probe, contextlib.suppress(OSError):
-                probe.connect(os.path.join(self.dir, "ctl"))
-                time.sleep(0.05)
-                return
-            time.sleep(0.01)
-        raise CannotRun(f"{self.process.args[0]} does not listen: {self.last_words()}")
-
-    def last_words(self):
-        self.log.seek(0)
-        return " / ".join(self.log.read().split("\n")[-4:]).strip(" /") or "it said nothing"
-
-    def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdin.close()
-        self.log.close()
-        shutil.rmtree(self.home, ignore_errors=True)
-
-    def context_switches(self):
-        total = 0
-        for status in Path(f"/proc/{self.pid}/task").glob("*/status"):
-            total += sum(int(line.split()[1]) for line in status.read_text().splitlines()
-                         if "ctxt_switches" in line)
-        return total
-
-    def memory_kib(self):
-        def field(name, key):
-            with contextlib.suppress(OSError):
-                for line in Path(f"/proc/{self.pid}/{name}").read_text().splitlines():
-                    if line.startswith(key):
-                        return int(line.split()[1])
-            return 0
-        return {"rss": field("status", "VmRSS:"), "pss": field("smaps_rollup", "Pss:")}
-
-
-# ---- the load generator -----------------------------------------------------
-
-
-def build(program):
-    sources = PROGRAMS[program]
-    binary = ROOT / "build" / "bench" / program
-    newest = max((HERE / name).stat().st_mtime for name in sources + HEADERS)
-    if binary.exists() and binary.stat().st_mtime > newest:
-        return str(binary)
-    binary.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run([os.environ.get("CC", "cc"), "-std=gnu17", "-O2", "-g", "-Wall", "-Wextra", "-pthread",
-                    "-o", str(binary), *(str(HERE / name) for name in sources)], check=True)
-    return str(binary)
-
-
-class Bench:
-    """What all scenarios share: the options and the load generator."""
-
-    def __init__(self, options):
-        self.options = options
-        self.commands = {OURS: options.ours, PEER: options.peer, FLOOR: build("relay")}
-        self.generator = build("vdeblast")
-
-    def switch(self, side, clients=0):
-        ports = MANY_PORTS if clients > FEW_PORTS // 2 else FEW_PORTS
-        arguments = [] if side == FLOOR else ["-n", str(ports)]
-        return Switch(self.commands[side], arguments, self.options.pin)
-
-    def generate(self, switch, mode, **settings):
-        """Run vdeblast; settings are its one-letter options."""
-        command = [self.generator, mode, "-s", switch.dir, "-p", str(switch.pid)]
-        if self.options.pin:
-            settings |= {"C": 1, "D": 1}
-        if self.options.rx_sleep:
-            settings["y"] = self.options.rx_sleep
-        for letter, value in settings.items():
-            command += ["-" + letter, str(value)]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=STEP_TIMEOUT)
-        except subprocess.TimeoutExpired:
-            raise CannotRun(f"no result after {STEP_TIMEOUT} s") from None
-        if switch.process.poll() is not None:
-            raise CannotRun(f"the switch ended with status {switch.process.returncode}: {switch.last_words()}")
-        if done.returncode != 0:
-            raise CannotRun(done.stderr.strip() or f"vdeblast: status {done.returncode}")
-        return json.loads(done.stdout)
-
-    def blast(self, side, silent=0, **settings):
-        with self.switch(side, silent) as switch:
-            result = self.generate(switch, "blast", n=silent, t=self.options.seconds, **settings)
-        received, sent = sum(result["received"]), result["sent"]
-        if not received or not sent:
-            raise CannotRun("nothing arrived")
-        if side == FLOOR and received != sent * len(result["received"]):
-            raise CannotRun("the relay lost frames, which it must not, so there is no floor")
-        return {
-            "cpu": result["switch_ns"] / sent / 1e3,
-            "cpu_delivered": result["switch_ns"] / received * len(result["received"]) / 1e3,
-            "rate": received / result["seconds"],
-            "delivered": 100 * received / len(result["received"]) / sent,
-            "lost": sent * len(result["received"]) - received,
-            "offered": sent / self.options.seconds,
-            "misordered": result["misordered"],
-            "load_cpu": result["load_ns"] / sent / 1e3,
-        }
-
-
-# ---- scenarios: each measures one side once ---------------------------------
-
-
-def one_to_one(size):
-    return lambda bench, side, _: bench.blast(side, z=size)
-
-
-def among_silent(silent):
-    """Ours is measured without silent clients too, directly afterwards."""
-    def measure(bench, side, _):
-        result = bench.blast(side, silent, z=60)
-        if side == OURS:
-            alone = bench.blast(side, z=60)
-            result |= {"alone_cpu": alone["cpu"], "alone_rate": alone["rate"]}
-        return result
-    return measure
-
-
-def flood(receivers):
-    return lambda bench, side, _: bench.blast(side, z=60, r=receivers, d="broadcast")
-
-
-def latency(bench, side, _):
-    with bench.switch(side) as switch:
-        return bench.generate(switch, "latency", z=60, c=bench.options.pings)
-
-
-def idle(clients):
-    def measure(bench, side, _):
-        with bench.switch(side, clients) as switch:
-            time.sleep(0.2)
-            empty = switch.memory_kib()
-            with subprocess.Popen([bench.generator, "hold", "-s", switch.dir, "-n", str(clients)],
-                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
-                if holder.stdout.readline() != b"ready\n":
-                    raise CannotRun(f"{clients} clients could not attach")
-                time.sleep(1)
-                before = switch.context_switches()
-                time.sleep(bench.options.idle_seconds)
-                wakes = switch.context_switches() - before
-                full = switch.memory_kib()
-                holder.stdin.close()
-        return {"wakeups": wakes / bench.options.idle_seconds,
-                "rss_empty": empty["rss"], "pss_empty": empty["pss"],
-                "rss_full": full["rss"], "pss_full": full["pss"]}
-    return measure
-
-
-def sustained(wmem_max=None):
-    """Both sides at a rate that is measured once a round, on the peer."""
-    def measure(bench, side, shared):
-        with wmem_limit(wmem_max):
-            if "rate" not in shared:
-                shared["rate"] = SUSTAINED * bench.blast(PEER, z=60)["rate"]
-            return bench.blast(side, z=60, R=shared["rate"], w=0)
-    return measure
-
-
-@contextlib.contextmanager
-def wmem_limit(value):
-    if value is None:
-        yield
-        return
-    before = WMEM_MAX.read_text()
-    try:
-        WMEM_MAX.write_text(str(value))
-    except OSError as error:
-        raise CannotRun(f"net.core.wmem_max can only be set by root: {error.strerror}") from None
-    try:
-        yield
-    finally:
-        WMEM_MAX.write_text(before)
-
-
-SCENARIOS = {
-    "one60": one_to_one(60),
-    "one1514": one_to_one(1514),
-    "flood8": flood(8),
-    "silent50": among_silent(50),
-    "silent200": among_silent(200),
-    "silent1000": among_silent(1000),
-    "latency": latency,
-    "idle1000": idle(1000),
-    "sustained": sustained(),
-    "sustained212992": sustained(DEFAULT_WMEM_MAX),
-}
-
-FLOORED = ("one60", "one1514", "flood8")  # the relay is measured here too
-
-ROUNDS_AT_MOST = {"idle1000": 5}  # slow, and not noisy
-
-
-# ---- rows of the table ------------------------------------------------------
-
-
-class Row:
-    """One figure of one scenario; `met` judges (ratio, ours) by the target, `limit` is its number."""
-
-    def __init__(self, scenario, key, title, form="{:.2f}", target="", met=None, limit=None):
-        self.scenario, self.key, self.title, self.form = scenario, key, title, form
-        self.target, self.met, self.limit = target, met, limit
-
-    def pairs(self, samples):
-        return pairs_of(samples, self.scenario, self.key, OURS)
-
-    def cells(self, samples):
-        pairs = self.pairs(samples)
-        if not pairs:
-            return None
-        ours, peer = (statistics.median(values) for values in zip(*pairs))
-        ratios = [a / b for a, b in pairs if b]
-        ratio = statistics.median(ratios) if len(ratios) == len(pairs) else None
-        met = self.met(ratio, ours) if self.met and (ratio is not None or "ratio" not in self.target) else None
-        return {"title": self.title, "ours": self.form.format(ours), "peer": self.form.format(peer),
-                "ratio": with_spread(ratios) if ratio is not None else "-",
-                "target": self.target, "met": {True: "yes", False: "NO", None: ""}[met], "row": self}
-
-
-class OwnRow(Row):
-    """Ours among silent clients against ours without them, in the same round."""
-
-    def pairs(self, samples):
-        return [(r[OURS][self.key], r[OURS]["alone_" + self.key]) for r in samples.get(self.scenario, [])]
-
-    def cells(self, samples):
-        cells = super().cells(samples)
-        if cells:
-            cells["peer"] = f"({cells['peer']})"
-        return cells
-
-
-class FloorRow(Row):
-    """The relay against the peer, and ours against the relay, in the same round."""
-
-    def pairs(self, samples):
-        return pairs_of(samples, self.scenario, self.key, FLOOR)
-
-    def cells(self, samples):
-        cells = super().cells(samples)
-        if cells:
-            rounds = samples[self.scenario]
-            above = [r[OURS][self.key] / r[FLOOR][self.key] for r in rounds]
-            cells["ours"] = f"({cells['ours']})"
-            cells["note"] = f"vswitchd is {with_spread(above)} of it" + few_delivered(", delivering", rounds, OURS)
-        return cells
-
-
-def pairs_of(samples, scenario, key, side):
-    return [(r[side][key], r[PEER][key]) for r in samples.get(scenario, []) if side in r]
-
-
-def few_delivered(words, rounds, side):
-    delivered = statistics.median(r[side]["delivered"] for r in rounds)
-    return f"{words} {delivered:.0f} %" if delivered < MOST else ""
-
-
-def with_spread(ratios):
-    return f"{statistics.median(ratios):.2f} +-{spread(ratios):.2f}"
-
-
-def spread(values):
-    if len(values) < 3:
-        return 0.0
-    low, _, high = statistics.quantiles(values, n=4)
-    return (high - low) / 2
-
-
-def at_most(limit):
-    return {"target": f"ratio <= {limit:g}", "met": lambda ratio, _: ratio <= limit, "limit": limit}
-
-
-def at_least(limit):
-    return {"target": f"ratio >= {limit:g}", "met": lambda ratio, _: ratio >= limit, "limit": limit}
-
-
-def none():
-    return {"target": "none", "met": lambda _, ours: ours == 0}
-
-
-CPU, RATE, COUNT, KIB = "{:.3f}", "{:,.0f}", "{:,.0f}", "{:,.0f}"
-
-ROWS = [
-    Row("one60", "cpu", "60 bytes, one to one: CPU/frame, us", CPU, **at_most(0.7)),
-    FloorRow("one60", "cpu", "  floor: (a bare relay)", CPU),
-    Row("one60", "rate", "  frames/s", RATE, **at_least(1.2)),
-    Row("one60", "delivered", "  delivered, %"),
-    Row("one60", "cpu_delivered", "  CPU per delivered frame, us", CPU),
-    Row("one1514", "cpu", "1514 bytes, one to one: CPU/frame, us", CPU, **at_most(0.8)),
-    FloorRow("one1514", "cpu", "  floor: (a bare relay)", CPU),
-    Row("one1514", "rate", "  frames/s", RATE, **at_least(1.2)),
-    Row("one1514", "delivered", "  delivered, %"),
-    Row("one1514", "cpu_delivered", "  CPU per delivered frame, us", CPU),
-    Row("flood8", "cpu", "60 bytes, flood to 8: CPU/frame, us", CPU, **at_most(0.7)),
-    FloorRow("flood8", "cpu", "  floor: (a bare relay)", CPU),
-    Row("flood8", "rate", "  frames/s, all receivers", RATE),
-    Row("flood8", "delivered", "  delivered, %"),
-    Row("flood8", "cpu_delivered", "  CPU per delivered frame, us", CPU),
-    Row("silent50", "cpu", "60 bytes, 50 silent: CPU/frame, us", CPU),
-    Row("silent50", "rate", "  frames/s", RATE),
-    OwnRow("silent50", "rate", "  frames/s, and (without silent ones)", RATE, **at_least(0.9)),
-    OwnRow("silent50", "cpu", "  CPU/frame, and (without silent ones)", CPU),
-    Row("silent200", "cpu", "60 bytes, 200 silent: CPU/frame, us", CPU),
-    Row("silent200", "rate", "  frames/s", RATE, **at_least(20)),
-    OwnRow("silent200", "rate", "  frames/s, and (without silent ones)", RATE, **at_least(0.9)),
-    OwnRow("silent200", "cpu", "  CPU/frame, and (without silent ones)", CPU),
-    Row("silent1000", "cpu", "60 bytes, 1,000 silent: CPU/frame, us", CPU),
-    Row("silent1000", "rate", "  frames/s", RATE),
-    OwnRow("silent1000", "rate", "  frames/s, and (without silent ones)", RATE, **at_least(0.9)),
-    OwnRow("silent1000", "cpu", "  CPU/frame, and (without silent ones)", CPU),
-    Row("latency", "median_us", "latency, round trip: median, us"),
-    Row("latency", "p99_us", "  99th percentile, us"),
-    Row("idle1000", "wakeups", "1,000 idle clients: wake-ups/s", "{:.1f}", **none()),
-    Row("idle1000", "rss_empty", "memory, no client: RSS, KiB", KIB),
-    Row("idle1000", "pss_empty", "  PSS, KiB", KIB),
-    Row("idle1000", "rss_full", "memory, 1,000 clients: RSS, KiB", KIB),
-    Row("idle1000", "pss_full", "  PSS, KiB", KIB),
-    Row("sustained", "lost", "at 95 % of vde_switch's rate: lost", COUNT, **none()),
-    Row("sustained", "offered", "  offered, frames/s", RATE),
-    Row("sustained212992", "lost", "the same, wmem_max 212992: lost", COUNT, **none()),
-    Row("sustained212992", "offered", "  offered, frames/s", RATE),
-]
-
-
-def print_table(samples):
-    head = {"title": "scenario", "ours": "vswitchd", "peer": "vde_switch", "ratio": "ratio",
-            "target": "target", "met": "met?"}
-    body = [cells for cells in (row.cells(samples) for row in ROWS) if cells]
-    width = {key: max(len(cells[key]) for cells in [head, *body]) for key in head}
-    for number, cells in enumerate([head, *body]):
-        line = "  ".join(cells[key].ljust(width[key]) if key in ("title", "target", "met")
-                         else cells[key].rjust(width[key]) for key in head)
-        print(line.rstrip() + ("  " + cells["note"] if "note" in cells else ""))
-        if number == 0:
-            print("  ".join("-" * width[key] for key in head))
-    return body
-
-
-def beside_the_floor(row, samples):
-    """What the relay makes of a target that ours has missed: words, or "" if nothing is known."""
-    ratios = [a / b for a, b in pairs_of(samples, row.scenario, row.key, FLOOR) if b]
-    if row.limit is None or not ratios:
-        return ""
-    ratio = statistics.median(ratios)
-    margin = spread(ratios) + 0.005  # what is printed is rounded
-    if row.key == "rate":
-        return "" if ratio + margin >= row.limit else f"; a bare relay misses it too: {with_spread(ratios)}"
-    if ratio + margin < row.limit:
-        return ""
-    return (f"; {'about' if abs(ratio - row.limit) <= margin else 'below'} the floor: {with_spread(ratios)}"
-            + few_delivered(", with vde_switch delivering", samples[row.scenario], PEER))
-
-
-def print_misses(body, samples, failures):
-    title, missed = "", []
-    for cells in body:
-        title = title if cells["title"].startswith("  ") else cells["title"].split(":")[0]
-        if cells["met"] == "NO":
-            missed.append(f"{title}: {cells['title'].split(':')[-1].strip()}: {cells['ours']}, "
-                          f"ratio {cells['ratio']}, target {cells['target']}"
-                          + beside_the_floor(cells["row"], samples))
-    for name, rounds in samples.items():
-        wrong = sum(r[OURS].get("misordered", 0) for r in rounds)
-        if wrong:
-            missed.append(f"{name}: vswitchd delivered {wrong} frames out of order or twice")
-    if body:
-        print("\ntargets missed:" if missed else "\nno target missed")
-    for line in missed:
-        print("  " + line)
-    if any("below the floor" in line for line in missed):
-        print("  (below the floor: on this machine these sockets alone cost more than the target, so no switch "
-              "that uses them\n  and delivers the frames can meet it)")
-    for name, why in failures.items():
-        print(f"could not run {name}: {why}")
-
-
-# ---- facts, rounds, options -------------------------------------------------
-
-
-def first_line(command):
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(command, capture_output=True, text=True, timeout=5, stdin=subprocess.DEVNULL)
-        for line in done.stdout.splitlines():
-            if line.strip():
-                return line.strip()
-    return "unknown"
-
-
-def spin(seconds, counts):
-    end, count = time.perf_counter() + seconds, 0
-    while time.perf_counter() < end:
-        count += 1
-    counts.put(count)
-
-
-def usable_cores():
-    """How much work all cores do together, in units of what one does alone."""
-    done = []
-    for n in (1, len(os.sched_getaffinity(0))):
-        counts = multiprocessing.SimpleQueue()
-        spinners = [multiprocessing.Process(target=spin, args=(1.0, counts)) for _ in range(n)]
-        for spinner in spinners:
-            spinner.start()
-        for spinner in spinners:
-            spinner.join()
-        done.append(sum(counts.get() for _ in spinners))
-    return done[1] / done[0]
-
-
-def facts(options):
-    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                  if line.startswith("model name")), "unknown")
-    package = first_line(["dpkg-query", "-W", "-f", "${Version}", "vde-switch"])
-    return {"cores": f"{len(os.sched_getaffinity(0))} x {model}, doing the work of {usable_cores():.1f}",
-            "kernel": platform.release(),
-            "wmem_max": WMEM_MAX.read_text().strip(),
-            "vswitchd": f"{first_line([options.ours, '--version'])} ({options.ours})",
-            "vde_switch": f"{first_line([options.peer, '--version'])} ({options.peer}, package {package})",
-            "rounds": f"{options.rounds} of {options.seconds:g} s"
-                      + (", pinned" if options.pin else ", not pinned")}
-
-
-def measure_sides(bench, name, order):
-    shared, sides = {}, {}
-    for side in order:
-        if side != FLOOR or name in FLOORED:
-            sides[side] = SCENARIOS[name](bench, side, shared)
-    return sides
-
-
-def run_rounds(bench, names):
-    options, samples, failures = bench.options, {name: [] for name in names}, {}
-    for number in range(options.rounds):
-        order = (FLOOR, OURS, PEER) if number % 2 == 0 else (PEER, OURS, FLOOR)
-        for name in names:
-            if name in failures or number >= ROUNDS_AT_MOST.get(name, options.rounds):
-                continue
-            if sys.stderr.isatty():
-                print(f"\rround {number + 1}/{options.rounds} {name:<20}", end="", file=sys.stderr)
-            try:
-                samples[name].append(measure_sides(bench, name, order))
-            except CannotRun as error:
-                failures[name] = str(error)
-    if sys.stderr.isatty():
-        print("\r" + " " * 50 + "\r", end="", file=sys.stderr)
-    return samples, failures
+import clients
+import rounds
+
+PARTS = {"clients": clients}
+SCENARIOS = [name for part in PARTS.values() for name in part.SCENARIOS]
 
 
 def parse_options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0],
-                                     epilog="How to read the table stands at the top of this file.")
-    parser.add_argument("--rounds", type=int, default=11, help="alternations (11; 5 of the idle scenario)")
-    parser.add_argument("--seconds", type=float, default=0.4, help="length of one measurement (0.4)")
+                                     epilog="How to read the tables stands at the top of this file.")
+    parser.add_argument("--only", metavar="NAME", action="append", default=[],
+                        help=f"a part: {' '.join(PARTS)}; or a scenario: {' '.join(SCENARIOS)}")
+    parser.add_argument("--rounds", type=int, help="alternations ("
+                        + ", ".join(f"{name}: {part.DEFAULTS['rounds']}" for name, part in PARTS.items())
+                        + "; at most 5 of the idle scenario)")
+    parser.add_argument("--seconds", type=float, help="length of one measurement ("
+                        + ", ".join(f"{name}: {part.DEFAULTS['seconds']}" for name, part in PARTS.items()) + ")")
     parser.add_argument("--quick", action="store_true", help="3 short rounds, for a first look")
-    parser.add_argument("--only", metavar="NAME", action="append", help="one of: " + " ".join(SCENARIOS))
     parser.add_argument("--json", metavar="FILE", help="write every single measurement there")
-    parser.add_argument("--pin", action="store_true", help="switch on core 0, load on core 1")
-    parser.add_argument("--rx-sleep", type=int, default=0, metavar="US",
-                        help="receivers look every US microseconds instead of being woken")
-    parser.add_argument("--ours", default=str(ROOT / "build" / "vswitchd"), help="the switch to judge")
-    parser.add_argument("--peer", default="vde_switch", help="the switch to compare with")
+    parser.add_argument("--ours", default=str(rounds.ROOT / "build" / "vswitchd"), help="the switch to judge")
+    parser.add_argument("--peer", default="vde_switch", help="the vde_switch to compare with")
+    group = parser.add_argument_group("clients")
+    group.add_argument("--pin", action="store_true", help="switch on core 0, load on core 1")
+    group.add_argument("--rx-sleep", type=int, default=0, metavar="US",
+                       help="receivers look every US microseconds instead of being woken")
     options = parser.parse_args()
-    options.pings, options.idle_seconds = 4000, 5.0
-    if options.quick:
-        options.rounds, options.seconds, options.pings, options.idle_seconds = 3, 0.3, 1000, 2.0
-    for name in options.only or []:
-        if name not in SCENARIOS:
-            parser.error(f"no scenario {name}; there are: {' '.join(SCENARIOS)}")
-    for command in (options.ours, options.peer):
+    for name in options.only:
+        if name not in PARTS and name not in SCENARIOS:
+            parser.error(f"no part or scenario {name}; there are: {' '.join([*PARTS, *SCENARIOS])}")
+    needed = [options.ours, *([options.peer] if chosen(options, "clients") else [])]
+    for command in needed:
         if not shutil.which(command):
             parser.exit(1, f"bench: {command} is not there; build or install it first\n")
     return options
+
+
+def chosen(options, part):
+    """The scenarios of a part that are to be run."""
+    names = list(PARTS[part].SCENARIOS)
+    return names if not options.only or part in options.only else [name for name in names if name in options.only]
+
+
+def tuned(options, part):
+    """The options as they are for one part: its own defaults, where nothing else was asked for."""
+    mine = dict(part.QUICK if options.quick else part.DEFAULTS)
+    return argparse.Namespace(**{**mine, **{key: value for key, value in vars(options).items() if value is not None}})
+
+
+def print_facts(about):
+    for key, value in about.items():
+        print(f"{key + ':':<14}{value}")
+    print(flush=True)
+
+
+def machine(options):
+    model = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                  if line.startswith("model name")), "unknown")
+    return {"cores": f"{len(os.sched_getaffinity(0))} x {model}, doing the work of {rounds.usable_cores():.1f}",
+            "kernel": platform.release(),
+            "vswitchd": f"{rounds.first_line([options.ours, '--version'])} ({options.ours})"}
+
+
+def run(name, options, report):
+    part, options = PARTS[name], tuned(options, PARTS[name])
+    about = part.facts(options)
+    print_facts({name: part.TITLE} | about)
+    samples, failures = part.run(options, chosen(options, name))
+    about["at the end"] = f"the cores do the work of {rounds.usable_cores():.1f}"
+    part.report(samples, failures)
+    print(f"\nat the end: {about['at the end']}\n", flush=True)
+    report["facts"][name] = about
+    report["samples"] |= samples
+    report["failures"] |= failures
 
 
 def main():
@@ -645,19 +116,14 @@ def main():
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
-    about = facts(options)
-    for key, value in about.items():
-        print(f"{key + ':':<12}{value}")
-    print(flush=True)
-    bench = Bench(options)
-    samples, failures = run_rounds(bench, options.only or list(SCENARIOS))
-    about["at the end"] = f"the cores do the work of {usable_cores():.1f}"
-    body = print_table(samples)
-    print(f"\nat the end: {about['at the end']}")
-    print_misses(body, samples, failures)
+    report = {"facts": {"machine": machine(options)}, "samples": {}, "failures": {}}
+    print_facts(report["facts"]["machine"])
+    for name in PARTS:
+        if chosen(options, name):
+            run(name, options, report)
     if options.json:
-        Path(options.json).write_text(json.dumps({"facts": about, "samples": samples, "failures": failures}, indent=1))
-    return 1 if failures else 0
+        Path(options.json).write_text(json.dumps(report, indent=1))
+    return 1 if report["failures"] else 0
 
 
 if __name__ == "__main__":
