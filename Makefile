@@ -3,7 +3,7 @@
 # vswitchd: a user-space Ethernet switch for virtual machines
 #
 #   make run      install what is missing, build, start a switch      make demo   two guests talk through one
-#   make check    all tests, from a bare Debian machine               make bench  compare with vde_switch
+#   make check    all tests, from a bare Debian machine               make bench  compare with others
 #   make help     the rest
 #
 # Every object goes below build/; V=1 shows the commands.
@@ -86,7 +86,8 @@ CHECK_PACKAGES := $(GUEST_PACKAGES) clang libclang-rt-14-dev libcmocka-dev pytho
                   vde2 vde-switch vde-wirefilter libvdeplug-slirp libvdeplug-pcap iproute2 procps util-linux \
                   groff-base socat
 LINT_PACKAGES  := clang clang-format cppcheck shellcheck python3
-BENCH_PACKAGES := vde-switch python3
+# Installing Open vSwitch may start its service; the bench does without, its own has private sockets.
+BENCH_PACKAGES := vde-switch openvswitch-switch iperf3 iproute2 util-linux python3
 
 # $(call need,PACKAGES,PURPOSE): installs those that are missing, saying so first
 define need

@@ -4,6 +4,9 @@
 The parts, and their files, which explain their figures:
 
   clients  clients.py   VDE clients, beside Debian's vde_switch
+  taps     taps.py      TCP between two namespaces, beside the kernel bridge, Open vSwitch
+                        in user space and vde_switch
+  uplink   taps.py      TCP between a guest, its host and the LAN, beside the kernel bridge
 
 How to read a table
 -------------------
@@ -36,9 +39,11 @@ from pathlib import Path
 
 import clients
 import rounds
+import taps
 
-PARTS = {"clients": clients}
+PARTS = {"clients": clients, "taps": taps.TAPS, "uplink": taps.UPLINK}
 SCENARIOS = [name for part in PARTS.values() for name in part.SCENARIOS]
+SIDES = [side for side in taps.TAPS.SIDES if side != rounds.OURS]
 
 
 def parse_options():
@@ -59,10 +64,18 @@ def parse_options():
     group.add_argument("--pin", action="store_true", help="switch on core 0, load on core 1")
     group.add_argument("--rx-sleep", type=int, default=0, metavar="US",
                        help="receivers look every US microseconds instead of being woken")
+    group = parser.add_argument_group("taps and uplink")
+    group.add_argument("--side", metavar="NAME", action="append", default=[],
+                       help=f"beside vswitchd measure this one only; of: {' '.join(SIDES)}")
+    group.add_argument("--uplink", metavar="SPEC", default="uplink,ifname=eth0",
+                       help="the --port of the uplink (uplink,ifname=eth0)")
     options = parser.parse_args()
     for name in options.only:
         if name not in PARTS and name not in SCENARIOS:
             parser.error(f"no part or scenario {name}; there are: {' '.join([*PARTS, *SCENARIOS])}")
+    for name in options.side:
+        if name not in SIDES:
+            parser.error(f"no side {name}; there are: {' '.join(SIDES)}")
     needed = [options.ours, *([options.peer] if chosen(options, "clients") else [])]
     for command in needed:
         if not shutil.which(command):
@@ -115,6 +128,7 @@ def main():
         signal.signal(number, lambda signum, _: sys.exit(128 + signum))
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    os.environ["PATH"] += ":/usr/sbin:/sbin"  # of a user's PATH these are not always part
 
     report = {"facts": {"machine": machine(options)}, "samples": {}, "failures": {}}
     print_facts(report["facts"]["machine"])
