@@ -31,8 +31,8 @@ taps: two namespaces, 10.0.0.0/24, MTU 1500, and between them
                  (0.8 against 1.5 Gbit/s).
   bare relay     taprelay.c: two TAPs with every offload, one frame a read and a write, no
                  switching. No program that switches TAPs by read and write does much
-                 better: where it misses a target against the kernel bridge, too, the line
-                 about the missed target says so.
+                 better. Its own ratio to the kernel bridge stands behind its line; where
+                 that misses the target, too, the line about the missed target says so.
 
 uplink: a guest, its host, the LAN
 ----------------------------------
