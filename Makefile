@@ -191,7 +191,8 @@ install: all
 	ln -sf $(sbindir)/vswitchd $(DESTDIR)$(libexecdir)/vswitchd/vde_switch
 	install -m 644 docs/vswitchd-console.7 $(DESTDIR)$(mandir)/man7/vswitchd-console.7
 	install -m 644 docs/vswitchd.8 $(DESTDIR)$(mandir)/man8/vswitchd.8
-	install -m 644 README.md CHANGELOG.md LICENSE docs/architecture.md docs/add-a-port-type.md $(DESTDIR)$(docdir)
+	install -m 644 README.md CHANGELOG.md LICENSE docs/lan.md docs/architecture.md docs/add-a-port-type.md \
+	    $(DESTDIR)$(docdir)
 	install -m 644 docs/vswitchd.bash $(DESTDIR)$(datarootdir)/bash-completion/completions/vswitchd
 
 uninstall:

@@ -2,14 +2,44 @@
 # bash completion for vswitchd
 
 _vswitchd_port() {
-    local types='vde tap' common='port= name= vlan= trunk= learn= descr=' cur=$1 type=${1%%,*} head=${1%,*}
+    local types='vde tap uplink' cur=$1 type=${1%%,*} head=${1%,*}
+    local common='port= name= vlan= trunk= learn= descr= up= isolated= reserved= offload=' key=${1##*,}
     if [[ $cur != *,* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$types" -S , -- "$cur")
         return
     fi
-    local keys=$common
+    local keys=$common values
+    case $key in
+    *=*)
+        values=$(_vswitchd_values "$type" "${key%%=*}")
+        mapfile -t COMPREPLY < <(compgen -P "$head,${key%%=*}=" -W "$values" -- "${key#*=}")
+        return
+        ;;
+    esac
     [[ $type == tap ]] && keys="ifname= $common"
-    mapfile -t COMPREPLY < <(compgen -P "$head," -W "$keys" -- "${cur##*,}")
+    [[ $type == uplink ]] && keys="ifname= host= $common"
+    mapfile -t COMPREPLY < <(compgen -P "$head," -W "$keys" -- "$key")
+}
+
+# _vswitchd_values TYPE KEY
+_vswitchd_values() {
+    case $1,$2 in
+    *,up | *,isolated | *,offload | uplink,host) echo on off ;;
+    *,reserved) echo forward drop consume ;;
+    *,vlan) echo none transparent ;;
+    tap,ifname) _vswitchd_taps ;;
+    uplink,ifname) _vswitchd_interfaces ;;
+    esac
+}
+
+# Those that can be an uplink: Ethernet, and not a port of a bridge or a bond.
+_vswitchd_interfaces() {
+    local path type
+    for path in /sys/class/net/*; do
+        [[ -r $path/type && ! -e $path/master ]] || continue
+        read -r type < "$path/type"
+        [[ $type == 1 ]] && basename "$path"
+    done
 }
 
 _vswitchd_taps() {
