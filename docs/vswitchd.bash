@@ -50,7 +50,12 @@ _vswitchd_taps() {
 }
 
 _vswitchd() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+    local cur=${COMP_WORDS[COMP_CWORD]} at=$COMP_CWORD prev
+    # bash takes a word apart at each "=", and replaces the last piece alone.
+    while ((at > 2)) && [[ ${COMP_WORDS[at]} == '=' || ${COMP_WORDS[at - 1]} == '=' ]]; do
+        cur=${COMP_WORDS[--at]}$cur
+    done
+    prev=${COMP_WORDS[at - 1]}
     case $prev in
     --port) compopt -o nospace; _vswitchd_port "$cur" ;;
     -s | --sock | --vdesock | --unix) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
@@ -65,6 +70,7 @@ _vswitchd() {
             --nostdin --help --version" -- "$cur")
         ;;
     esac
+    [[ $at == "$COMP_CWORD" ]] || COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*=}"}"}")
 }
 
 complete -F _vswitchd vswitchd
