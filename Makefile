@@ -61,10 +61,13 @@ endif
 .PHONY: all deps run demo check check-unit check-e2e check-full fuzz bench lint format install uninstall clean help
 .DELETE_ON_ERROR:
 
-all: $(OUT)/vswitchd
+all: $(OUT)/vswitchd $(OUT)/vswctl
 
 $(OUT)/vswitchd: $(OUT)/obj/switch/main.o $(OBJECTS)
 	$(call say,LINK,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(OUT)/vswctl: $(OUT)/obj/switch/vswctl.o $(OUT)/obj/switch/util/default_dir.o
+	$(call say,LINK,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^
 
 $(OUT)/obj/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
@@ -184,20 +187,25 @@ format:
 
 # vde_switch, for programs that start one by that name, stays out of bin/, where Debian's own may be.
 install: all
-	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir)/vswitchd \
-	    $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8 \
+	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(sbindir) $(DESTDIR)$(libexecdir)/vswitchd \
+	    $(DESTDIR)$(mandir)/man1 $(DESTDIR)$(mandir)/man7 $(DESTDIR)$(mandir)/man8 \
 	    $(DESTDIR)$(docdir) $(DESTDIR)$(datarootdir)/bash-completion/completions
 	install -m 755 $(OUT)/vswitchd $(DESTDIR)$(sbindir)/vswitchd
+	install -m 755 $(OUT)/vswctl $(DESTDIR)$(bindir)/vswctl
 	ln -sf $(sbindir)/vswitchd $(DESTDIR)$(libexecdir)/vswitchd/vde_switch
+	install -m 644 docs/vswctl.1 $(DESTDIR)$(mandir)/man1/vswctl.1
 	install -m 644 docs/vswitchd-console.7 $(DESTDIR)$(mandir)/man7/vswitchd-console.7
 	install -m 644 docs/vswitchd.8 $(DESTDIR)$(mandir)/man8/vswitchd.8
 	install -m 644 README.md CHANGELOG.md LICENSE docs/lan.md docs/architecture.md docs/add-a-port-type.md \
 	    $(DESTDIR)$(docdir)
 	install -m 644 docs/vswitchd.bash $(DESTDIR)$(datarootdir)/bash-completion/completions/vswitchd
+	ln -sf vswitchd $(DESTDIR)$(datarootdir)/bash-completion/completions/vswctl
 
 uninstall:
-	rm -f $(DESTDIR)$(sbindir)/vswitchd $(DESTDIR)$(mandir)/man7/vswitchd-console.7 \
-	    $(DESTDIR)$(mandir)/man8/vswitchd.8 $(DESTDIR)$(datarootdir)/bash-completion/completions/vswitchd
+	rm -f $(DESTDIR)$(sbindir)/vswitchd $(DESTDIR)$(bindir)/vswctl $(DESTDIR)$(mandir)/man1/vswctl.1 \
+	    $(DESTDIR)$(mandir)/man7/vswitchd-console.7 $(DESTDIR)$(mandir)/man8/vswitchd.8
+	rm -f $(DESTDIR)$(datarootdir)/bash-completion/completions/vswitchd \
+	    $(DESTDIR)$(datarootdir)/bash-completion/completions/vswctl
 	rm -rf $(DESTDIR)$(libexecdir)/vswitchd $(DESTDIR)$(docdir)
 
 clean:

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# bash completion for vswitchd
+# bash completion for vswitchd and vswctl
 
 _vswitchd_port() {
     local types='vde tap uplink' cur=$1 type=${1%%,*} head=${1%,*}
@@ -73,4 +73,17 @@ _vswitchd() {
     [[ $at == "$COMP_CWORD" ]] || COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*=}"}"}")
 }
 
+# Commands are the running switch's own: their paths stand in the first column of its help.
+_vswctl() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} given=()
+    [[ $prev == -s || $prev == --sock || $prev == -M || $prev == --mgmt ]] && {
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+    }
+    [[ ${COMP_WORDS[1]} == -* ]] && given=("${COMP_WORDS[@]:1:2}")
+    mapfile -t COMPREPLY < <(compgen -W "--sock --mgmt --help --version
+        $(vswctl "${given[@]}" help 2>/dev/null | sed -n 's/^\([a-z]*\/*[a-z]\{1,\}\) .*/\1/p')" -- "$cur")
+}
+
 complete -F _vswitchd vswitchd
+complete -F _vswctl vswctl

@@ -3,6 +3,7 @@
 
 #include "control/program.h"
 #include "ports/port_type.h"
+#include "util/default_dir.h"
 #include "util/text.h"
 
 #include <errno.h>
@@ -170,19 +171,13 @@ static void set_defaults(struct options *options, char *argv0)
 
 static void set_default_dir(struct options *options)
 {
-    const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
-    char *dir = options->default_dir;
-
-    options->dir.path = dir;
+    options->dir.path = options->default_dir;
     options->dir.must_own = true;
     if (options->as_vde_switch)
-        snprintf(dir, PATH_MAX, geteuid() == 0 ? "/var/run/vde.ctl" : "/tmp/vde.ctl");
-    else if (geteuid() == 0)
-        snprintf(dir, PATH_MAX, "/run/vsw");
-    else if (runtime_dir && *runtime_dir == '/')
-        snprintf(dir, PATH_MAX, "%s/vsw", runtime_dir);
+        text_copy(options->default_dir, sizeof(options->default_dir),
+                  geteuid() == 0 ? "/var/run/vde.ctl" : "/tmp/vde.ctl");
     else
-        snprintf(dir, PATH_MAX, "/tmp/vsw-%u", (unsigned)geteuid());
+        default_dir(options->default_dir, sizeof(options->default_dir));
 }
 
 /* Return: 0, or -EINVAL with words in ERR. */

@@ -10,8 +10,8 @@
 #include "control/outbox.h"
 #include "control/turns.h"
 #include "ports/runtime.h"
+#include "util/version.h"
 
-#define VSW_VERSION "0.1.0"
 #define VDE_VERSION "2.3.3" /* the vde_switch whose behaviour this program follows */
 
 /* What VDE's commands set and show, and nothing else depends on. */

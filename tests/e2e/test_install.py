@@ -28,7 +28,7 @@ def test_install_and_uninstall(tmp_path):
     assert "usr/sbin/vswitchd" in files
     assert {"usr/share/man/man8/vswitchd.8", "usr/share/man/man7/vswitchd-console.7"} <= files
     assert "usr/libexec/vswitchd/vde_switch" in files
-    assert not any(name.startswith("usr/bin/") for name in files)
+    assert [name for name in files if name.startswith("usr/bin/")] == ["usr/bin/vswctl"]
     make("uninstall", f"DESTDIR={tmp_path}", "prefix=/usr")
     assert files_below(tmp_path) == set()
 
@@ -82,6 +82,20 @@ def test_completion_completes():
     """
     done = subprocess.run(["bash", "-c", script], text=True, capture_output=True, check=True)
     assert done.stdout.splitlines() == ["--loop-block", "tap,", "tap,ifname=", "vde,port=3,vlan="]
+
+
+def test_completion_of_vswctl_asks_the_switch(switch):
+    script = f"""
+        PATH={pathlib.Path(PROGRAM).parent}:$PATH
+        source {ROOT}/docs/vswitchd.bash
+        try() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _vswctl; echo "${{COMPREPLY[*]}}"; }}
+        try vswctl -s {switch.dir} port/addx
+        try vswctl -s {switch.dir} port/setn
+        try vswctl -s {switch.dir} show
+        try vswctl --mg
+    """
+    done = subprocess.run(["bash", "-c", script], text=True, capture_output=True, check=True)
+    assert done.stdout.splitlines() == ["", "port/setnumports port/setname", "showinfo", "--mgmt"]
 
 
 def test_demo_shows_a_network_that_works():
