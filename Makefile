@@ -193,17 +193,22 @@ install: all
 	install -m 755 $(OUT)/vswitchd $(DESTDIR)$(sbindir)/vswitchd
 	install -m 755 $(OUT)/vswctl $(DESTDIR)$(bindir)/vswctl
 	ln -sf $(sbindir)/vswitchd $(DESTDIR)$(libexecdir)/vswitchd/vde_switch
+	install -m 755 qemu-ifup $(DESTDIR)$(libexecdir)/vswitchd/qemu-ifup
+	ln -sf qemu-ifup $(DESTDIR)$(libexecdir)/vswitchd/qemu-ifdown
 	install -m 644 docs/vswctl.1 $(DESTDIR)$(mandir)/man1/vswctl.1
 	install -m 644 docs/vswitchd-console.7 $(DESTDIR)$(mandir)/man7/vswitchd-console.7
-	install -m 644 docs/vswitchd.8 $(DESTDIR)$(mandir)/man8/vswitchd.8
+	install -m 644 docs/vswitchd.8 docs/qemu-ifup.8 $(DESTDIR)$(mandir)/man8
+	ln -sf qemu-ifup.8 $(DESTDIR)$(mandir)/man8/qemu-ifdown.8
 	install -m 644 README.md CHANGELOG.md LICENSE docs/lan.md docs/architecture.md docs/add-a-port-type.md \
+	    docs/qemu-ifup.conf \
 	    $(DESTDIR)$(docdir)
 	install -m 644 docs/vswitchd.bash $(DESTDIR)$(datarootdir)/bash-completion/completions/vswitchd
 	ln -sf vswitchd $(DESTDIR)$(datarootdir)/bash-completion/completions/vswctl
 
 uninstall:
 	rm -f $(DESTDIR)$(sbindir)/vswitchd $(DESTDIR)$(bindir)/vswctl $(DESTDIR)$(mandir)/man1/vswctl.1 \
-	    $(DESTDIR)$(mandir)/man7/vswitchd-console.7 $(DESTDIR)$(mandir)/man8/vswitchd.8
+	    $(DESTDIR)$(mandir)/man7/vswitchd-console.7 $(DESTDIR)$(mandir)/man8/vswitchd.8 \
+	    $(DESTDIR)$(mandir)/man8/qemu-ifup.8 $(DESTDIR)$(mandir)/man8/qemu-ifdown.8
 	rm -f $(DESTDIR)$(datarootdir)/bash-completion/completions/vswitchd \
 	    $(DESTDIR)$(datarootdir)/bash-completion/completions/vswctl
 	rm -rf $(DESTDIR)$(libexecdir)/vswitchd $(DESTDIR)$(docdir)

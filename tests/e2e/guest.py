@@ -40,14 +40,15 @@ class Guest:
 
     _numbers = itertools.count(1)
 
-    def __init__(self, name, netdevs):
-        """NETDEVS: a Nic, or only its back end such as `vde,sock=DIR,port=3`, for each of eth0, eth1, ..."""
+    def __init__(self, name, netdevs, prefix=()):
+        """NETDEVS: a Nic, or only its back end such as `vde,sock=DIR,port=3`, for each of eth0, eth1, ...
+        PREFIX is put before QEMU (`env NAME=VALUE`, for one)."""
         self.name = name
         self.console = b""
         self._number = next(self._numbers)
         self._nonces = itertools.count(1)
         self._unread = b""
-        self._qemu = process.start(*self._command(netdevs), **dict.fromkeys(("stdin", "stdout"), subprocess.PIPE),
+        self._qemu = process.start(*prefix, *self._command(netdevs), **dict.fromkeys(("stdin", "stdout"), subprocess.PIPE),
                                    stderr=subprocess.STDOUT)
 
     def _command(self, netdevs):

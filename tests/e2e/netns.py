@@ -3,6 +3,7 @@
 Root is not needed: become_root() gives the test run a user namespace where it is root of what it makes itself.
 """
 
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -13,6 +14,7 @@ import process
 from switch import wait_for
 
 CLONE_NEWUSER = 0x10000000
+CLONE_NEWNET = 0x40000000
 NO_CAPABILITIES = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--")
 
 
@@ -64,6 +66,17 @@ class Namespace:
     def running(self, *argv, **options):
         """A program that runs in here as long as the `with` block."""
         return process.running(*self.prefix, *argv, **options)
+
+    @contextlib.contextmanager
+    def entered(self):
+        """Sockets and TAPs that the test opens in the `with` block belong here."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        with open("/proc/thread-self/ns/net") as home, open(f"/proc/{self.pid}/ns/net") as here:
+            assert libc.setns(here.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+            try:
+                yield
+            finally:
+                assert libc.setns(home.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
 
     def add_tap(self, name, *options):
         """Makes a persistent TAP, as an administrator would for a user."""
