@@ -1,0 +1,435 @@
+"""Uplinks that cannot be, and what happens to interfaces while they are uplinks."""
+
+import contextlib
+import re
+import subprocess
+import threading
+import time
+
+import pytest
+
+import lan
+from lan import GUEST, HOST, LAN, MIB, Conversation, Lan, Wire, send_tcp, tcp_frame, vnet_header
+from netns import NO_CAPABILITIES, Namespace
+from switch import PROGRAM, wait_for
+from vdeclient import BROADCAST, cpu_share, frame, host
+
+
+@pytest.fixture
+def stack():
+    with contextlib.ExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
+def net(stack):
+    return Lan(stack)
+
+
+@pytest.fixture
+def running(net):
+    """A LAN with a switch on the host and a guest."""
+    switch = net.switch("uplink,ifname=eth0,port=1", "tap,ifname=tap0,port=2")
+    guest = net.guest("tap0", GUEST)
+    assert guest.ping(LAN, 1) == 1 and guest.ping(HOST, 1) == 1
+    yield net, switch, guest
+    switch.assert_balanced()
+
+
+def all_reach_all(net, guest):
+    """Waits for each; ARP that was asked for while the way was closed is asked again after a second."""
+    for here, there in ((guest, LAN), (guest, HOST), (net.host, GUEST), (net.lan, GUEST), (net.host, LAN)):
+        wait_for(lambda: here.ping(there, 1) == 1, message=f"a ping to {there}")  # pylint: disable=cell-var-from-loop
+
+
+def wait_said(switch, pattern, since=0):
+    """Waits for a line on stderr after the first SINCE characters; the lines that match."""
+    return wait_for(lambda: re.findall(f"^.*{pattern}.*$", switch.stderr()[since:], re.M),
+                    message=f"the log to say {pattern!r}: {switch.stderr()[since:]}")
+
+
+# -- refused at start, and at the console --------------------------------------------------------------------
+
+
+def start(namespace, directory, *ports, prefix=()):
+    """Starts a switch that should refuse to, and waits for its end. Returns its status and what it said."""
+    words = [word for port in ports for word in ("--port", port)]
+    ended = subprocess.run([*namespace.prefix, *prefix, PROGRAM, "-s", str(directory), "-f", "/dev/null", *words],
+                           input="", capture_output=True, text=True, timeout=20)
+    return ended.returncode, ended.stderr
+
+
+def make_bad_interfaces(net):
+    net.host.run("ip", "link", "add", "br0", "type", "bridge")
+    net.host.add_veth("slave", net.lan, "other")
+    net.host.run("ip", "link", "set", "slave", "master", "br0")
+    net.host.run("ip", "tuntap", "add", "dev", "tun0", "mode", "tun")
+
+
+BAD = {
+    "uplink,ifname=eth7": ("no interface eth7", "network namespace"),
+    "uplink,ifname=lan0": ("no interface lan0", "network namespace"),
+    "uplink,ifname=lo": ("loopback",),
+    "uplink,ifname=tun0": ("tun0 is not an Ethernet interface",),
+    "uplink,ifname=slave": ("slave is a port of br0",),
+    "uplink": ("ifname= is missing",),
+    "uplink,ifname=": ("ifname= is missing",),
+    "uplink,ifname=an-interface-name-too-long": ("too long",),
+    "uplink,ifname=eth0,host=maybe": ("host=maybe is neither on nor off",),
+    "uplink,ifname=eth0,ofload=on": ("ofload",),
+    "uplink,ifname=eth0,trunk=4095": ("trunk=4095",),
+}
+
+
+def test_impossible_uplinks_are_refused_in_one_clear_line(net, tmp_path):
+    make_bad_interfaces(net)
+    before = net.host.run("ip", "link").stdout
+    for spec, words in BAD.items():
+        status, said = start(net.host, tmp_path / "sw", spec)
+        assert status == 1, spec
+        assert len(said.strip().splitlines()) == 1, said
+        assert f"--port {spec}: " in said and all(word in said for word in words), said
+    assert net.host.run("ip", "link").stdout == before
+
+
+def test_impossible_uplinks_are_refused_at_the_console_and_leave_nothing(net):
+    make_bad_interfaces(net)
+    switch = net.switch("vde,port=3")
+    before = net.host.run("ip", "link").stdout, switch.ok("port/allprint"), switch.fds()
+    for spec in [*BAD, "uplink,ifname=eth0,port=3"]:
+        code, _ = switch.cmd(f"port/add {spec}")
+        assert code != 1000, spec
+        assert (net.host.run("ip", "link").stdout, switch.ok("port/allprint")) == before[:2], spec
+    assert switch.fds() <= before[2] + 2, "netlink's two sockets stay; nothing else"
+    switch.ok("port/add uplink,ifname=eth0")
+
+
+def test_interface_is_the_uplink_of_one_port_only(running, tmp_path):
+    net, switch, guest = running
+    assert switch.cmd("port/add uplink,ifname=eth0")[0] != 1000
+    status, said = start(net.host, tmp_path / "sw", "uplink,ifname=eth0", "uplink,ifname=eth0")
+    assert status == 1 and "eth0 is the uplink of port 1 already" in said
+    all_reach_all(net, guest)
+
+
+def test_missing_capability_is_named_with_the_way_out(net, tmp_path):
+    status, said = start(net.host, tmp_path / "sw", "uplink,ifname=eth0", prefix=NO_CAPABILITIES)
+    assert status == 1
+    assert "CAP_NET_RAW is missing" in said and "setcap cap_net_raw,cap_net_admin" in said
+    assert "Sanitizer" not in said
+
+
+def test_without_net_admin_host_off_is_the_way_out(net, tmp_path):
+    raw = ("setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all,+net_raw", "--")
+    status, said = start(net.host, tmp_path / "sw", "uplink,ifname=eth0", prefix=raw)
+    assert status == 1 and "CAP_NET_ADMIN is missing" in said and "host=off" in said
+    assert start(net.host, tmp_path / "sw", "uplink,ifname=eth0,host=off", prefix=raw)[0] == 0
+
+
+# -- an interface that changes -------------------------------------------------------------------------------
+
+
+def test_link_down_and_up(running):
+    net, switch, guest = running
+    for end, name in ((net.host, "eth0"), (net.lan, "lan0")):
+        since = len(switch.stderr())
+        end.down(name)
+        wait_said(switch, "eth0: link is down", since)
+        assert "link down" in "\n".join(switch.ok("port/allprint 1"))
+        assert not lan.can_reach(guest, LAN)
+        end.run("ip", "link", "set", name, "up")
+        wait_said(switch, "eth0: link is up", since)
+        assert "link down" not in "\n".join(switch.ok("port/allprint 1"))
+        all_reach_all(net, guest)
+
+
+def test_interface_that_is_down_at_the_start(net):
+    net.host.down("eth0")
+    switch = net.switch("uplink,ifname=eth0", "tap,ifname=tap0")
+    guest = net.guest("tap0", GUEST)
+    wait_said(switch, "eth0: link is down; ip link set it up")
+    net.host.run("ip", "link", "set", "eth0", "up")
+    wait_said(switch, "eth0: link is up")
+    all_reach_all(net, guest)
+    switch.assert_balanced()
+
+
+def plug_in_again(net, guest, name):
+    """Makes the wire anew. Its ends have new MAC addresses, of which a guest would hear in some seconds only."""
+    net.host.add_veth(name, net.lan, "lan0")
+    net.host.up(name, f"{HOST}/24")
+    net.lan.up("lan0", f"{LAN}/24")
+    guest.run("ip", "neigh", "flush", "all")
+
+
+def test_interface_is_removed_under_traffic_and_returns(running):
+    net, switch, guest = running
+    flood = ["busybox", "ping", "-i", "0.001", "-q", LAN]
+    with guest.running(*flood, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        net.host.run("ip", "link", "del", "eth0")
+        wait_said(switch, "eth0: .*gone")
+    assert switch.ok("port/allprint 1")
+    assert "vsw" not in net.host.run("ip", "link").stdout, "the helper goes with it"
+    plug_in_again(net, guest, "eth0")
+    wait_said(switch, "eth0: .*back")
+    all_reach_all(net, guest)
+    send_tcp(guest, net.lan, LAN, size=5 * MIB)
+    send_tcp(net.host, guest, GUEST, size=5 * MIB)
+
+
+def test_interface_that_leaves_for_another_namespace_and_comes_back(running, stack):
+    net, switch, guest = running
+    elsewhere = stack.enter_context(Namespace())
+    elsewhere.take("eth0", net.host)
+    wait_said(switch, "eth0: .*gone")
+    assert not lan.can_reach(guest, LAN)
+    net.host.take("eth0", elsewhere)
+    net.host.up("eth0", f"{HOST}/24")
+    wait_said(switch, "eth0: .*back")
+    all_reach_all(net, guest)
+
+
+def rename(namespace, old, new, address):
+    """Not every kernel renames an interface that is up."""
+    if namespace.run("ip", "link", "set", old, "name", new, check=False).returncode != 0:
+        namespace.down(old)
+        namespace.run("ip", "link", "set", old, "name", new)
+        namespace.run("ip", "link", "set", new, "up")
+    assert address in namespace.run("ip", "addr", "show", "dev", new).stdout
+
+
+def test_renamed_interface_stays_the_uplink(running):
+    net, switch, guest = running
+    rename(net.host, "eth0", "wan0", HOST)
+    wait_said(switch, "is called wan0 now")
+    wait_for(lambda: "wan0" in "\n".join(switch.ok("port/allprint 1")), message="the new name in the console")
+    all_reach_all(net, guest)
+    net.host.run("ip", "link", "del", "wan0")
+    wait_said(switch, "wan0: .*gone")
+    plug_in_again(net, guest, "wan0")
+    wait_said(switch, "wan0: .*back")
+    all_reach_all(net, guest)
+
+
+def test_changed_mtu_is_followed(running):
+    net, switch, guest = running
+    for mtu in (9000, 1400, 1500):
+        for where, name in ((net.host, "eth0"), (net.lan, "lan0"), (guest, "tap0")):
+            where.run("ip", "link", "set", name, "mtu", mtu)
+        wait_said(switch, f"MTU {mtu}")
+        for address in (LAN, HOST):
+            assert guest.ping(address, 1, size=mtu - 28) == 1
+        send_tcp(guest, net.lan, LAN, size=5 * MIB)
+        send_tcp(net.lan, guest, GUEST, size=5 * MIB)
+        send_tcp(guest, net.host, HOST, size=5 * MIB)
+        send_tcp(net.host, guest, GUEST, size=5 * MIB)
+
+
+def test_guest_with_a_larger_mtu_than_the_wire(running):
+    """Its long frames for the LAN are dropped and counted; those for the host, which is not behind the wire, too."""
+    net, switch, guest = running
+    guest.run("ip", "link", "set", "tap0", "mtu", 4000)
+    assert guest.ping(LAN, 1, size=3000) == 0
+    assert sum(switch.drops(1).values()) >= 1
+    send_tcp(guest, net.lan, LAN, size=5 * MIB)  # agreed with the other end's MSS
+    all_reach_all(net, guest)
+
+
+def test_changed_address_of_the_host_is_followed(running):
+    net, switch, guest = running
+    net.host.run("ip", "link", "set", "eth0", "address", "02:00:00:aa:bb:cc")
+    for where in (guest, net.lan):
+        where.run("ip", "neigh", "flush", "all")
+    all_reach_all(net, guest)
+    send_tcp(guest, net.host, HOST, size=5 * MIB)
+    assert "02:00:00:aa:bb:cc" in guest.run("ip", "neigh").stdout
+    switch.assert_balanced()
+
+
+def test_interface_that_becomes_a_bridges_port(running):
+    """Then the bridge takes what it receives; the switch survives, and all works again once it is free."""
+    net, switch, guest = running
+    net.host.run("ip", "link", "add", "br0", "type", "bridge")
+    net.host.run("ip", "link", "set", "eth0", "master", "br0")
+    net.host.run("ip", "link", "set", "br0", "up")
+    assert switch.ok("port/allprint 1")
+    net.host.run("ip", "link", "set", "eth0", "nomaster")
+    net.host.run("ip", "link", "del", "br0")
+    all_reach_all(net, guest)
+
+
+def test_helper_that_is_deleted_costs_the_port_nothing_but_the_host(running):
+    """An administrator's mistake: the switch lives on, and the LAN stays reachable."""
+    net, switch, guest = running
+    helper = re.search(r"^\d+: (vsw\d+)", net.host.run("ip", "link").stdout, re.M)[1]
+    net.host.run("ip", "link", "del", helper)
+    wait_for(lambda: guest.ping(LAN, 1) == 1, message="a ping to the LAN")
+    assert not lan.can_reach(guest, HOST) or switch.process.poll() is None
+    assert switch.process.poll() is None
+    share = cpu_share(switch)
+    assert share < 0.2, f"the switch is busy with a descriptor that is gone: {share:.0%}"
+
+
+# -- frames that the interface refuses -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mtu", [600, 1500])
+def test_frames_that_the_interface_does_not_take_are_counted(running, mtu):
+    """A super-frame whose segments are longer than the wire's MTU, and a plain frame that is: nothing ends."""
+    net, switch, guest = running
+    net.host.run("ip", "link", "set", "eth0", "mtu", mtu)
+    wait_for(lambda: mtu == 1500 or f"MTU {mtu}" in switch.stderr(), message="the new MTU in the log")
+    source, target = guest.mac("tap0"), net.lan.mac("lan0")
+    with Wire(guest, "tap0", vnet=True) as mouth:
+        for _ in range(20):
+            mouth.send(tcp_frame(target, source, GUEST, LAN, bytes(20_000), partial=True),
+                       vnet_header(lan.GSO_TCPV4, 1440, 34, 16, 54))
+            mouth.send(tcp_frame(target, source, GUEST, LAN, bytes(1400)))
+    if mtu == 600:
+        wait_for(lambda: sum(switch.drops(1).values()) >= 20, message=f"drops: {switch.drops(1)}")
+        net.host.run("ip", "link", "set", "eth0", "mtu", 1500)
+        wait_said(switch, "MTU 1500, was 600")
+    all_reach_all(net, guest)
+    send_tcp(guest, net.lan, LAN, size=5 * MIB)
+
+
+def test_uplink_on_a_tunnel_carries_verified_content(stack):
+    """A VXLAN tunnel as the uplink: super-frames that it may refuse are cut or counted, TCP arrives whole."""
+    net = Lan(stack, host="192.0.2.1", lan="192.0.2.2")
+    for where, name, own, peer, address in ((net.host, "eth0", "192.0.2.1", "192.0.2.2", HOST),
+                                            (net.lan, "lan0", "192.0.2.2", "192.0.2.1", LAN)):
+        where.run("ip", "link", "add", "vx0", "type", "vxlan", "id", 5, "local", own, "remote", peer, "dstport", 4789,
+                  "dev", name)
+        where.up("vx0", f"{address}/24", 1450)
+    switch = net.switch("uplink,ifname=vx0", "tap,ifname=tap0")
+    guest = net.guest("tap0", GUEST, mtu=1450)
+    for here, there, address in ((guest, net.lan, LAN), (net.lan, guest, GUEST), (guest, net.host, HOST),
+                                 (net.host, guest, GUEST)):
+        send_tcp(here, there, address, size=5 * MIB)
+    switch.assert_balanced()
+
+
+def test_headers_that_lie_hurt_nobody(running):
+    """Super-frames with wrong headers, from a guest and from the LAN."""
+    net, switch, guest = running
+    with Wire(guest, "tap0", vnet=True) as mouth, Wire(net.lan, "lan0", vnet=True) as far:
+        for sender, source, target in ((mouth, guest.mac("tap0"), net.lan.mac("lan0")),
+                                       (mouth, guest.mac("tap0"), net.host.mac("eth0")),
+                                       (far, net.lan.mac("lan0"), guest.mac("tap0")),
+                                       (far, net.lan.mac("lan0"), BROADCAST)):
+            data = tcp_frame(target, source, GUEST, LAN, bytes(9000), partial=True)
+            for gso in (lan.GSO_NONE, lan.GSO_TCPV4, lan.GSO_UDP, lan.GSO_TCPV6, lan.GSO_UDP_L4, 7, 255):
+                for size in (0, 1, 7, 1440, 65535):
+                    for start, offset in ((34, 16), (0, 0), (13, 1), (34, 6), (9000, 2), (65535, 65535)):
+                        for length in (len(data), 60, 14):
+                            with contextlib.suppress(OSError):
+                                sender.send(data[:length], vnet_header(gso, size, start, offset, 54))
+    wait_for(lambda: switch.balance()["queued"] == 0, message="the queues to empty")
+    all_reach_all(net, guest)
+    send_tcp(guest, net.lan, LAN, size=5 * MIB)
+    send_tcp(net.lan, guest, GUEST, size=5 * MIB)
+
+
+# -- two uplinks on one LAN ----------------------------------------------------------------------------------
+
+
+def test_two_uplinks_on_one_lan_are_cut_apart(stack):
+    """A loop through the LAN's own bridge: the guard blocks one, no storm remains, and the rest goes on. (With bad luck
+    the guard, which sees no more than addresses that jump, blocks the other for a while, too.)"""
+    host_side, wire = stack.enter_context(Namespace()), stack.enter_context(Namespace())
+    wire.run("ip", "link", "add", "br0", "type", "bridge")
+    for number in (0, 1):
+        host_side.add_veth(f"eth{number}", wire, f"lan{number}")
+        wire.run("ip", "link", "set", f"lan{number}", "master", "br0")
+        wire.up(f"lan{number}")
+        host_side.up(f"eth{number}", f"{HOST}/24" if number == 0 else None)
+    wire.up("br0", f"{LAN}/24")
+    switch = stack.enter_context(lan.Switch("--port", "tap,ifname=tap0,port=1", "--port", "uplink,ifname=eth0,port=2",
+                                            prefix=host_side.prefix))
+    guest = stack.enter_context(Namespace())
+    wait_for(lambda: host_side.has("tap0"), message="tap0")
+    guest.take("tap0", host_side)
+    guest.up("tap0", f"{GUEST}/24")
+    assert guest.ping(LAN, 1) == 1
+    switch.ok("port/add uplink,ifname=eth1,port=3,host=off")
+    with Conversation(host_side, wire, LAN) as talk, Wire(guest, "tap0") as mouth:
+        end = time.monotonic() + 10
+        while "loop" not in switch.stderr() and time.monotonic() < end:
+            mouth.send(frame(BROADCAST, host(77), payload=b"round and round"))
+            time.sleep(0.02)
+        assert re.search(r"port 3.*loop|loop.*port 3", switch.stderr()), switch.stderr()
+        time.sleep(0.3)
+        before = sum(lan.frames_in(switch, port) for port in (2, 3))
+        time.sleep(1)
+        assert sum(lan.frames_in(switch, port) for port in (2, 3)) - before < 1000, "a storm"
+        assert cpu_share(switch) < 0.3
+        wait_for(lambda: guest.ping(LAN, 1) == 1, 15, "the guest to reach the LAN by the uplink that is left")
+        assert talk.works()
+    switch.assert_balanced()
+
+
+def test_two_uplinks_on_two_lans_join_them(stack):
+    net, second = Lan(stack), stack.enter_context(Namespace())
+    net.host.add_veth("eth1", second, "lan1")
+    net.host.up("eth1")
+    second.up("lan1", "10.0.0.3/24")
+    switch = net.switch("uplink,ifname=eth0", "uplink,ifname=eth1")
+    send_tcp(net.lan, second, "10.0.0.3", size=5 * MIB)
+    send_tcp(second, net.lan, LAN, size=5 * MIB)
+    send_tcp(second, net.host, HOST, size=5 * MIB)
+    send_tcp(net.host, second, "10.0.0.3", size=5 * MIB)
+    switch.assert_balanced()
+
+
+# -- abuse ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [10, pytest.param(200, marks=pytest.mark.full)])
+def test_link_that_flaps_leaks_nothing(running, times):
+    net, switch, guest = running
+    before = None
+    for number in range(times):
+        net.host.down("eth0")
+        net.host.run("ip", "link", "set", "eth0", "up")
+        if number == 2:
+            before = switch.fds()
+    assert switch.fds() == before
+    all_reach_all(net, guest)
+
+
+def test_guest_with_many_addresses_keeps_the_lan_reachable(running):
+    """More addresses behind the switch than a socket filter can name."""
+    net, switch, guest = running
+    with Wire(guest, "tap0") as mouth:
+        for number in range(3000):
+            mouth.send(frame(BROADCAST, host(0x1000 + number)))
+            if number % 100 == 0:
+                switch.ok("ds/showinfo")  # the TAP's own queue is short: let the switch read it
+    wait_for(lambda: len(lan.addresses_behind(switch, 2)) >= 2000, message="the addresses to be learned")
+    all_reach_all(net, guest)
+    send_tcp(net.host, guest, GUEST, size=5 * MIB)
+    switch.assert_balanced()
+
+
+def test_guest_that_takes_the_hosts_address_does_not_cut_it_off(running):
+    """A guest sends with the host's MAC as its source: the host's own conversations do not pass the switch."""
+    net, switch, guest = running
+    with Conversation(net.host, net.lan, LAN) as talk, Wire(guest, "tap0") as mouth:
+        done = threading.Event()
+
+        def claim():
+            while not done.is_set():
+                mouth.send(frame(host(0xDEAD), net_mac, payload=b"mine"))
+                done.wait(0.001)
+
+        net_mac = net.host.mac("eth0")
+        claiming = threading.Thread(target=claim)
+        claiming.start()
+        try:
+            for _ in range(5):
+                assert talk.works()
+        finally:
+            done.set()
+            claiming.join()
+    all_reach_all(net, guest)
+    switch.assert_balanced()
