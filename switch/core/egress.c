@@ -148,12 +148,14 @@ static void endpoint_send_fitting(struct endpoint *endpoint, const struct packet
                                   unsigned count)
 {
     /* While older frames wait, younger ones queue behind them: order is kept. */
-    unsigned gone = endpoint->queue.frames > 0 ? 0 : endpoint_send(endpoint, packets, count);
+    bool waiting = endpoint->queue.frames > 0;
+    unsigned gone = waiting ? 0 : endpoint_send(endpoint, packets, count);
 
-    if (gone < count && endpoint->queue.frames == 0)
-        endpoint->ops->wait_writable(endpoint, true);
     for (; gone < count; gone++)
         endpoint_enqueue(endpoint, &packets[gone]);
+    /* Not if the queue took none of them. */
+    if (!waiting && endpoint->queue.frames > 0)
+        endpoint->ops->wait_writable(endpoint, true);
 }
 
 /* Hands over what the endpoint takes now. Return: how many are handed over or dropped; the rest must wait. */

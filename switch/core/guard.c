@@ -21,7 +21,9 @@ void guard_flapped(struct vswitch *sw, struct port *port, const struct fdb_entry
     struct event event = {.entry = entry};
 
     if (flaps->echoes > settings->echoes && now - flaps->marked <= SECOND && settings->block > 0) {
-        if (!find_loop(sw, flaps, &event) || port_blocked(event.port, now))
+        /* If either end is blocked the loop is cut already: what still comes in was on its way. */
+        if (!find_loop(sw, flaps, &event) || port_blocked(event.port, now) ||
+            port_blocked(event.other, now))
             return;
         event.port->blocked_until = now + settings->block;
         event.kind = EVENT_LOOP_BLOCKED;

@@ -14,7 +14,7 @@
 
 #include "core/frame.h"
 
-/* What an endpoint takes unfinished; bits of endpoint->offloads. */
+/* What an endpoint takes unfinished; bits of endpoint->takes. */
 enum {
     TAKES_CHECKSUM = 1 << 0, /* partial checksums */
     TAKES_TCP4 = 1 << 1,     /* super-frames of TCP over IPv4 */

@@ -54,6 +54,8 @@ struct uplink {
     struct link link;
     struct host_way host;
     struct uplink_rx rx;
+    struct known_addresses known;
+    struct log_limit said;
     struct observer addresses;
     ev_timer filter_due; /* runs while the filter is open */
 };
@@ -199,8 +201,8 @@ static int uplink_open(struct runtime *runtime, const struct port_spec *spec, st
         return status;
     }
     if (!link_running(&link))
-        say(uplink, LOG_WARNING, "link is down%s",
-            link.flags & IFF_UP ? "" : "; ip link set it up");
+        say(uplink, LOG_WARNING, "link is down%s%s%s", link.flags & IFF_UP ? "" : ": ip link set ",
+            link.flags & IFF_UP ? "" : link.name, link.flags & IFF_UP ? "" : " up");
     if (uplink->joins_host && !uplink->host.marks)
         say(uplink, LOG_INFO,
             "no BPF program may be loaded: frames from the host are told from "
@@ -428,8 +430,10 @@ static void follow(struct uplink *uplink, const struct link *now)
         strcpy(uplink->ifname, now->name);
     }
     take_link(uplink, now);
-    if (memcmp(before.mac, now->mac, MAC_BYTES))
+    if (memcmp(before.mac, now->mac, MAC_BYTES)) {
+        say(uplink, LOG_NOTICE, "the host's address on it changed");
         host_follow(&uplink->host, uplink->service->nl, now);
+    }
     if (before.mtu != now->mtu)
         say(uplink, LOG_NOTICE, "MTU %u, was %u", now->mtu, before.mtu);
     if (link_running(&before) && !link_running(now)) {
@@ -477,7 +481,7 @@ static void on_filter_due(struct ev_loop *loop, ev_timer *timer, int events)
     int fd = fd_endpoint_fd(&uplink->base);
 
     (void)loop, (void)events;
-    if (filter_attach_known(fd, uplink->service->runtime->sw, uplink->port) < 0)
+    if (filter_attach_known(fd, uplink->service->runtime->sw, uplink->port, &uplink->known) < 0)
         filter_attach_all(fd);
 }
 
@@ -540,6 +544,6 @@ static void say(struct uplink *uplink, int level, const char *format, ...)
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     text_escape(shown, sizeof(shown), uplink->ifname, strlen(uplink->ifname));
-    log_limited(runtime->log, &runtime->failing, os_now(), level, "%s: uplink %s: %s",
+    log_limited(runtime->log, &uplink->said, os_now(), level, "%s: uplink %s: %s",
                 port_label(uplink->port, label), shown, text);
 }

@@ -10,10 +10,9 @@
 #include <sys/socket.h>
 
 enum {
-    KNOWN_MAX = 1200, /* two or three instructions each, of the 4,096 that there may be */
     INSTRUCTIONS = BPF_MAXINSNS,
-    LINEAR = 4, /* so few are compared one by one */
-    ACCEPT = -1 /* all of the frame */
+    LINEAR = 4,  /* so few are compared one by one */
+    ACCEPT = -1, /* all of the frame */
 };
 
 struct program {
@@ -21,20 +20,20 @@ struct program {
     unsigned length;
 };
 
-/* The last four bytes of each address. Two addresses that differ in the first two alone are as good as one: whatever
- * comes up too many is sorted out by the switch. */
-struct known {
+struct collection {
     const struct port *uplink;
-    uint32_t address[KNOWN_MAX];
-    unsigned count;
+    struct known_addresses *known;
+    unsigned sorted; /* those of the last time */
     bool overflow;
 };
 
 static void add_received(struct program *program);
-static void add_sent(struct program *program, const struct known *known);
+static void add_sent(struct program *program, const struct known_addresses *known);
 static void add_search(struct program *program, const uint32_t *address, unsigned count);
 static void add(struct program *program, uint16_t code, uint32_t k, unsigned yes, unsigned no);
 static bool knows_all(const struct vswitch *sw, const struct port *uplink);
+static bool refresh(struct known_addresses *known, struct vswitch *sw, const struct port *uplink);
+static bool renew(struct known_addresses *known, struct vswitch *sw, const struct port *uplink);
 static void collect(void *context, const struct fdb_entry *entry);
 static int by_value(const void *a, const void *b);
 static int attach(int fd, struct program *program);
@@ -75,17 +74,15 @@ int filter_attach_all(int fd)
     return attach(fd, &program);
 }
 
-int filter_attach_known(int fd, struct vswitch *sw, const struct port *port)
+int filter_attach_known(int fd, struct vswitch *sw, const struct port *port,
+                        struct known_addresses *known)
 {
-    struct known known = {.uplink = port};
     struct program program = {.length = 0};
 
-    fdb_each(sw->fdb, collect, &known);
-    if (known.overflow || !knows_all(sw, port))
+    if (!knows_all(sw, port) || (!refresh(known, sw, port) && !renew(known, sw, port)))
         return -E2BIG;
-    qsort(known.address, known.count, sizeof(known.address[0]), by_value);
     add_received(&program);
-    add_sent(&program, &known);
+    add_sent(&program, known);
     return attach(fd, &program);
 }
 
@@ -101,7 +98,7 @@ static void add_received(struct program *program)
     add_return(program, ACCEPT);
 }
 
-static void add_sent(struct program *program, const struct known *known)
+static void add_sent(struct program *program, const struct known_addresses *known)
 {
     add_load(program, BPF_B, 0);
     add(program, BPF_JMP | BPF_JSET | BPF_K, 1, 0, 1);
@@ -149,16 +146,42 @@ static bool knows_all(const struct vswitch *sw, const struct port *uplink)
     return !sw->config.hub;
 }
 
+/* Adds what SW knows now. Return: whether there is room. */
+static bool refresh(struct known_addresses *known, struct vswitch *sw, const struct port *uplink)
+{
+    struct collection collection = {.uplink = uplink, .known = known, .sorted = known->count};
+    unsigned unique = 0;
+
+    fdb_each(sw->fdb, collect, &collection);
+    qsort(known->address, known->count, sizeof(known->address[0]), by_value);
+    for (unsigned i = 0; i < known->count; i++) {
+        if (unique == 0 || known->address[unique - 1] != known->address[i])
+            known->address[unique++] = known->address[i];
+    }
+    known->count = unique;
+    return !collection.overflow;
+}
+
+/* The same without those of earlier times. */
+static bool renew(struct known_addresses *known, struct vswitch *sw, const struct port *uplink)
+{
+    known->count = 0;
+    return refresh(known, sw, uplink);
+}
+
 static void collect(void *context, const struct fdb_entry *entry)
 {
-    struct known *known = context;
+    struct collection *collection = context;
+    struct known_addresses *known = collection->known;
+    uint32_t address = (uint32_t)entry->key;
 
-    if (entry->owner == &known->uplink->fdb)
+    if (entry->owner == &collection->uplink->fdb ||
+        bsearch(&address, known->address, collection->sorted, sizeof(address), by_value))
         return;
     if (known->count == KNOWN_MAX)
-        known->overflow = true;
+        collection->overflow = true;
     else
-        known->address[known->count++] = (uint32_t)entry->key;
+        known->address[known->count++] = address;
 }
 
 static int by_value(const void *a, const void *b)

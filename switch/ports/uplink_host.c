@@ -27,6 +27,9 @@ int host_open(struct host_way *way, struct mnl_socket *nl, const struct link *li
         status = link_start(nl, way->index, way->marks ? NULL : link->mac);
     if (status == 0)
         return 0;
+    if (way->fd == VNET_NO_DRIVER)
+        return error_set(err, -status, "cannot join the host: cannot open /dev/net/tun: %s",
+                         strerror(-status));
     host_close(way);
     return error_set(err, -status, "cannot join the host: %s", strerror(-status));
 }

@@ -147,7 +147,7 @@ def test_interface_that_is_down_at_the_start(net):
     net.host.down("eth0")
     switch = net.switch("uplink,ifname=eth0", "tap,ifname=tap0")
     guest = net.guest("tap0", GUEST)
-    wait_said(switch, "eth0: link is down; ip link set it up")
+    wait_said(switch, "eth0: link is down: ip link set eth0 up")
     net.host.run("ip", "link", "set", "eth0", "up")
     wait_said(switch, "eth0: link is up")
     all_reach_all(net, guest)
@@ -363,7 +363,7 @@ def test_two_uplinks_on_one_lan_are_cut_apart(stack):
         time.sleep(1)
         assert sum(lan.frames_in(switch, port) for port in (2, 3)) - before < 1000, "a storm"
         assert cpu_share(switch) < 0.3
-        wait_for(lambda: guest.ping(LAN, 1) == 1, 15, "the guest to reach the LAN by the uplink that is left")
+        wait_for(lambda: guest.ping(LAN, 1) == 1, 5, "the guest to reach the LAN by the uplink that is left")
         assert talk.works()
     switch.assert_balanced()
 

@@ -78,3 +78,16 @@ def test_all_comes_up_where_addresses_are_not_learned():
         switch.ok("port/sethub 0")
         time.sleep(0.2)
         assert came_up(net, switch, strangers) == 0
+
+
+def test_host_reaches_a_guest_that_has_been_silent_for_long():
+    """The switch forgot its address, and somebody else's brought a new filter: the guest's must be in it all the same."""
+    silent, talking = some_addresses(2, seed=3)
+    with behind_a_tap([silent]) as (net, switch, mouth):
+        switch.ok("hash/setexpire 1")
+        wait_for(lambda: silent not in lan.addresses_behind(switch, 2), 15, message="the address to be forgotten")
+        mouth.send(frame(BROADCAST, talking))
+        wait_for(lambda: talking in lan.addresses_behind(switch, 2), message="another to be learned")
+        time.sleep(0.2)
+        assert came_up(net, switch, [silent]) == 1
+        wait_for(lambda: len(lan.marked(mouth.heard(), b"for one")) > 0, message="the frame to arrive")

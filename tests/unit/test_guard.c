@@ -46,6 +46,30 @@ static void test_a_cable_loop_dies(void **state)
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 1);
 }
 
+/* Two stations' frames go round in one loop, and speak for different ends of it: one block is enough, or nobody is left. */
+static void test_a_loop_is_cut_once(void **state)
+{
+    struct lab *lab = *state;
+    struct fake *station = lab_attach(lab, 1), *b = lab_attach(lab, 3), *a = lab_attach(lab, 2);
+
+    lab_send(lab, station,
+             sample(EVERYONE, 8));         /* its echoes would have port 2 blocked, the newer one */
+    lab_send(lab, a, sample(EVERYONE, 9)); /* at home at port 2: its echoes speak for port 3 */
+    lab->now += 11 * SECOND;
+    lab_send(lab, station, sample(EVERYONE, 8));
+    lab_send(lab, a, sample(EVERYONE, 9));
+    for (unsigned i = 0; i < 10; i++)
+        lab_send(lab, i % 2 ? b : a, sample(EVERYONE, 8));
+    assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 0);
+    for (unsigned i = 0; i < 24; i++)
+        lab_send(lab, i % 2 ? a : b, sample(EVERYONE, 9));
+    assert_true(blocked(lab, 3));
+    for (unsigned i = 0; i < 12; i++)
+        lab_send(lab, i % 2 ? b : a, sample(EVERYONE, 8));
+    assert_false(blocked(lab, 2));
+    assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 1);
+}
+
 /* The station is innocent, however new its port is: it is one of the two looped ports that has to go. */
 static void test_a_loop_between_older_ports(void **state)
 {
@@ -481,6 +505,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_LAB(test_a_cable_loop_dies),
         WITH_LAB(test_a_loop_between_older_ports),
+        WITH_LAB(test_a_loop_is_cut_once),
         WITH_LAB(test_the_newer_port_is_blocked),
         WITH_LAB(test_newer_means_attached_later),
         WITH_LAB(test_ten_changes_a_second_are_believed),
