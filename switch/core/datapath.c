@@ -142,7 +142,6 @@ static enum drop_reason admit(const struct vswitch *sw, const struct port *port,
                               struct frame *frame, uint64_t now)
 {
     enum drop_reason reason = frame_parse(frame);
-
     enum drop_reason unsound = reason == DROP_RUNT ? DROP_RUNT : offload_check(frame);
 
     if (unsound != DROP_NONE)

@@ -182,6 +182,7 @@ int port_describe(struct port *port, const char *text)
 void port_set_learn_limit(struct port *port, unsigned limit)
 {
     fdb_set_limit(port->sw->fdb, &port->fdb, limit);
+    switch_emit(port->sw, &(struct event){.kind = EVENT_LEARNING, .port = port});
 }
 
 void port_set_allocatable(struct port *port, bool allocatable)
@@ -211,6 +212,7 @@ int port_set_policy(struct port *port, const struct port_policy *policy)
         if (offload && endpoint->ops->offload_changed)
             endpoint->ops->offload_changed(endpoint);
     }
+    switch_emit(port->sw, &(struct event){.kind = EVENT_LEARNING, .port = port});
     return 0;
 }
 
@@ -321,7 +323,7 @@ void switch_set_hub(struct vswitch *sw, bool hub)
     sw->config.hub = hub;
     if (hub)
         fdb_flush_vlan(sw->fdb, FDB_ANY_VID);
-    switch_emit(sw, &(struct event){.kind = EVENT_HUB});
+    switch_emit(sw, &(struct event){.kind = EVENT_LEARNING});
 }
 
 int switch_remove_vlan(struct vswitch *sw, unsigned vid)

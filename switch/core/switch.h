@@ -49,7 +49,7 @@ enum event_kind {
     EVENT_FDB_MOVED,          /* port: the new one; other: the old one; entry */
     EVENT_FDB_AGED,           /* port, entry: aged, evicted or flushed */
     EVENT_ADDRESS_SHARED,     /* port, other, entry: both keep using the address */
-    EVENT_HUB,                /* hub mode was turned on or off */
+    EVENT_LEARNING,           /* what can be learned changed: hub mode, a port's limit or policy */
     EVENT_LOOP_BLOCKED, /* port: the blocked one; other; entry: the address that gave it away */
     EVENT_KINDS
 };

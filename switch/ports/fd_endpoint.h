@@ -15,7 +15,7 @@ struct fd_endpoint;
 struct fd_endpoint_ops {
     struct endpoint_ops core; /* wait_writable is fd_endpoint_wait_writable */
 
-    /* rx() - reads up to BATCH_FRAMES frames: sets bytes, length and remote of BATCH's frames
+    /* rx() - reads up to BATCH_FRAMES frames: frame_init() for each of BATCH's, and what is special about it
      *
      * Return: how many, 0 if there is nothing now, or -errno if the endpoint is gone for good (needs lost()).
      */

@@ -197,7 +197,8 @@ static int set_up(struct runtime *runtime, const struct port_spec *spec, struct 
         remove_vlans(runtime->sw, &created);
         return status;
     }
-    if (spec->port != PORT_ANY)
+    /* Nor is it free for the taking while its own endpoint is away and may come back. */
+    if (spec->port != PORT_ANY || spec->type->forget)
         port_set_allocatable(port, false);
     return 0;
 }

@@ -70,6 +70,7 @@ static void uplink_forget(struct runtime *runtime, struct port *port);
 static int uplink_rx(struct fd_endpoint *endpoint, struct batch *batch);
 static int uplink_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
 static void uplink_lost(struct fd_endpoint *endpoint, int error);
+static void uplink_offload_changed(struct endpoint *endpoint);
 static void uplink_close(struct endpoint *endpoint);
 
 static int watch_links(struct uplink_service *service, struct error *err);
@@ -82,6 +83,7 @@ static void destroy(struct uplink *uplink);
 static void on_links_changed(struct ev_loop *loop, ev_io *watcher, int events);
 static void refresh(struct uplink *uplink);
 static void follow(struct uplink *uplink, const struct link *now);
+static void follow_host(struct uplink *uplink);
 static void take_link(struct uplink *uplink, const struct link *link);
 static void describe(struct uplink *uplink);
 static void on_address(struct observer *observer, const struct event *event);
@@ -115,6 +117,7 @@ static const struct fd_endpoint_ops uplink_ops = {
             .module = "uplink",
             .tx = uplink_tx,
             .wait_writable = fd_endpoint_wait_writable,
+            .offload_changed = uplink_offload_changed,
             .close = uplink_close,
         },
     .rx = uplink_rx,
@@ -175,9 +178,12 @@ static int uplink_open(struct runtime *runtime, const struct port_spec *spec, st
     if (status < 0)
         return status;
     status = link_find(service->nl, spec_value(spec, "ifname"), 0, &link);
-    if (status < 0)
-        return error_set(err, -status, "there is no interface %s in this network namespace",
+    if (status == -ENODEV)
+        return error_set(err, ENODEV, "there is no interface %s in this network namespace",
                          spec_value(spec, "ifname"));
+    if (status < 0)
+        return error_set(err, -status, "cannot ask for interface %s: %s",
+                         spec_value(spec, "ifname"), strerror(-status));
     status = check_link(service, &link, err);
     if (status < 0)
         return status;
@@ -190,7 +196,7 @@ static int uplink_open(struct runtime *runtime, const struct port_spec *spec, st
     spec_switch(spec, "host", &uplink->joins_host, NULL);
     uplink->addresses = (struct observer){
         .kinds = EVENT_BIT(EVENT_FDB_LEARNED) | EVENT_BIT(EVENT_FDB_MOVED) |
-                 EVENT_BIT(EVENT_ENDPOINT_UP) | EVENT_BIT(EVENT_HUB),
+                 EVENT_BIT(EVENT_ENDPOINT_UP) | EVENT_BIT(EVENT_LEARNING),
         .notify = on_address,
     };
     ev_timer_init(&uplink->filter_due, on_filter_due, FILTER_SECONDS, 0);
@@ -256,6 +262,12 @@ static void uplink_lost(struct fd_endpoint *endpoint, int error)
 
     say(uplink, LOG_WARNING, "%s; the port waits for the interface", strerror(error));
     detach(uplink);
+}
+
+/* Whoever turns it on wants super-frames to be tried again. */
+static void uplink_offload_changed(struct endpoint *endpoint)
+{
+    endpoint->takes = UPLINK_TAKES;
 }
 
 /* Somebody ended it: it shall not come back by itself. */
@@ -403,11 +415,15 @@ static void refresh(struct uplink *uplink)
     struct error err;
     struct link link;
 
-    if (uplink->attached && link_find(service->nl, NULL, uplink->link.index, &link) == 0) {
-        follow(uplink, &link);
-        return;
-    }
     if (uplink->attached) {
+        int status = link_find(service->nl, NULL, uplink->link.index, &link);
+
+        if (status < 0 && status != -ENODEV)
+            return; /* nothing known: the next change asks again */
+        if (status == 0 && uplink_is_bound(fd_endpoint_fd(&uplink->base), uplink->link.index)) {
+            follow(uplink, &link);
+            return;
+        }
         say(uplink, LOG_WARNING, "the interface is gone; the port waits for its return");
         detach(uplink);
     }
@@ -430,10 +446,14 @@ static void follow(struct uplink *uplink, const struct link *now)
         strcpy(uplink->ifname, now->name);
     }
     take_link(uplink, now);
-    if (memcmp(before.mac, now->mac, MAC_BYTES)) {
+    if (memcmp(before.mac, now->mac, MAC_BYTES))
         say(uplink, LOG_NOTICE, "the host's address on it changed");
-        host_follow(&uplink->host, uplink->service->nl, now);
-    }
+    if (uplink->joins_host)
+        follow_host(uplink);
+    if (before.master == 0 && now->master > 0)
+        say(uplink, LOG_WARNING,
+            "the interface became a port of a bridge or bond, which takes what "
+            "it receives: the host is not reached any more");
     if (before.mtu != now->mtu)
         say(uplink, LOG_NOTICE, "MTU %u, was %u", now->mtu, before.mtu);
     if (link_running(&before) && !link_running(now)) {
@@ -444,6 +464,21 @@ static void follow(struct uplink *uplink, const struct link *now)
     }
     if (strcmp(before.name, now->name) || link_running(&before) != link_running(now))
         describe(uplink);
+}
+
+/* Our TAP is anybody's to set down or to delete. */
+static void follow_host(struct uplink *uplink)
+{
+    struct mnl_socket *nl = uplink->service->nl;
+    struct error err;
+
+    if (host_follow(&uplink->host, nl, &uplink->link) != -ENODEV)
+        return;
+    host_close(&uplink->host);
+    if (host_open(&uplink->host, nl, &uplink->link, &err) == 0)
+        say(uplink, LOG_NOTICE, "the way to the host was deleted, and is made anew");
+    else
+        say(uplink, LOG_WARNING, "the way to the host was deleted: %s", err.text);
 }
 
 static void take_link(struct uplink *uplink, const struct link *link)
@@ -505,8 +540,9 @@ static int send_to_wire(struct uplink *uplink, const struct packet *packets, uns
 {
     int sent = uplink_write(fd_endpoint_fd(&uplink->base), packets, count, uplink->link.mtu);
 
-    if (sent == -EINVAL && packets[0].offload.gso != GSO_NONE && uplink->base.endpoint.takes) {
-        uplink->base.endpoint.takes = 0;
+    if (sent == -EINVAL && packets[0].offload.gso != GSO_NONE &&
+        uplink->base.endpoint.takes != TAKES_CHECKSUM) {
+        uplink->base.endpoint.takes = TAKES_CHECKSUM;
         say(uplink, LOG_WARNING,
             "the interface refuses super-frames: they are cut before they leave from now on");
     }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/uplink_host.h"
 
+#include "core/fdb.h"
 #include "ports/vnet.h"
+#include "util/os_linux.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
@@ -13,7 +15,8 @@
 static int open_tap(struct host_way *way);
 static int redirect(struct host_way *way, struct mnl_socket *nl, const struct link *link);
 static int load_program(int to);
-static void remember(struct echoes *echoes, const struct packet *packet);
+static bool is_awaited(const struct echo *echo);
+static uint64_t packet_digest(const struct packet *packet);
 static uint64_t digest(struct frame frame);
 
 int host_open(struct host_way *way, struct mnl_socket *nl, const struct link *link,
@@ -41,34 +44,57 @@ void host_close(struct host_way *way)
     way->fd = -1;
 }
 
-void host_follow(struct host_way *way, struct mnl_socket *nl, const struct link *link)
+int host_follow(struct host_way *way, struct mnl_socket *nl, const struct link *link)
 {
-    if (way->fd >= 0 && !way->marks)
-        link_set_mac(nl, way->index, link->mac);
+    const uint8_t *mac = way->marks ? NULL : link->mac;
+    struct link ours;
+    int status = way->fd < 0 ? -ENODEV : link_find(nl, NULL, way->index, &ours);
+
+    if (status < 0)
+        return status;
+    if ((ours.flags & IFF_UP) && (!mac || !memcmp(ours.mac, mac, MAC_BYTES)))
+        return 0;
+    return link_start(nl, way->index, mac);
 }
 
 int host_send(struct host_way *way, const struct packet *packet)
 {
-    if (!way->marks && mac_is_group(packet->iov[0].iov_base))
-        remember(&way->echoes, packet);
-    return vnet_send(way->fd, packet);
+    struct echo *echo = &way->echoes.echo[way->echoes.next];
+    bool comes_back = !way->marks && mac_is_group(packet->iov[0].iov_base);
+    int status;
+
+    if (comes_back && is_awaited(echo))
+        return -ENOBUFS;
+    status = vnet_send(way->fd, packet);
+    if (status == 0 && comes_back) {
+        *echo = (struct echo){.digest = packet_digest(packet), .sent = os_now()};
+        way->echoes.next = (way->echoes.next + 1) % ECHOES;
+    }
+    return status;
 }
 
 bool host_is_echo(struct host_way *way, const struct frame *frame)
 {
-    struct echoes *echoes = &way->echoes;
     uint64_t wanted;
 
     if (way->fd < 0 || way->marks || !mac_is_group(frame_destination(frame)))
         return false;
     wanted = digest(*frame);
     for (unsigned i = 0; i < ECHOES; i++) {
-        if (echoes->digest[i] != wanted)
+        struct echo *echo = &way->echoes.echo[i];
+
+        if (echo->digest != wanted || !is_awaited(echo))
             continue;
-        echoes->digest[i] = 0;
+        echo->digest = 0;
         return true;
     }
     return false;
+}
+
+/* An echo that takes longer was lost. */
+static bool is_awaited(const struct echo *echo)
+{
+    return echo->digest != 0 && os_now() - echo->sent < SECOND;
 }
 
 static int open_tap(struct host_way *way)
@@ -120,7 +146,7 @@ static int load_program(int to)
     return fd >= 0 ? fd : -errno;
 }
 
-static void remember(struct echoes *echoes, const struct packet *packet)
+static uint64_t packet_digest(const struct packet *packet)
 {
     uint8_t head[512];
     struct frame frame;
@@ -134,8 +160,7 @@ static void remember(struct echoes *echoes, const struct packet *packet)
         used += length;
     }
     frame_init(&frame, head, packet->length);
-    echoes->digest[echoes->next] = digest(frame);
-    echoes->next = (echoes->next + 1) % ECHOES;
+    return digest(frame);
 }
 
 /* Of all but the tag: the kernel takes that out on the way. */

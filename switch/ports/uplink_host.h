@@ -16,13 +16,17 @@
 #include "ports/uplink_link.h"
 #include "util/error.h"
 
-/* on frames that the program injected: one bit, outside of those that Kubernetes uses */
+/* On frames that the program injected: a single bit, none of those that Kubernetes itself uses. (Calico takes bits from
+ * 0xffff0000, 1 << 24 only after eight others.) */
 enum { HOST_MARK = 1 << 24 };
 
-/* The digests of the last group frames that went to the host: each comes back once. */
-enum { ECHOES = 256 };
+/* The digests of the last group frames that went to the host: each comes back once, soon. */
+enum { ECHOES = 1024 };
 struct echoes {
-    uint64_t digest[ECHOES];
+    struct echo {
+        uint64_t digest; /* 0: it came back */
+        uint64_t sent;   /* ns */
+    } echo[ECHOES];
     unsigned next;
 };
 
@@ -38,10 +42,11 @@ int host_open(struct host_way *way, struct mnl_socket *nl, const struct link *li
               struct error *err);
 void host_close(struct host_way *way);
 
-/* host_follow() - LINK's address may have changed */
-void host_follow(struct host_way *way, struct mnl_socket *nl, const struct link *link);
+/* host_follow() - LINK's address may have changed, or somebody set our TAP down
+ * Return: 0; -ENODEV if the TAP was deleted: host_close() and host_open() make the way anew; or another -errno. */
+int host_follow(struct host_way *way, struct mnl_socket *nl, const struct link *link);
 
-/* host_send() - hands PACKET to the host. Return: 0 or -errno. */
+/* host_send() - hands PACKET to the host. Return: 0 or -errno; -ENOBUFS if too many group frames have not come back yet. */
 int host_send(struct host_way *way, const struct packet *packet);
 
 /* host_is_echo() - did FRAME, a group frame from the interface, come from us? Never says so twice of one. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/uplink_link.h"
 
+#include "util/os_linux.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -202,16 +204,21 @@ static struct nlmsghdr *begin_filter(struct message *message, int index, const c
 static int ask(struct mnl_socket *nl, struct message *message, mnl_cb_t read_reply, void *data)
 {
     struct nlmsghdr *request = (struct nlmsghdr *)message->bytes;
-    static const unsigned any_sequence;
+    const struct nlmsghdr *answer;
     struct message reply;
     ssize_t length;
 
+    /* any number that the last request had not: a reply that could not be read then may still be waiting */
+    request->nlmsg_seq = (uint32_t)os_now();
     if (mnl_socket_sendto(nl, request, request->nlmsg_len) < 0)
         return -errno;
-    length = mnl_socket_recvfrom(nl, reply.bytes, sizeof(reply.bytes));
-    if (length < 0)
-        return -errno;
-    return mnl_cb_run(reply.bytes, (size_t)length, any_sequence, mnl_socket_get_portid(nl),
+    do {
+        length = mnl_socket_recvfrom(nl, reply.bytes, sizeof(reply.bytes));
+        if (length < (ssize_t)sizeof(*answer))
+            return length < 0 ? -errno : -EBADMSG;
+        answer = (const struct nlmsghdr *)reply.bytes;
+    } while (answer->nlmsg_seq != request->nlmsg_seq);
+    return mnl_cb_run(reply.bytes, (size_t)length, request->nlmsg_seq, mnl_socket_get_portid(nl),
                       read_reply, data) < 0
                ? -errno
                : 0;

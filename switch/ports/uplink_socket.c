@@ -37,6 +37,15 @@ int uplink_socket(int index, bool outgoing)
     return fd;
 }
 
+bool uplink_is_bound(int fd, int index)
+{
+    struct sockaddr_ll address = {.sll_ifindex = 0};
+    socklen_t length = sizeof(address);
+
+    return getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
+           address.sll_ifindex == index;
+}
+
 int uplink_read(int fd, struct uplink_rx *rx, struct batch *batch, unsigned *missed)
 {
     uint64_t bytes = 0;

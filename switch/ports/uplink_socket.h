@@ -30,6 +30,9 @@ struct uplink_rx {
  */
 int uplink_socket(int index, bool outgoing);
 
+/* uplink_is_bound() - is FD still on interface INDEX? One that left, even if it came back, has shaken it off. */
+bool uplink_is_bound(int fd, int index);
+
 /* uplink_read() - reads a batch
  * @missed: receives how many frames the kernel has dropped since it was last asked
  *

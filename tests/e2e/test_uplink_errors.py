@@ -1,7 +1,9 @@
 """Uplinks that cannot be, and what happens to interfaces while they are uplinks."""
 
 import contextlib
+import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -11,8 +13,10 @@ import pytest
 import lan
 from lan import GUEST, HOST, LAN, MIB, Conversation, Lan, Wire, send_tcp, tcp_frame, vnet_header
 from netns import NO_CAPABILITIES, Namespace
-from switch import PROGRAM, wait_for
-from vdeclient import BROADCAST, cpu_share, frame, host
+from switch import PROGRAM, Switch, wait_for
+from vdeclient import BROADCAST, VdeClient, cpu_share, frame, host
+
+NO_BPF = ("setpriv", "--bounding-set=-bpf,-sys_admin", "--inh-caps=-bpf,-sys_admin", "--")
 
 
 @pytest.fixture
@@ -189,6 +193,54 @@ def test_interface_that_leaves_for_another_namespace_and_comes_back(running, sta
     all_reach_all(net, guest)
 
 
+def test_interface_that_was_away_while_nobody_looked(running, stack):
+    """It has the same number as before, but the kernel has taken it off the switch's socket."""
+    net, switch, guest = running
+    elsewhere = stack.enter_context(Namespace())
+    switch.process.send_signal(signal.SIGSTOP)
+    try:
+        elsewhere.take("eth0", net.host)
+        net.host.take("eth0", elsewhere)
+        net.host.up("eth0", f"{HOST}/24")
+    finally:
+        switch.process.send_signal(signal.SIGCONT)
+    wait_said(switch, "eth0: .*back")
+    all_reach_all(net, guest)
+
+
+def test_port_of_an_interface_that_is_away_is_not_for_others(stack):
+    """A client that asks for any port must not get the one to which the LAN comes back."""
+    net = Lan(stack)
+    switch = net.switch("uplink,ifname=eth0")
+    elsewhere = stack.enter_context(Namespace())
+    elsewhere.take("eth0", net.host)
+    wait_said(switch, "eth0: .*gone")
+    with VdeClient(switch.dir):
+        assert " Type: uplink State: down" in "\n".join(switch.ok("port/allprint 1"))
+        assert "unix prog" in "\n".join(switch.ok("port/allprint 2"))
+
+
+def test_flood_in_the_fallback_does_not_come_back(stack):
+    """Without BPF echoes are told by their contents: however many are under way, none is taken for a frame of the LAN."""
+    net = Lan(stack)
+    words = [word for port in ("uplink,ifname=eth0,port=1", "tap,ifname=tap0,port=2") for word in ("--port", port)]
+    switch = stack.enter_context(Switch(*words, prefix=[*net.host.prefix, *NO_BPF]))
+    guest = net.guest("tap0", GUEST)
+    assert "no BPF program may be loaded" in switch.stderr()
+    assert guest.ping(LAN, 1) == 1 and guest.ping(HOST, 1) == 1
+    before = lan.frames_in(switch, 1)
+    with Wire(guest, "tap0") as mouth:
+        end = time.monotonic() + 1
+        while time.monotonic() < end:
+            for _ in range(50):
+                mouth.send(frame(BROADCAST, host(0x77), payload=os.urandom(8)))
+    switch.ok("ds/showinfo")
+    wait_for(lambda: guest.ping(HOST, 1) == 1, message="a ping to the host")
+    assert lan.frames_in(switch, 1) - before < 20
+    assert "both use" not in switch.stderr()
+    switch.assert_balanced()
+
+
 def rename(namespace, old, new, address):
     """Not every kernel renames an interface that is up."""
     if namespace.run("ip", "link", "set", old, "name", new, check=False).returncode != 0:
@@ -258,16 +310,20 @@ def test_interface_that_becomes_a_bridges_port(running):
     all_reach_all(net, guest)
 
 
-def test_helper_that_is_deleted_costs_the_port_nothing_but_the_host(running):
-    """An administrator's mistake: the switch lives on, and the LAN stays reachable."""
+@pytest.mark.parametrize("mistake", [("set", "down"), ("del",)], ids=["set down", "deleted"])
+def test_helper_that_somebody_took_away_is_back_at_once(running, mistake):
+    """An administrator's mistake, or a network manager's: the host is reached again, and the LAN all the time."""
     net, switch, guest = running
     helper = re.search(r"^\d+: (vsw\d+)", net.host.run("ip", "link").stdout, re.M)[1]
-    net.host.run("ip", "link", "del", helper)
-    wait_for(lambda: guest.ping(LAN, 1) == 1, message="a ping to the LAN")
-    assert not lan.can_reach(guest, HOST) or switch.process.poll() is None
-    assert switch.process.poll() is None
+    verb, *state = mistake
+    net.host.run("ip", "link", verb, helper, *state)
+    assert guest.ping(LAN, 1) == 1
+    wait_for(lambda: guest.ping(HOST, 1) == 1, message="a ping to the host")
+    send_tcp(guest, net.host, HOST, size=MIB)
     share = cpu_share(switch)
     assert share < 0.2, f"the switch is busy with a descriptor that is gone: {share:.0%}"
+    if verb == "del":
+        wait_said(switch, "eth0: the way to the host was deleted")
 
 
 # -- frames that the interface refuses -----------------------------------------------------------------------

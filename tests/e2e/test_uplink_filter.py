@@ -91,3 +91,12 @@ def test_host_reaches_a_guest_that_has_been_silent_for_long():
         time.sleep(0.2)
         assert came_up(net, switch, [silent]) == 1
         wait_for(lambda: len(lan.marked(mouth.heard(), b"for one")) > 0, message="the frame to arrive")
+
+
+def test_port_that_stops_learning_is_reached_all_the_same():
+    with behind_a_tap([]) as (net, switch, _):
+        strangers = some_addresses(5, seed=4)
+        assert came_up(net, switch, strangers) == 0
+        switch.ok("port/set 2 learn=0")
+        time.sleep(0.2)
+        assert came_up(net, switch, strangers) == len(strangers)
