@@ -112,7 +112,8 @@ int link_run_program(struct mnl_socket *nl, int index, int program)
 
 int link_redirect(struct mnl_socket *nl, int index, int to)
 {
-    /* one key, whose mask is zero: it matches everything */
+    /* One key, whose mask is zero: it matches all frames that have the bytes it looks at. The payload, which is where
+     * offsets count from, may be empty; the addresses are always there. */
     union {
         struct tc_u32_sel selector;
         uint8_t bytes[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)];
@@ -128,6 +129,7 @@ int link_redirect(struct mnl_socket *nl, int index, int to)
         return status;
     every.selector.flags = TC_U32_TERMINAL;
     every.selector.nkeys = 1;
+    every.selector.keys[0].off = -FRAME_ADDRESSES;
     request = begin_filter(&message, index, "u32");
     options = mnl_attr_nest_start(request, TCA_OPTIONS);
     mnl_attr_put(request, TCA_U32_SEL, sizeof(every), &every);
