@@ -11,6 +11,7 @@
 #include "core/offload.h"
 #include "super_frame.h"
 
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -49,6 +50,7 @@ static void send_to_kernel(int whole, const struct recipe *recipe, const struct 
 static unsigned finish(const struct unfinished *made, const struct segment **segments);
 static void compare(int pieces, const struct recipe *recipe, const struct segment *segments,
                     unsigned count);
+static void wait_until_joined(int whole, int pieces);
 static ssize_t read_piece(int pieces, uint8_t *bytes, size_t room);
 static int open_tap(const char *name, int flags);
 static void print_recipe(const struct recipe *recipe);
@@ -84,6 +86,7 @@ int main(int argc, char **argv)
     seed = strtoull(argv[2], NULL, 10);
     whole = open_tap("whole", IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
     pieces = open_tap("pieces", IFF_TAP | IFF_NO_PI);
+    wait_until_joined(whole, pieces);
     run(whole, pieces, strtoul(argv[1], NULL, 10), &tally);
     printf("%lu super-frames, %lu segments; TCPv4 %lu, TCPv6 %lu, UDP %lu, of one segment %lu\n",
            tally.frames, tally.segments, tally.kind[GSO_TCP4], tally.kind[GSO_TCP6],
@@ -140,6 +143,9 @@ static void make_recipe(struct recipe *recipe)
         recipe->extension[i].type = (uint8_t)(below(3) * 2);
         recipe->extension[i].left = (uint8_t)below(2);
     }
+    if (recipe_headers(recipe) + recipe->size > FRAME_MAX)
+        recipe->size =
+            (uint16_t)(FRAME_MAX - recipe_headers(recipe)); /* longer ones the switch drops */
     most = LONGEST_PACKET - (recipe_headers(recipe) - FRAME_HEADER - recipe->tags * TAG_BYTES);
     if (recipe->gso == GSO_UDP && most > UDP_SEGMENTS * (unsigned)recipe->size)
         most = UDP_SEGMENTS * recipe->size;
@@ -212,13 +218,29 @@ static void compare(int pieces, const struct recipe *recipe, const struct segmen
         fail(recipe, "there is a segment more than our %u", count);
 }
 
+/* An interface that was just opened drops what leaves by it until the kernel has noticed that it is (some 0.1 s). */
+static void wait_until_joined(int whole, int pieces)
+{
+    uint8_t plain[sizeof(struct virtio_net_hdr) + 60] = {
+        [10] = 2, [16] = 2, [22] = 0x88, [23] = 0xb5};
+    struct pollfd poll_fd = {.fd = pieces, .events = POLLIN};
+    uint8_t heard[FRAME_MAX];
+
+    do {
+        if (write(whole, plain, sizeof(plain)) < 0)
+            err(1, "cannot write to the TAP");
+    } while (poll(&poll_fd, 1, 50) == 0);
+    while (poll(&poll_fd, 1, 200) > 0 && read(pieces, heard, sizeof(heard)) > 0)
+        ;
+}
+
 /* The kernel segments while it is written to; a moment's patience is for a busy machine. */
 static ssize_t read_piece(int pieces, uint8_t *bytes, size_t room)
 {
     struct pollfd poll_fd = {.fd = pieces, .events = POLLIN};
     ssize_t got = read(pieces, bytes, room);
 
-    if (got < 0 && errno == EAGAIN && poll(&poll_fd, 1, 2000) > 0)
+    if (got < 0 && errno == EAGAIN && poll(&poll_fd, 1, 20000) > 0)
         got = read(pieces, bytes, room);
     return got;
 }
