@@ -37,7 +37,7 @@ static bool hides_tag(const struct port *port, const struct frame *frame, int tc
            frame_hides_tag(frame);
 }
 
-/* Does ENDPOINT take FRAME as it is? A segment that is too long for it counts as one frame less when finished. */
+/* Does ENDPOINT take FRAME as it is? */
 static bool takes(const struct endpoint *endpoint, const struct frame *frame)
 {
     unsigned have = endpoint->port->policy.offload ? endpoint->takes : 0;

@@ -10,7 +10,7 @@
 static bool port_is_free(const struct port *port);
 static int enter_flood_sets(struct port *port);
 static void leave_flood_sets(struct port *port);
-static void forget_queued(struct endpoint *endpoint);
+static unsigned drop_queued(struct endpoint *endpoint, enum drop_reason reason);
 static void fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,
                         const struct fdb_owner *from);
 static void emit_endpoint(enum event_kind kind, struct endpoint *endpoint);
@@ -207,8 +207,9 @@ int port_set_policy(struct port *port, const struct port_policy *policy)
     list_for_each (node, &port->endpoints) {
         struct endpoint *endpoint = container_of(node, struct endpoint, node);
 
-        if (down)
-            forget_queued(endpoint);
+        /* What waits must not leave a port that is off, nor much later, when it is on again. */
+        if (down && drop_queued(endpoint, DROP_DOWN_OUT) > 0)
+            endpoint->ops->wait_writable(endpoint, false);
         if (offload && endpoint->ops->offload_changed)
             endpoint->ops->offload_changed(endpoint);
     }
@@ -268,10 +269,8 @@ void port_detach(struct endpoint *endpoint)
 {
     struct port *port = endpoint->port;
     struct vswitch *sw = port->sw;
-    unsigned queued = queue_clear(&endpoint->queue, &sw->queue_pool);
 
-    sw->balance.queued -= queued;
-    port_count_drops(port, endpoint, DROP_DETACHED, queued);
+    drop_queued(endpoint, DROP_DETACHED);
     list_remove(&endpoint->node);
     emit_endpoint(EVENT_ENDPOINT_DOWN, endpoint);
     endpoint->port = NULL;
@@ -367,17 +366,15 @@ static void leave_flood_sets(struct port *port)
     port_set_remove(&port->sw->hub, port);
 }
 
-/* What waits must not leave a port that is off, nor much later, when it is on again. */
-static void forget_queued(struct endpoint *endpoint)
+/* Return: how many frames waited. */
+static unsigned drop_queued(struct endpoint *endpoint, enum drop_reason reason)
 {
     struct vswitch *sw = endpoint->port->sw;
     unsigned queued = queue_clear(&endpoint->queue, &sw->queue_pool);
 
-    if (queued == 0)
-        return;
     sw->balance.queued -= queued;
-    port_count_drops(endpoint->port, endpoint, DROP_DOWN_OUT, queued);
-    endpoint->ops->wait_writable(endpoint, false);
+    port_count_drops(endpoint->port, endpoint, reason, queued);
+    return queued;
 }
 
 static void fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,

@@ -6,6 +6,7 @@
 #include "util/text.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -92,6 +93,19 @@ int spec_switch(const struct port_spec *spec, const char *key, bool *on, struct 
         return error_set(err, EINVAL, "%s=%s is neither on nor off", key, value);
     if (value)
         *on = !strcmp(value, "on");
+    return 0;
+}
+
+int spec_check_ifname(const struct port_spec *spec, const char *wanted, struct error *err)
+{
+    const char *ifname = spec_value(spec, "ifname");
+
+    if (!ifname || !*ifname)
+        return error_set(err, EINVAL, "ifname= is missing: %s", wanted);
+    if (strlen(ifname) >= IFNAMSIZ)
+        return error_set(err, EINVAL,
+                         "\"%s\" is too long: an interface name has at most %d characters", ifname,
+                         IFNAMSIZ - 1);
     return 0;
 }
 

@@ -68,6 +68,10 @@ const char *spec_value(const struct port_spec *spec, const char *key);
 /* spec_switch() - sets *ON to what KEY says, on or off, if it was given. Return: 0, or -EINVAL with words in ERR. */
 int spec_switch(const struct port_spec *spec, const char *key, bool *on, struct error *err);
 
+/* spec_check_ifname() - is ifname= there, and can an interface be called so? WANTED says what is asked for.
+ * Return: 0 or -EINVAL with words in ERR. */
+int spec_check_ifname(const struct port_spec *spec, const char *wanted, struct error *err);
+
 /* spec_check_name() - may a port be called NAME? Return: 0 or -EINVAL with words in ERR. */
 int spec_check_name(const char *name, struct error *err);
 

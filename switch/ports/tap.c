@@ -66,15 +66,7 @@ static const struct fd_endpoint_ops tap_ops = {
 
 static int tap_check(const struct port_spec *spec, struct error *err)
 {
-    const char *ifname = spec_value(spec, "ifname");
-
-    if (!ifname || !*ifname)
-        return error_set(err, EINVAL, "ifname= is missing: the name of the TAP interface");
-    if (strlen(ifname) >= IFNAMSIZ)
-        return error_set(err, EINVAL,
-                         "\"%s\" is too long: an interface name has at most %d characters", ifname,
-                         IFNAMSIZ - 1);
-    return 0;
+    return spec_check_ifname(spec, "the name of the TAP interface", err);
 }
 
 static int tap_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,

@@ -126,15 +126,11 @@ static const struct fd_endpoint_ops uplink_ops = {
 
 static int uplink_check(const struct port_spec *spec, struct error *err)
 {
-    const char *ifname = spec_value(spec, "ifname");
+    int status = spec_check_ifname(spec, "an interface of this host, as eth0", err);
     bool host;
 
-    if (!ifname || !*ifname)
-        return error_set(err, EINVAL, "ifname= is missing: an interface of this host, as eth0");
-    if (strlen(ifname) >= IFNAMSIZ)
-        return error_set(err, EINVAL,
-                         "\"%s\" is too long: an interface name has at most %d characters", ifname,
-                         IFNAMSIZ - 1);
+    if (status < 0)
+        return status;
     return spec_switch(spec, "host", &host, err);
 }
 
