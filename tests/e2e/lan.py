@@ -468,32 +468,34 @@ class Capture:
         assert listed.returncode == 0, listed.stderr
         return listed.stdout.splitlines()
 
-    def frames(self):
-        """(seconds, bytes) of each frame."""
+    def frames(self, sender=None):
+        """(seconds, bytes) of each frame, or of each that the MAC address SENDER has sent."""
         data, at, frames = self.path.read_bytes(), 24, []
         unit = 1e-9 if data[:4] in (b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d") else 1e-6
         while at < len(data):
             seconds, fraction, length, _ = struct.unpack_from("=IIII", data, at)
-            frames.append((seconds + fraction * unit, data[at + 16:at + 16 + length]))
+            if sender is None or data[at + 22:at + 28] == mac(sender):
+                frames.append((seconds + fraction * unit, data[at + 16:at + 16 + length]))
             at += 16 + length
         return frames
 
-    def duplicates(self):
+    def duplicates(self, sender=None):
         """Frames whose every byte came a moment ago, but for those that their sender may well repeat."""
         found, last = [], {}
-        for when, frame in self.frames():
+        for when, frame in self.frames(sender):
             if when - last.get(frame, float("-inf")) < TWICE_SECONDS and not may_repeat(frame):
                 found.append(f"{when:.6f} {when - last[frame]:.6f} {frame.hex()[:160]}")
             last[frame] = when
         return found
 
-    def assert_clean(self, mtu=1500, least=1):
-        """No bad checksum, no duplicate, no frame above the MTU, among at least LEAST frames."""
+    def assert_clean(self, mtu=1500, least=1, sender=None):
+        """No bad checksum, no duplicate, no frame above the MTU, among at least LEAST frames (of SENDER's)."""
         self.stop()
-        judged = self.tshark(f"{BAD_CHECKSUM} || frame.len > {mtu + 14}")
-        for what, found in (("bad checksums or frames above the MTU", judged), ("duplicates", self.duplicates())):
+        of_sender = f"eth.src == {sender} && " if sender else ""
+        judged = self.tshark(f"{of_sender}({BAD_CHECKSUM} || frame.len > {mtu + 14})")
+        for what, found in (("bad checksums or frames above the MTU", judged), ("duplicates", self.duplicates(sender))):
             assert not found, f"{self.ifname}: {len(found)} {what}: {found[:5]}"
-        assert len(self.frames()) >= least
+        assert len(self.frames(sender)) >= least
 
     def close(self):
         process.stop(self._program)

@@ -11,6 +11,7 @@ import stat
 import struct
 import subprocess
 import threading
+import time
 import typing
 
 import pytest
@@ -501,13 +502,14 @@ def host_port(host, name):
 
 def test_no_moment_without_the_filter(host):
     """A guest that never stops talking is not heard while its TAP is joined, nor while it is taken apart."""
-    over = threading.Event()
+    over, said = threading.Event(), []
 
     def talk(tap):
         while not over.is_set():
             with contextlib.suppress(OSError):  # the interface is down
                 tap.send(arp(ATTACKER, 1, "10.9.0.66", HOST_ADDRESS),
                          frame(BROADCAST, ATTACKER, kind=ETH_IPV4, payload=ipv4(HOST_ADDRESS, 17, bytes(8))))
+                said.append(time.monotonic())
 
     with BareTap(host.namespace, "tap0") as tap:
         talker = threading.Thread(target=talk, args=(tap,))
@@ -516,6 +518,8 @@ def test_no_moment_without_the_filter(host):
         try:
             for _ in range(3):
                 assert host.call("qemu-ifup", "tap0") == (0, "")
+                heard = len(said)
+                wait_for(lambda: len(said) > heard + 100, message="the guest's words")  # pylint: disable=cell-var-from-loop
                 assert host.call("qemu-ifdown", "tap0") == (0, "")
         finally:
             over.set()
@@ -654,6 +658,45 @@ def test_an_interface_of_the_host_is_not_taken(host):
         host.run("ip", "link", "set", "tap0", "master", "br0")
         assert one_line(host.call("qemu-ifup", "tap0"), "tap0 is in the bridge br0 already")
         host.run("ip", "link", "del", "br0")
+
+
+def test_filters_of_somebody_else_stay(host):
+    with BareTap(host.namespace, "tap0"):
+        host.run("tc", "qdisc", "add", "dev", "tap0", "clsact")
+        host.run("ip", "link", "set", "tap0", "up")
+        before = host.footprint()
+        assert one_line(host.call("qemu-ifup", "tap0"), "tap0 has filters of somebody else: tc qdisc show dev tap0")
+        assert host.footprint() == before
+
+
+def test_what_a_call_that_was_killed_at_once_has_left(host):
+    """Its second TAP has no mark yet: it is taken for what it is, unless somebody uses it."""
+    host.namespace.add_tap("sw-tap0")
+    with host.machine("tap0"):
+        assert host.ports()["tap0"] == (0, ["sw-tap0"])
+    host.namespace.add_tap("sw-tap0")
+    host.run("ip", "link", "set", "sw-tap0", "up")
+    with BareTap(host.namespace, "tap0"):
+        assert one_line(host.call("qemu-ifup", "tap0"), "exists and is not ours: ip link delete dev sw-tap0")
+    host.run("ip", "link", "del", "sw-tap0")
+
+
+@pytest.mark.parametrize("step", ["tuntap add dev sw-tap0", "link set dev sw-tap0 alias", "link set dev sw-tap0 up"])
+def test_interrupted_it_leaves_nothing(host, tmp_path, step):
+    """Ctrl-C, at moments when much is half done: `ip` tells us of them."""
+    wrapper = tmp_path / "ip"
+    wrapper.write_text(f"""#!/bin/sh
+        trap '' TERM
+        PATH=${{PATH#*:}}
+        ip "$@" || exit
+        case $* in "{step}"*) kill -TERM 0 ;; esac
+        """)
+    wrapper.chmod(0o755)
+    with BareTap(host.namespace, "tap0"):
+        before = host.footprint()
+        path = f"PATH={tmp_path}:{os.environ['PATH']}"
+        assert one_line(host.call("qemu-ifup", "tap0", prefix=("setsid", "-w", "env", path)), "interrupted")
+        assert host.footprint() == before
 
 
 def test_another_users_words_do_not_make_a_port_ours(host):

@@ -281,6 +281,35 @@ def test_guest_gets_addresses_and_every_frame_is_in_order(stack):
     switch.assert_balanced()
 
 
+@pytest.mark.parametrize("who", ["the switch", "the interface"])
+def test_with_offloads_on_every_frame_leaves_finished(stack, who):
+    """All take super-frames with open checksums, but for the wire's end and a VDE guest: what reaches these has been cut
+    and summed up by the switch or, where the interface's kernel does that, by that kernel."""
+    net = Lan(stack)
+    switch = net.switch("uplink,ifname=eth0,port=1", "tap,ifname=tap0,port=2")
+    guest, plain = net.guest("tap0", GUEST), net.vde_guest(switch, "tap1", "10.0.0.12")
+    if who == "the switch":
+        switch.ok("port/set 1 offload=off")
+    else:
+        lan.finish_frames(net.host, "eth0")
+    wire, inside, before = (stack.enter_context(Capture(*where)) for where in (
+        (net.lan, "lan0"), (plain, "tap1"), (guest, "tap0")))
+    for number, (name, place) in enumerate((("tap0", guest), ("tap1", plain), ("eth0", net.host), ("lan0", net.lan))):
+        lan.allow_ipv6(place, name, f"fd00:6::{number}/64")
+    for sender, receiver, ipv4, ipv6 in ((guest, net.lan, LAN, "fd00:6::3"), (plain, net.lan, LAN, "fd00:6::3"),
+                                         (guest, plain, "10.0.0.12", "fd00:6::1"), (net.lan, plain, "10.0.0.12", "fd00:6::1"),
+                                         (net.host, plain, "10.0.0.12", "fd00:6::1")):
+        for address in (ipv4, ipv6):
+            send_tcp(sender, receiver, address, size=5 * MIB)
+            send_udp(sender, receiver, address, rounds=2)
+    for sender in (guest.mac("tap0"), plain.mac("tap1")):
+        wire.assert_clean(sender=sender, least=10 * MIB // 1448)
+    inside.assert_clean(least=30 * MIB // 1448)
+    before.stop()
+    assert before.tshark("frame.len > 1514 && tcp"), "the guest's own offloads were not on"
+    switch.assert_balanced()
+
+
 @pytest.fixture(scope="module")
 def booted(boot):
     """A QEMU guest, plugged in by VDE, on a LAN with a DHCP server."""
