@@ -21,8 +21,9 @@ struct port_type {
     const char *help;        /* one line */
     const char *const *keys; /* that it takes besides the common ones; ended by NULL */
 
-    /* Its ports reach beyond the switch, with the switch's own rights: only who has these may make one. */
-    bool restricted;
+    /* Of these keys, those by which a port reaches beyond the switch with the switch's own rights: only who has these may
+     * use them. Ended by NULL; NULL if there are none. */
+    const char *const *restricted;
 
     /* Its ports lie at the edge of somebody else's network: bridges' own protocols stop there unless told otherwise, and
      * no frame leaves that could be taken for one of another VLAN. */

@@ -6,10 +6,12 @@
 #include "ports/tap.h"
 #include "ports/uplink.h"
 #include "ports/vde.h"
+#include "util/os_linux.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct port_type *const port_types[] = {
     &vde_type,
@@ -18,6 +20,7 @@ const struct port_type *const port_types[] = {
     NULL,
 };
 
+static int check_restricted(const struct port_spec *spec, struct error *err);
 static int make_port(struct runtime *runtime, const struct port_spec *spec, struct port **port,
                      struct error *err);
 static int set_up(struct runtime *runtime, const struct port_spec *spec, struct port *port,
@@ -39,11 +42,8 @@ int port_open(struct runtime *runtime, const char *text, bool trusted, struct po
 
     if (status < 0)
         return status;
-    if (spec.type->restricted && !trusted)
-        status =
-            error_set(err, EPERM, "only the switch's own user, or root, may make ports of type %s",
-                      spec.type->name);
-    else
+    status = trusted ? 0 : check_restricted(&spec, err);
+    if (status == 0)
         status = make_port(runtime, &spec, &port, err);
     if (status == 0 && made)
         *made = port;
@@ -109,6 +109,7 @@ int port_close(struct runtime *runtime, struct port *port)
 
 int ports_start(struct runtime *runtime, struct error *err)
 {
+    os_spare(&runtime->spare);
     for (unsigned i = 0; port_types[i]; i++) {
         struct service *service;
         int status = port_types[i]->start ? port_types[i]->start(runtime, &service, err) : 0;
@@ -131,6 +132,9 @@ void ports_stop(struct runtime *runtime)
         list_remove(&service->node);
         service->type->stop(service);
     }
+    if (runtime->spare >= 0)
+        close(runtime->spare);
+    runtime->spare = -1;
 }
 
 struct service *ports_service(const struct runtime *runtime, const struct port_type *type)
@@ -159,6 +163,17 @@ int ports_explain(const struct vswitch *sw, int status, int number, struct error
     default:
         return error_set(err, -status, "cannot create a port: %s", strerror(-status));
     }
+}
+
+static int check_restricted(const struct port_spec *spec, struct error *err)
+{
+    for (const char *const *key = spec->type->restricted; key && *key; key++) {
+        if (spec_value(spec, *key))
+            return error_set(err, EPERM,
+                             "only the switch's own user, or root, may make a %s port with %s=",
+                             spec->type->name, *key);
+    }
+    return 0;
 }
 
 /* A specification makes a new port: to change one that exists is port_change()'s business. */

@@ -21,6 +21,7 @@ struct runtime {
         *batch; /* the one batch: frames are read, switched and sent before the next is read */
     struct datagram_vector *datagrams; /* prepared for the batch */
     struct switch_dir *dir;            /* where clients find us */
+    int spare;                         /* descriptor in reserve, -1: none; see os_accept() */
     struct list services;              /* of the port types that are started; see port_type.h */
     struct log_limit refused;          /* clients turned away */
     struct log_limit failing;          /* endpoints in trouble */

@@ -45,7 +45,7 @@ const struct port_type tap_type = {
     .name = "tap",
     .help = "a TAP interface of this host",
     .keys = tap_keys,
-    .restricted = true,
+    .restricted = tap_keys,
     .check = tap_check,
     .open = tap_open,
 };

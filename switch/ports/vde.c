@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * vde.c - accepting VDE clients: listeners, and connections that have not asked for anything yet
+ * vde.c - VDE clients that have connected and not asked for anything yet
  *
- * Theory of operation. The switch listens on ctl, and on one more socket for each named port. A connection is pending
- * until its whole request has arrived (clients send it in one piece, but nothing obliges them to); it then becomes an
- * endpoint (vde_client.c), or is closed, which is the only way in which the protocol can say no. Pending ones are
- * bounded in number and time, so silent connections keep nobody else out.
+ * Theory of operation. A connection is pending until its whole request has arrived (clients send it in one piece, but
+ * nothing obliges them to); it then becomes an endpoint (vde_client.c), or is closed, which is the only way in which the
+ * protocol can say no. Pending ones are bounded in number and time, so silent connections keep nobody else out.
  */
 #include "ports/vde.h"
 
-#include "ports/switch_dir.h"
+#include "ports/doors.h"
 #include "ports/vde_client.h"
 #include "ports/vde_request.h"
-#include "util/os_linux.h"
 #include "util/text.h"
 
 #include <errno.h>
@@ -25,24 +23,14 @@
 enum {
     PENDING_MAX = 256,
     PENDING_SECONDS = 5,
-    ACCEPTS_PER_WAKE = 16, /* then the frames get their turn */
 };
 
 struct vde_server {
     struct service service;
     struct runtime *runtime;
-    struct list listeners;
+    struct doors doors;
     struct list pending; /* oldest first */
     unsigned pending_count;
-    int spare; /* descriptor; see os_accept() */
-};
-
-struct listener {
-    struct list node;
-    struct vde_server *server;
-    ev_io readable;
-    char file[PORT_NAME]; /* what it is called in the directory */
-    char name[PORT_NAME]; /* of the port that it serves, or "" for any */
 };
 
 struct pending {
@@ -50,7 +38,7 @@ struct pending {
     struct vde_server *server;
     ev_io readable;
     ev_timer timeout;
-    char name[PORT_NAME]; /* the listener's */
+    char name[PORT_NAME]; /* the door's */
     uint8_t request[VDE_REQUEST_MAX];
     size_t length;
 };
@@ -59,11 +47,7 @@ static int vde_start(struct runtime *runtime, struct service **service, struct e
 static void vde_stop(struct service *service);
 static int vde_rename(struct runtime *runtime, struct port *port, const char *name,
                       struct error *err);
-static struct listener *find_listener(struct vde_server *server, const char *name);
-static int add_listener(struct vde_server *server, const char *file, const char *port_name,
-                        struct error *err);
-static void remove_listener(struct listener *listener);
-static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
+static void on_entered(struct door *door, int fd);
 static void add_pending(struct vde_server *server, int fd, const char *name);
 static int end_pending(struct pending *pending);
 static void on_request(struct ev_loop *loop, ev_io *watcher, int events);
@@ -81,6 +65,13 @@ const struct port_type vde_type = {
     .rename = vde_rename,
 };
 
+static const struct doors_kind vde_doors = {
+    .clients = "VDE client",
+    .file = "ctl",
+    .suffix = "",
+    .entered = on_entered,
+};
+
 static int vde_start(struct runtime *runtime, struct service **service, struct error *err)
 {
     struct vde_server *server = calloc(1, sizeof(*server));
@@ -90,15 +81,12 @@ static int vde_start(struct runtime *runtime, struct service **service, struct e
         return error_set(err, ENOMEM, "no memory");
     server->runtime = runtime;
     list_init(&server->service.node);
-    list_init(&server->listeners);
     list_init(&server->pending);
-    status = add_listener(server, "ctl", "", err);
+    status = doors_open(&server->doors, runtime, &vde_doors, err);
     if (status < 0) {
         free(server);
         return status;
     }
-    server->spare = -1;
-    os_spare(&server->spare);
     *service = &server->service;
     return 0;
 }
@@ -109,10 +97,7 @@ static void vde_stop(struct service *service)
 
     list_for_each_safe (node, &server->pending)
         close(end_pending(container_of(node, struct pending, node)));
-    list_for_each_safe (node, &server->listeners)
-        remove_listener(container_of(node, struct listener, node));
-    if (server->spare >= 0)
-        close(server->spare);
+    doors_close(&server->doors);
     free(server);
 }
 
@@ -122,77 +107,13 @@ static int vde_rename(struct runtime *runtime, struct port *port, const char *na
 {
     struct vde_server *server =
         container_of(ports_service(runtime, &vde_type), struct vde_server, service);
-    struct listener *old = *port->name ? find_listener(server, port->name) : NULL;
-    int status = *name ? add_listener(server, name, name, err) : 0;
 
-    if (status == 0 && old)
-        remove_listener(old);
-    return status;
+    return doors_rename(&server->doors, port, name, err);
 }
 
-static struct listener *find_listener(struct vde_server *server, const char *name)
+static void on_entered(struct door *door, int fd)
 {
-    list_for_each (node, &server->listeners) {
-        struct listener *listener = container_of(node, struct listener, node);
-
-        if (!strcmp(listener->name, name))
-            return listener;
-    }
-    return NULL;
-}
-
-/* Listens as FILE for clients of the port PORT_NAME, or "" for those that choose. */
-static int add_listener(struct vde_server *server, const char *file, const char *port_name,
-                        struct error *err)
-{
-    struct listener *listener = calloc(1, sizeof(*listener));
-    int fd;
-
-    if (!listener)
-        return error_set(err, ENOMEM, "no memory");
-    fd = switch_dir_listen(server->runtime->dir, file, err);
-    if (fd < 0) {
-        free(listener);
-        return fd;
-    }
-    listener->server = server;
-    text_copy(listener->file, sizeof(listener->file), file);
-    text_copy(listener->name, sizeof(listener->name), port_name);
-    ev_io_init(&listener->readable, on_connection, fd, EV_READ);
-    ev_io_start(server->runtime->loop, &listener->readable);
-    list_append(&server->listeners, &listener->node);
-    return 0;
-}
-
-static void remove_listener(struct listener *listener)
-{
-    struct runtime *runtime = listener->server->runtime;
-
-    ev_io_stop(runtime->loop, &listener->readable);
-    close(listener->readable.fd);
-    socket_dir_unlisten(&runtime->dir->sockets, listener->file);
-    list_remove(&listener->node);
-    free(listener);
-}
-
-static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
-{
-    struct listener *listener = container_of(watcher, struct listener, readable);
-    struct vde_server *server = listener->server;
-
-    (void)loop, (void)events;
-    for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
-        int fd = os_accept(watcher->fd, &server->spare);
-
-        if (fd >= 0 && server->spare >= 0)
-            add_pending(server, fd, listener->name);
-        else if (fd >= 0)
-            refuse(server, fd,
-                   "out of file descriptors; raise the limit (ulimit -n, or LimitNOFILE= in a "
-                   "unit)");
-        else if (fd != -ECONNABORTED && fd != -EINTR)
-            return;
-    }
+    add_pending(container_of(door->doors, struct vde_server, doors), fd, door->name);
 }
 
 static void add_pending(struct vde_server *server, int fd, const char *name)
@@ -270,16 +191,7 @@ static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events)
     refuse(server, end_pending(pending), "no complete request within 5 s");
 }
 
-/* Says why to the log, with the client's identity: the client itself only sees that the connection closes. */
 static void refuse(struct vde_server *server, int fd, const char *why)
 {
-    struct runtime *runtime = server->runtime;
-    char who[OS_PEER_TEXT];
-    struct os_peer peer;
-
-    if (os_peer(fd, &peer) < 0)
-        peer = (struct os_peer){.uid = (uid_t)-1, .pid = -1};
-    log_limited(runtime->log, &runtime->refused, os_now(), LOG_WARNING,
-                "refused a VDE client (%s): %s", os_peer_text(&peer, who), why);
-    close(fd);
+    client_refuse(server->runtime, vde_doors.clients, fd, why);
 }

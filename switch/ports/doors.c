@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/doors.h"
+
+#include "ports/switch_dir.h"
+#include "util/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int add_door(struct doors *doors, const char *file, const char *port_name,
+                    struct error *err);
+static void remove_door(struct door *door);
+static struct door *find_door(struct doors *doors, const char *port_name);
+static void on_accepted(struct acceptor *acceptor, int fd);
+
+int doors_open(struct doors *doors, struct runtime *runtime, const struct doors_kind *kind,
+               struct error *err)
+{
+    doors->runtime = runtime;
+    doors->kind = kind;
+    list_init(&doors->list);
+    return add_door(doors, kind->file, "", err);
+}
+
+void doors_close(struct doors *doors)
+{
+    list_for_each_safe (node, &doors->list)
+        remove_door(container_of(node, struct door, node));
+}
+
+int doors_rename(struct doors *doors, const struct port *port, const char *name, struct error *err)
+{
+    struct door *old = *port->name ? find_door(doors, port->name) : NULL;
+    char file[SOCKET_PATH];
+    int status = 0;
+
+    if (*name) {
+        snprintf(file, sizeof(file), "%s%s", name, doors->kind->suffix);
+        status = add_door(doors, file, name, err);
+    }
+    if (status == 0 && old)
+        remove_door(old);
+    return status;
+}
+
+static int add_door(struct doors *doors, const char *file, const char *port_name, struct error *err)
+{
+    struct door *door = calloc(1, sizeof(*door));
+    int fd;
+
+    if (!door)
+        return error_set(err, ENOMEM, "no memory");
+    fd = switch_dir_listen(doors->runtime->dir, file, err);
+    if (fd < 0) {
+        free(door);
+        return fd;
+    }
+    door->doors = doors;
+    text_copy(door->file, sizeof(door->file), file);
+    text_copy(door->name, sizeof(door->name), port_name);
+    acceptor_start(&door->acceptor, doors->runtime, doors->kind->clients, on_accepted, fd);
+    list_append(&doors->list, &door->node);
+    return 0;
+}
+
+static void remove_door(struct door *door)
+{
+    acceptor_stop(&door->acceptor);
+    socket_dir_unlisten(&door->doors->runtime->dir->sockets, door->file);
+    list_remove(&door->node);
+    free(door);
+}
+
+static struct door *find_door(struct doors *doors, const char *port_name)
+{
+    list_for_each (node, &doors->list) {
+        struct door *door = container_of(node, struct door, node);
+
+        if (!strcmp(door->name, port_name))
+            return door;
+    }
+    return NULL;
+}
+
+static void on_accepted(struct acceptor *acceptor, int fd)
+{
+    struct door *door = container_of(acceptor, struct door, acceptor);
+
+    door->doors->kind->entered(door, fd);
+}
