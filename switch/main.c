@@ -69,6 +69,7 @@ int main(int argc, char *argv[])
         break;
     }
     hold_standard_descriptors();
+    os_note_inherited();
     instance.log = (struct log){
         .program = options.program,
         /* A daemon lets go of its terminal. */

@@ -30,7 +30,6 @@ static int make_listening(struct socket_dir *dir, struct dir_socket *sock, mode_
                           struct error *err);
 static int reveal(const struct socket_dir *dir, struct dir_socket *sock, struct error *err);
 static bool is_socket(const struct socket_dir *dir, const char *name, struct stat *info);
-static int probe(const char *path, int type);
 static int build_path(const struct socket_dir *dir, const char *name, char path[SOCKET_PATH],
                       struct error *err);
 
@@ -163,22 +162,9 @@ void socket_dir_unlink(const struct socket_dir *dir, const char *name)
 int socket_dir_check_free(const struct socket_dir *dir, const char *name, struct error *err)
 {
     char path[SOCKET_PATH];
-    struct stat info;
     int status = build_path(dir, name, path, err);
 
-    if (status < 0)
-        return status;
-    if (fstatat(dir->fd, name, &info, AT_SYMLINK_NOFOLLOW) < 0)
-        return 0;
-    if (!S_ISSOCK(info.st_mode))
-        return error_set(err, EEXIST, "%s is in the way: it is not a socket", path);
-    status = probe(path, SOCK_STREAM);
-    if (status == 0)
-        return error_set(err, EADDRINUSE, "%s is in use by a running switch", path);
-    if (status != -ECONNREFUSED && status != -ENOENT)
-        return error_set(err, -status, "cannot tell whether a switch is running on %s: %s", path,
-                         strerror(-status));
-    return 0;
+    return status < 0 ? status : socket_file_check_free(path, err);
 }
 
 void socket_dir_sweep(const struct socket_dir *dir)
@@ -195,7 +181,8 @@ void socket_dir_sweep(const struct socket_dir *dir)
     }
     while ((file = readdir(files))) {
         if (is_socket(dir, file->d_name, &info) && build_path(dir, file->d_name, path, NULL) == 0 &&
-            (probe(path, SOCK_STREAM) == -ECONNREFUSED || probe(path, SOCK_DGRAM) == -ECONNREFUSED))
+            (socket_file_probe(path, SOCK_STREAM) == -ECONNREFUSED ||
+             socket_file_probe(path, SOCK_DGRAM) == -ECONNREFUSED))
             socket_dir_unlink(dir, file->d_name);
     }
     closedir(files);
@@ -249,23 +236,6 @@ static int reveal(const struct socket_dir *dir, struct dir_socket *sock, struct 
 static bool is_socket(const struct socket_dir *dir, const char *name, struct stat *info)
 {
     return fstatat(dir->fd, name, info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(info->st_mode);
-}
-
-/* Return: 0 if someone is behind the socket at PATH, else -errno: -ECONNREFUSED if nobody is. */
-static int probe(const char *path, int type)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int status = 0;
-
-    if (fd < 0)
-        return -errno;
-    text_copy(address.sun_path, sizeof(address.sun_path), path);
-    /* EAGAIN: its backlog is full, so it has one. */
-    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EAGAIN)
-        status = -errno;
-    close(fd);
-    return status;
 }
 
 static int build_path(const struct socket_dir *dir, const char *name, char path[SOCKET_PATH],

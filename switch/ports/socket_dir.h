@@ -9,13 +9,13 @@
 #ifndef VSW_PORTS_SOCKET_DIR_H
 #define VSW_PORTS_SOCKET_DIR_H
 
+#include "ports/socket_file.h"
 #include "util/error.h"
 #include "util/list.h"
 
 #include <sys/types.h>
 
 enum {
-    SOCKET_PATH = 108,       /* sun_path, NUL included */
     SOCKET_HIDDEN_ROOM = 13, /* for a hidden name: "/.1234567.12" */
 };
 

@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { INHERITED_MAX = 1024 };
+
 static ssize_t write_some(int fd, const void *bytes, size_t size);
 static int check_socket(int fd, const char *path, uid_t owner, struct error *err);
 static int open_own_socket(const char *path);
@@ -53,6 +55,32 @@ unsigned long os_raise_file_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
     getrlimit(RLIMIT_NOFILE, &limit);
     return limit.rlim_cur;
+}
+
+/* A bit for each descriptor that we were started with and that nobody has taken; those above are nobody's business. */
+static struct {
+    uint64_t open[INHERITED_MAX / 64];
+    uint64_t taken[INHERITED_MAX / 64];
+} inherited;
+
+void os_note_inherited(void)
+{
+    for (int fd = STDERR_FILENO + 1; fd < INHERITED_MAX; fd++) {
+        if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+            inherited.open[fd / 64] |= 1ull << fd % 64;
+    }
+}
+
+int os_take_inherited(int fd)
+{
+    uint64_t bit = 1ull << (unsigned)fd % 64;
+
+    if (fd < 0 || fd >= INHERITED_MAX || !(inherited.open[fd / 64] & bit))
+        return -EBADF;
+    if (inherited.taken[fd / 64] & bit)
+        return -EBUSY;
+    inherited.taken[fd / 64] |= bit;
+    return 0;
 }
 
 int os_accept(int listening, int *spare)

@@ -22,6 +22,14 @@ void os_random(void *buffer, size_t size);
 /* os_raise_file_limit() - lifts the soft limit on open files to the hard one. Return: the limit now in force. */
 unsigned long os_raise_file_limit(void);
 
+/* os_note_inherited() - remembers which descriptors this program was started with, and keeps them from those that it
+ * starts itself; called before any other is opened */
+void os_note_inherited(void);
+
+/* os_take_inherited() - descriptor FD, for whoever was told its number on the command line; it can be taken once
+ * Return: 0; -EBADF if this program was not started with it; -EBUSY if it was taken before. */
+int os_take_inherited(int fd);
+
 /* os_accept() - the next connection of the socket LISTENING, non-blocking
  * @spare: -1 at first: a descriptor in reserve; -1 afterwards if this connection has it, for want of others
  *

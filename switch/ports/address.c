@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/address.h"
+
+#include "util/text.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+static int read_path(const char *key, const char *text, struct address *address, struct error *err);
+static int split(const char *text, char *host, size_t size, const char **port);
+static int resolve(const char *host, const char *port, struct address *address);
+
+int address_read(const char *key, const char *text, bool any, struct address *address,
+                 struct error *err)
+{
+    char host[INET6_ADDRSTRLEN + IF_NAMESIZE];
+    unsigned long number;
+    const char *port;
+
+    memset(address, 0, sizeof(*address));
+    if (*text == '/')
+        return read_path(key, text, address, err);
+    if (split(text, host, sizeof(host), &port) < 0)
+        return error_set(err, EINVAL,
+                         "%s=%s is neither an absolute path nor ADDRESS:PORT, as 127.0.0.1:5000 or "
+                         "[::1]:5000",
+                         key, text);
+    if (!text_to_number(port, 65535, &number) || (number == 0 && !any))
+        return error_set(err, EINVAL, "%s=%s: \"%s\" is not a port number (%d to 65535)", key, text,
+                         port, any ? 0 : 1);
+    if (!*host && !any)
+        return error_set(err, EINVAL, "%s=%s: the address in front of the colon is missing", key,
+                         text);
+    if (resolve(*host ? host : "::", port, address) < 0)
+        return error_set(err, EINVAL,
+                         "%s=%s: \"%s\" is not an address in numbers, as 127.0.0.1 or [::1]; names "
+                         "are not looked up",
+                         key, text, host);
+    return 0;
+}
+
+const char *address_text(const struct address *address, char text[ADDRESS_TEXT])
+{
+    char host[NI_MAXHOST], port[NI_MAXSERV];
+    bool v6 = address->any.sa_family == AF_INET6;
+
+    if (address_is_path(address)) {
+        const char *path = address->local.sun_path;
+
+        text_escape(text, ADDRESS_TEXT, path,
+                    address->length > offsetof(struct sockaddr_un, sun_path)
+                        ? strnlen(path, address->length - offsetof(struct sockaddr_un, sun_path))
+                        : 0);
+    } else if (getnameinfo(&address->any, address->length, host, sizeof(host), port, sizeof(port),
+                           NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+        snprintf(text, ADDRESS_TEXT, "%s%.64s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
+    } else {
+        strcpy(text, "?");
+    }
+    return text;
+}
+
+bool address_equal(const struct address *one, const struct address *other)
+{
+    const struct sockaddr_in6 *a6 = (const void *)&one->storage,
+                              *b6 = (const void *)&other->storage;
+    const struct sockaddr_in *a4 = (const void *)&one->storage, *b4 = (const void *)&other->storage;
+
+    if (one->any.sa_family != other->any.sa_family)
+        return false;
+    switch (one->any.sa_family) {
+    case AF_INET:
+        return a4->sin_port == b4->sin_port && a4->sin_addr.s_addr == b4->sin_addr.s_addr;
+    case AF_INET6:
+        return a6->sin6_port == b6->sin6_port &&
+               (a6->sin6_scope_id == b6->sin6_scope_id || !a6->sin6_scope_id ||
+                !b6->sin6_scope_id) &&
+               !memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr));
+    default:
+        return !strncmp(one->local.sun_path, other->local.sun_path, sizeof(one->local.sun_path));
+    }
+}
+
+static int read_path(const char *key, const char *text, struct address *address, struct error *err)
+{
+    if (strlen(text) >= sizeof(address->local.sun_path))
+        return error_set(err, EINVAL, "%s= has %zu bytes: the path of a socket may have %zu", key,
+                         strlen(text), sizeof(address->local.sun_path) - 1);
+    address->local.sun_family = AF_UNIX;
+    strcpy(address->local.sun_path, text);
+    address->length = sizeof(address->local);
+    return 0;
+}
+
+/* "host:port" or "[host]:port" */
+static int split(const char *text, char *host, size_t size, const char **port)
+{
+    const char *colon = strrchr(text, ':'), *end = colon;
+
+    if (!colon)
+        return -EINVAL;
+    if (*text == '[') {
+        text++;
+        end--;
+        if (end < text || *end != ']')
+            return -EINVAL;
+    } else if (memchr(text, ':', (size_t)(end - text))) {
+        return -EINVAL; /* an IPv6 address without brackets: where does it end? */
+    }
+    if ((size_t)(end - text) >= size)
+        return -EINVAL;
+    memcpy(host, text, (size_t)(end - text));
+    host[end - text] = '\0';
+    *port = colon + 1;
+    return 0;
+}
+
+static int resolve(const char *host, const char *port, struct address *address)
+{
+    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                                   .ai_socktype = SOCK_DGRAM};
+    struct addrinfo *found;
+
+    if (getaddrinfo(host, port, &hints, &found) != 0)
+        return -EINVAL;
+    memcpy(&address->storage, found->ai_addr, found->ai_addrlen);
+    address->length = found->ai_addrlen;
+    freeaddrinfo(found);
+    return 0;
+}

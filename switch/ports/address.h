@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * address.h - where a socket is, as people write it: /run/x.sock, 192.0.2.1:5000, [2001:db8::1]:5000
+ *
+ * Addresses are numbers. To look a name up would make the switch stand still while somebody's name server is silent.
+ */
+#ifndef VSW_PORTS_ADDRESS_H
+#define VSW_PORTS_ADDRESS_H
+
+#include "util/error.h"
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+enum { ADDRESS_TEXT = 128 };
+
+struct address {
+    socklen_t length;
+    union {
+        struct sockaddr any;
+        struct sockaddr_un local;
+        struct sockaddr_storage storage;
+    };
+};
+
+/* address_read() - reads TEXT, which stands behind KEY=, as a path if it begins with a slash, else as ADDRESS:PORT
+ * @any: whether ADDRESS may be missing, for every address of this host; and PORT may be 0, for one that is free
+ *
+ * Return: 0, or -EINVAL with words in ERR.
+ */
+int address_read(const char *key, const char *text, bool any, struct address *address,
+                 struct error *err);
+
+/* address_text() - writes ADDRESS, of any family, for people to TEXT, which is returned. A path is escaped. */
+const char *address_text(const struct address *address, char text[ADDRESS_TEXT]);
+
+bool address_equal(const struct address *one, const struct address *other);
+
+static inline bool address_is_path(const struct address *address)
+{
+    return address->any.sa_family == AF_UNIX;
+}
+
+#endif
