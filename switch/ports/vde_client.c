@@ -7,9 +7,9 @@
  */
 #include "ports/vde_client.h"
 
+#include "ports/admission.h"
 #include "ports/datagram.h"
 #include "ports/fd_endpoint.h"
-#include "ports/port_type.h"
 #include "ports/switch_dir.h"
 #include "util/os_linux.h"
 
@@ -40,8 +40,6 @@ static void vde_client_close(struct endpoint *endpoint);
 
 static int choose_port(struct vswitch *sw, const struct vde_request *request, const char *name,
                        struct port **port, bool *created, struct error *err);
-static int check_access(const struct port *port, int ctl, const struct os_peer *peer,
-                        struct error *err);
 static struct vde_client *make_client(struct runtime *runtime, int ctl,
                                       const struct vde_request *request, const struct os_peer *peer,
                                       struct error *err);
@@ -79,7 +77,7 @@ int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *
         return -ECONNREFUSED;
     status = choose_port(runtime->sw, request, name, &port, &created, err);
     if (status == 0)
-        status = check_access(port, ctl, &peer, err);
+        status = admission_check(port, ctl, &peer, err);
     if (status == 0)
         status = attach(client, port, err);
     if (status < 0) {
@@ -124,42 +122,14 @@ static void vde_client_close(struct endpoint *core)
 static int choose_port(struct vswitch *sw, const struct vde_request *request, const char *name,
                        struct port **port, bool *created, struct error *err)
 {
-    unsigned number = request->port;
-    int status = 0;
+    int number = request->to_port0               ? 0
+                 : request->port == VDE_PORT_ANY ? PORT_ANY
+                                                 : (int)request->port;
 
-    if (name) {
-        *port = switch_port_named(sw, name);
-        return *port ? 0 : error_set(err, ENXIO, "there is no port \"%s\" any more", name);
-    }
-    if (request->to_port0)
-        number = 0;
-    else if (number == VDE_PORT_ANY)
-        number = port_find_free(sw);
-    *port = switch_port(sw, number);
-    if (!*port) {
-        bool full = request->port == VDE_PORT_ANY && number > sw->config.ports;
-
-        status = full ? -ENOSPC : port_create(sw, (int)number, port);
-        *created = status == 0;
-    }
-    return status < 0 ? ports_explain(sw, status, (int)number, err) : 0;
-}
-
-/* A port's user and group let in whom they name, and root. Two users never share a port. */
-static int check_access(const struct port *port, int ctl, const struct os_peer *peer,
-                        struct error *err)
-{
-    bool open = port->acl_user == (uid_t)-1 && port->acl_group == (gid_t)-1;
-    bool welcome = open || peer->uid == 0 || peer->uid == port->acl_user ||
-                   (port->acl_group != (gid_t)-1 && os_peer_in_group(ctl, peer, port->acl_group));
-
-    if (!welcome)
-        return error_set(err, EACCES, "port %u is not open to user %u", port->number,
-                         (unsigned)peer->uid);
-    if (port_user(port) != (uid_t)-1 && port_user(port) != peer->uid)
-        return error_set(err, EADDRINUSE, "port %u is in use by user %u", port->number,
-                         (unsigned)port_user(port));
-    return 0;
+    if (!name)
+        return admission_choose(sw, number, port, created, err);
+    *port = switch_port_named(sw, name);
+    return *port ? 0 : error_set(err, ENXIO, "there is no port \"%s\" any more", name);
 }
 
 /* Return: a client whose data socket is connected, not yet bound or attached; or NULL with words in ERR. */

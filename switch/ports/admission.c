@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/admission.h"
+
+#include "ports/port_type.h"
+
+#include <errno.h>
+
+int admission_choose(struct vswitch *sw, int number, struct port **port, bool *created,
+                     struct error *err)
+{
+    unsigned chosen = number == PORT_ANY ? port_find_free(sw) : (unsigned)number;
+    int status;
+
+    *created = false;
+    *port = switch_port(sw, chosen);
+    if (*port)
+        return 0;
+    status = number == PORT_ANY && chosen > sw->config.ports ? -ENOSPC
+                                                             : port_create(sw, (int)chosen, port);
+    *created = status == 0;
+    return status < 0 ? ports_explain(sw, status, (int)chosen, err) : 0;
+}
+
+/* Two users never share a port. */
+int admission_check(const struct port *port, int fd, const struct os_peer *peer, struct error *err)
+{
+    bool open = port->acl_user == (uid_t)-1 && port->acl_group == (gid_t)-1;
+    bool welcome = open || peer->uid == 0 || peer->uid == port->acl_user ||
+                   (port->acl_group != (gid_t)-1 && os_peer_in_group(fd, peer, port->acl_group));
+
+    if (!welcome)
+        return error_set(err, EACCES, "port %u is not open to user %d", port->number,
+                         (int)peer->uid);
+    if (port_user(port) != (uid_t)-1 && port_user(port) != peer->uid)
+        return error_set(err, EADDRINUSE, "port %u is in use by user %u", port->number,
+                         (unsigned)port_user(port));
+    return 0;
+}

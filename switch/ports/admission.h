@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * admission.h - which port a client gets that comes by itself, and whether it may have it
+ */
+#ifndef VSW_PORTS_ADMISSION_H
+#define VSW_PORTS_ADMISSION_H
+
+#include "core/switch.h"
+#include "util/error.h"
+#include "util/os_linux.h"
+
+/* admission_choose() - port NUMBER, or for PORT_ANY the lowest that is free for the taking; made if it is not there
+ * Return: 0 with the port in *PORT and whether it was made in *CREATED, or -errno with words in ERR. */
+int admission_choose(struct vswitch *sw, int number, struct port **port, bool *created,
+                     struct error *err);
+
+/* admission_check() - may PEER, connected by FD, attach to PORT? A port's user and group let in whom they name, and root.
+ * Return: 0; -EACCES if PORT is not open to it, -EADDRINUSE if another user is there; with words in ERR. */
+int admission_check(const struct port *port, int fd, const struct os_peer *peer, struct error *err);
+
+#endif
