@@ -39,7 +39,7 @@ const struct command port_setup_commands[] = {
         "port/add",
         "make the port TYPE,key=value,... as --port does",
         PARAMETERS({"SPEC", ARGUMENT_TEXT}),
-        RESULT({"port", FIELD_NUMBER, "Port %04llu\n"}),
+        RESULT({"port", FIELD_NUMBER, "Port %04llu\n", "each client gets a port\n"}),
         .ours = true,
         .run = add,
     },
@@ -80,8 +80,10 @@ static int add(struct call *call)
     int status = port_open(&call->program->runtime, call->argument[0].text, call->caller->trusted,
                            &port, call->error);
 
-    if (status == 0)
+    if (status == 0 && port)
         reply_number(call->reply, port->number);
+    else if (status == 0)
+        reply_none(call->reply);
     return status;
 }
 

@@ -131,6 +131,7 @@ int port_create(struct vswitch *sw, int number, struct port **created)
     port->sw = sw;
     port->number = (unsigned)number;
     port->allocatable = true;
+    port->for_guests = true;
     port->policy = port_policy_defaults();
     port->acl_user = (uid_t)-1;
     port->acl_group = (gid_t)-1;

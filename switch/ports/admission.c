@@ -28,9 +28,13 @@ int admission_check(const struct port *port, int fd, const struct os_peer *peer,
     bool welcome = open || peer->uid == 0 || peer->uid == port->acl_user ||
                    (port->acl_group != (gid_t)-1 && os_peer_in_group(fd, peer, port->acl_group));
 
+    if (!welcome && peer->uid == (uid_t)-1)
+        return error_set(err, EACCES,
+                         "port %u is open to some users alone, and nobody can tell who this is",
+                         port->number);
     if (!welcome)
-        return error_set(err, EACCES, "port %u is not open to user %d", port->number,
-                         (int)peer->uid);
+        return error_set(err, EACCES, "port %u is not open to user %u", port->number,
+                         (unsigned)peer->uid);
     if (port_user(port) != (uid_t)-1 && port_user(port) != peer->uid)
         return error_set(err, EADDRINUSE, "port %u is in use by user %u", port->number,
                          (unsigned)port_user(port));

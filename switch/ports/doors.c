@@ -12,7 +12,6 @@
 static int add_door(struct doors *doors, const char *file, const char *port_name,
                     struct error *err);
 static void remove_door(struct door *door);
-static struct door *find_door(struct doors *doors, const char *port_name);
 static void on_accepted(struct acceptor *acceptor, int fd);
 
 int doors_open(struct doors *doors, struct runtime *runtime, const struct doors_kind *kind,
@@ -30,19 +29,22 @@ void doors_close(struct doors *doors)
         remove_door(container_of(node, struct door, node));
 }
 
-int doors_rename(struct doors *doors, const struct port *port, const char *name, struct error *err)
+int doors_add(struct doors *doors, const char *name, struct error *err)
 {
-    struct door *old = *port->name ? find_door(doors, port->name) : NULL;
     char file[SOCKET_PATH];
-    int status = 0;
 
-    if (*name) {
-        snprintf(file, sizeof(file), "%s%s", name, doors->kind->suffix);
-        status = add_door(doors, file, name, err);
+    snprintf(file, sizeof(file), "%s%s", name, doors->kind->suffix);
+    return add_door(doors, file, name, err);
+}
+
+void doors_remove(struct doors *doors, const char *name)
+{
+    list_for_each_safe (node, &doors->list) {
+        struct door *door = container_of(node, struct door, node);
+
+        if (!strcmp(door->name, name))
+            remove_door(door);
     }
-    if (status == 0 && old)
-        remove_door(old);
-    return status;
 }
 
 static int add_door(struct doors *doors, const char *file, const char *port_name, struct error *err)
@@ -71,17 +73,6 @@ static void remove_door(struct door *door)
     socket_dir_unlisten(&door->doors->runtime->dir->sockets, door->file);
     list_remove(&door->node);
     free(door);
-}
-
-static struct door *find_door(struct doors *doors, const char *port_name)
-{
-    list_for_each (node, &doors->list) {
-        struct door *door = container_of(node, struct door, node);
-
-        if (!strcmp(door->name, port_name))
-            return door;
-    }
-    return NULL;
 }
 
 static void on_accepted(struct acceptor *acceptor, int fd)

@@ -40,7 +40,8 @@ int doors_open(struct doors *doors, struct runtime *runtime, const struct doors_
 /* doors_close() - stops to listen everywhere */
 void doors_close(struct doors *doors);
 
-/* doors_rename() - as port_type.rename: the door of PORT, if it has one, becomes that of NAME, or goes if NAME is "" */
-int doors_rename(struct doors *doors, const struct port *port, const char *name, struct error *err);
+/* doors_add(), doors_remove() - the door of the port of that NAME: as port_type.open_door and close_door */
+int doors_add(struct doors *doors, const char *name, struct error *err);
+void doors_remove(struct doors *doors, const char *name);
 
 #endif

@@ -38,6 +38,10 @@ struct port_type {
     int (*start)(struct runtime *runtime, struct service **service, struct error *err);
     void (*stop)(struct service *service);
 
+    /* serve() - does SPEC ask for no port, but for a place where clients get one each? May be NULL.
+     * Return: 1 if so, and it is open; 0 if SPEC is about one port; or -errno with words in ERR. */
+    int (*serve)(struct runtime *runtime, const struct port_spec *spec, struct error *err);
+
     /* open() - attaches an endpoint to PORT, or makes ready for those that will attach
      *
      * PORT is configured as SPEC says. NULL if that is all there is to do.
@@ -49,9 +53,13 @@ struct port_type {
     /* forget() - PORT, which has no endpoint just now, is going away: release what would bring one back. May be NULL. */
     void (*forget)(struct runtime *runtime, struct port *port);
 
-    /* rename() - PORT is going to be called NAME, or "": its clients must find it by that, and by nothing else, from
-     * now on. NULL for types whose ports nobody looks for. Return: 0, or -errno with words in ERR and nothing changed. */
-    int (*rename)(struct runtime *runtime, struct port *port, const char *name, struct error *err);
+    /* open_door(), close_door() - begin and end to let clients in who ask for the port of that NAME
+     *
+     * For ports that any guest may plug into, whatever its protocol. NULL for types whose ports nobody looks for.
+     * open_door() returns 0, or -errno with words in ERR.
+     */
+    int (*open_door)(struct runtime *runtime, const char *name, struct error *err);
+    void (*close_door)(struct runtime *runtime, const char *name);
 };
 
 /* All port types, ended by NULL. */
@@ -59,7 +67,7 @@ extern const struct port_type *const port_types[];
 
 /* port_open() - makes the port that TEXT describes: parse, create the port, set its VLANs and name, open it
  * @trusted: who asks has the switch's own rights
- * @made:    receives the port; may be NULL
+ * @made:    receives the port, or NULL if TEXT is about a place where clients get one each; may be NULL
  *
  * Return: 0; -EPERM if only who is trusted may make such a port; or another -errno. Then there are words in ERR and the
  * switch is as it was.

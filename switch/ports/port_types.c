@@ -3,6 +3,7 @@
  * port_types.c - the only list of port types, and how a port of any type is made
  */
 #include "ports/port_type.h"
+#include "ports/stream.h"
 #include "ports/tap.h"
 #include "ports/uplink.h"
 #include "ports/vde.h"
@@ -14,10 +15,7 @@
 #include <unistd.h>
 
 const struct port_type *const port_types[] = {
-    &vde_type,
-    &tap_type,
-    &uplink_type,
-    NULL,
+    &vde_type, &stream_type, &tap_type, &uplink_type, NULL,
 };
 
 static int check_restricted(const struct port_spec *spec, struct error *err);
@@ -26,8 +24,10 @@ static int make_port(struct runtime *runtime, const struct port_spec *spec, stru
 static int set_up(struct runtime *runtime, const struct port_spec *spec, struct port *port,
                   struct error *err);
 static int check_name_is_free(const struct vswitch *sw, const char *name, struct error *err);
-static int move_listeners(struct runtime *runtime, struct port *port, const char *name,
-                          struct error *err);
+static bool has_own_keys(const struct port_spec *spec);
+static int move_doors(struct runtime *runtime, const struct port *port, const char *name,
+                      struct error *err);
+static void close_doors(struct runtime *runtime, const char *name, unsigned count);
 static int create_vlans(struct vswitch *sw, const struct membership *member, struct vidset *created,
                         struct error *err);
 static void remove_vlans(struct vswitch *sw, const struct vidset *created);
@@ -37,18 +37,20 @@ int port_open(struct runtime *runtime, const char *text, bool trusted, struct po
               struct error *err)
 {
     struct port_spec spec;
-    struct port *port;
+    struct port *port = NULL;
     int status = spec_parse(text, port_types, &spec, err);
 
     if (status < 0)
         return status;
     status = trusted ? 0 : check_restricted(&spec, err);
+    if (status == 0 && spec.type->serve)
+        status = spec.type->serve(runtime, &spec, err);
     if (status == 0)
         status = make_port(runtime, &spec, &port, err);
-    if (status == 0 && made)
+    if (status >= 0 && made)
         *made = port;
     spec_clear(&spec);
-    return status;
+    return status < 0 ? status : 0;
 }
 
 /* What a user can get wrong comes first, and can be taken back. What is left then fails for want of memory alone. */
@@ -84,7 +86,7 @@ int port_rename(struct runtime *runtime, struct port *port, const char *name, st
     if (status == 0)
         status = check_name_is_free(runtime->sw, name, err);
     if (status == 0)
-        status = move_listeners(runtime, port, name, err);
+        status = move_doors(runtime, port, name, err);
     if (status < 0)
         return status;
     strcpy(port->name, name);
@@ -99,7 +101,7 @@ int port_close(struct runtime *runtime, struct port *port)
     if (port_active(port))
         return -EADDRINUSE;
     if (*port->name)
-        move_listeners(runtime, port, "", NULL);
+        move_doors(runtime, port, "", NULL);
     for (unsigned i = 0; port_types[i]; i++) {
         if (port_types[i]->forget && port->type == port_types[i]->name)
             port_types[i]->forget(runtime, port);
@@ -199,6 +201,7 @@ static int set_up(struct runtime *runtime, const struct port_spec *spec, struct 
 
     port->type = spec->type->name;
     port->outside = spec->type->outside;
+    port->for_guests = spec->type->open_door && !has_own_keys(spec);
     if (status == 0 && port_set_membership(port, &spec->membership) < 0)
         status = error_set(err, ENOMEM, "no memory");
     if (status == 0)
@@ -227,19 +230,43 @@ static int check_name_is_free(const struct vswitch *sw, const char *name, struct
                  : 0;
 }
 
-/* Everywhere where clients might look for PORT. What was made for one type is looked for there alone. */
-static int move_listeners(struct runtime *runtime, struct port *port, const char *name,
-                          struct error *err)
+/* Do keys of its type say where the port's endpoint comes from? */
+static bool has_own_keys(const struct port_spec *spec)
 {
-    for (unsigned i = 0; port_types[i]; i++) {
-        const struct port_type *type = port_types[i];
-        bool looked_for = type->rename && (!port->type || !strcmp(port->type, type->name));
-        int status = looked_for ? type->rename(runtime, port, name, err) : 0;
-
-        if (status < 0)
-            return status;
+    for (const char *const *key = spec->type->keys; *key; key++) {
+        if (spec_value(spec, *key))
+            return true;
     }
-    return 0;
+    return false;
+}
+
+/* Everywhere where clients might look for PORT: first the new doors, which may fail, then the old ones go. */
+static int move_doors(struct runtime *runtime, const struct port *port, const char *name,
+                      struct error *err)
+{
+    int status = 0;
+    unsigned i;
+
+    if (!port->for_guests)
+        return 0;
+    for (i = 0; port_types[i] && status == 0; i++) {
+        if (*name && port_types[i]->open_door)
+            status = port_types[i]->open_door(runtime, name, err);
+    }
+    if (status == 0)
+        close_doors(runtime, port->name, i);
+    else
+        close_doors(runtime, name, i - 1);
+    return status;
+}
+
+/* Those of the first COUNT port types. */
+static void close_doors(struct runtime *runtime, const char *name, unsigned count)
+{
+    for (unsigned i = 0; i < count && *name; i++) {
+        if (port_types[i]->close_door)
+            port_types[i]->close_door(runtime, name);
+    }
 }
 
 static int set_rest(const struct port_spec *spec, struct port *port, struct error *err)

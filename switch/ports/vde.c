@@ -45,8 +45,9 @@ struct pending {
 
 static int vde_start(struct runtime *runtime, struct service **service, struct error *err);
 static void vde_stop(struct service *service);
-static int vde_rename(struct runtime *runtime, struct port *port, const char *name,
-                      struct error *err);
+static int vde_open_door(struct runtime *runtime, const char *name, struct error *err);
+static void vde_close_door(struct runtime *runtime, const char *name);
+static struct vde_server *server_of(const struct runtime *runtime);
 static void on_entered(struct door *door, int fd);
 static void add_pending(struct vde_server *server, int fd, const char *name);
 static int end_pending(struct pending *pending);
@@ -62,7 +63,8 @@ const struct port_type vde_type = {
     .keys = vde_keys,
     .start = vde_start,
     .stop = vde_stop,
-    .rename = vde_rename,
+    .open_door = vde_open_door,
+    .close_door = vde_close_door,
 };
 
 static const struct doors_kind vde_doors = {
@@ -101,14 +103,19 @@ static void vde_stop(struct service *service)
     free(server);
 }
 
-/* A named port can be asked for by its name. */
-static int vde_rename(struct runtime *runtime, struct port *port, const char *name,
-                      struct error *err)
+static int vde_open_door(struct runtime *runtime, const char *name, struct error *err)
 {
-    struct vde_server *server =
-        container_of(ports_service(runtime, &vde_type), struct vde_server, service);
+    return doors_add(&server_of(runtime)->doors, name, err);
+}
 
-    return doors_rename(&server->doors, port, name, err);
+static void vde_close_door(struct runtime *runtime, const char *name)
+{
+    doors_remove(&server_of(runtime)->doors, name);
+}
+
+static struct vde_server *server_of(const struct runtime *runtime)
+{
+    return container_of(ports_service(runtime, &vde_type), struct vde_server, service);
 }
 
 static void on_entered(struct door *door, int fd)

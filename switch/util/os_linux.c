@@ -71,16 +71,22 @@ void os_note_inherited(void)
     }
 }
 
-int os_take_inherited(int fd)
+int os_check_inherited(int fd)
 {
     uint64_t bit = 1ull << (unsigned)fd % 64;
 
     if (fd < 0 || fd >= INHERITED_MAX || !(inherited.open[fd / 64] & bit))
         return -EBADF;
-    if (inherited.taken[fd / 64] & bit)
-        return -EBUSY;
-    inherited.taken[fd / 64] |= bit;
-    return 0;
+    return inherited.taken[fd / 64] & bit ? -EBUSY : 0;
+}
+
+int os_take_inherited(int fd)
+{
+    int status = os_check_inherited(fd);
+
+    if (status == 0)
+        inherited.taken[fd / 64] |= 1ull << (unsigned)fd % 64;
+    return status;
 }
 
 int os_accept(int listening, int *spare)

@@ -26,8 +26,9 @@ unsigned long os_raise_file_limit(void);
  * starts itself; called before any other is opened */
 void os_note_inherited(void);
 
-/* os_take_inherited() - descriptor FD, for whoever was told its number on the command line; it can be taken once
+/* os_check_inherited(), os_take_inherited() - descriptor FD, for whoever was told its number; it can be taken once
  * Return: 0; -EBADF if this program was not started with it; -EBUSY if it was taken before. */
+int os_check_inherited(int fd);
 int os_take_inherited(int fd);
 
 /* os_accept() - the next connection of the socket LISTENING, non-blocking

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * stream.c - the ways in which a stream port comes to its connection
+ *
+ * Theory of operation. Clients find the switch at DIR/stream, where each gets a port as on ctl, and at DIR/NAME.stream, where
+ * they get the port of that name, one at a time. Besides, people may have it listen elsewhere (stream_listener.c), connect
+ * to somebody (stream_client.c), or take a connection over that it was started with (fd=). Whatever it was, the
+ * connection is a struct stream_peer afterwards.
+ */
+#include "ports/stream.h"
+
+#include "ports/admission.h"
+#include "ports/doors.h"
+#include "ports/stream_client.h"
+#include "ports/stream_listener.h"
+#include "util/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct stream_service {
+    struct service service;
+    struct runtime *runtime;
+    struct doors doors;
+    struct list listeners;
+    struct list clients;
+    struct stream_owner guests; /* who have a port for as long as they are here */
+    ev_timer reap;              /* ports that guests have left */
+};
+
+/* What the keys of the type say. */
+struct place {
+    enum { PLACE_DIR, PLACE_ADDRESS, PLACE_FD } kind;
+    bool server;
+    struct address address;
+    int fd;
+};
+
+static int stream_check(const struct port_spec *spec, struct error *err);
+static int stream_start(struct runtime *runtime, struct service **service, struct error *err);
+static void stream_stop(struct service *service);
+static int stream_serve(struct runtime *runtime, const struct port_spec *spec, struct error *err);
+static int stream_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                       struct error *err);
+static void stream_forget(struct runtime *runtime, struct port *port);
+static int stream_open_door(struct runtime *runtime, const char *name, struct error *err);
+static void stream_close_door(struct runtime *runtime, const char *name);
+
+static struct stream_service *service_of(const struct runtime *runtime);
+static void on_entered(struct door *door, int fd);
+static int take_any_port(struct runtime *runtime, int fd, struct error *err);
+static int read_place(const struct port_spec *spec, struct place *place, struct error *err);
+static int open_fd(struct runtime *runtime, const struct port_spec *spec, int fd, struct port *port,
+                   struct error *err);
+static int add_listener(struct runtime *runtime, const struct address *address, int fd,
+                        struct port *port, const struct port_spec *spec, struct error *err);
+static int check_fd(int fd, bool *listening, struct error *err);
+static void on_guest_left(struct stream_owner *owner, bool by_peer);
+static void on_reap(struct ev_loop *loop, ev_timer *timer, int events);
+
+static const char *const stream_keys[] = {"path", "addr", "server", "fd", NULL};
+
+const struct port_type stream_type = {
+    .name = "stream",
+    .help = "frames over a UNIX or TCP connection: QEMU, passt",
+    .keys = stream_keys,
+    .restricted = stream_keys,
+    .check = stream_check,
+    .start = stream_start,
+    .stop = stream_stop,
+    .serve = stream_serve,
+    .open = stream_open,
+    .forget = stream_forget,
+    .open_door = stream_open_door,
+    .close_door = stream_close_door,
+};
+
+static const struct doors_kind stream_doors = {
+    .clients = "stream client",
+    .file = "stream",
+    .suffix = ".stream",
+    .entered = on_entered,
+};
+
+static int stream_check(const struct port_spec *spec, struct error *err)
+{
+    struct place place;
+
+    return read_place(spec, &place, err);
+}
+
+static int stream_start(struct runtime *runtime, struct service **made, struct error *err)
+{
+    struct stream_service *service = calloc(1, sizeof(*service));
+    int status;
+
+    if (!service)
+        return error_set(err, ENOMEM, "no memory");
+    service->runtime = runtime;
+    service->guests.ended = on_guest_left;
+    ev_timer_init(&service->reap, on_reap, 0, 0);
+    list_init(&service->service.node);
+    list_init(&service->listeners);
+    list_init(&service->clients);
+    status = doors_open(&service->doors, runtime, &stream_doors, err);
+    if (status < 0) {
+        free(service);
+        return status;
+    }
+    *made = &service->service;
+    return 0;
+}
+
+/* Connections are closed by now, and clients with them, but for those that were not connected. */
+static void stream_stop(struct service *base)
+{
+    struct stream_service *service = container_of(base, struct stream_service, service);
+
+    ev_timer_stop(service->runtime->loop, &service->reap);
+    doors_close(&service->doors);
+    list_for_each_safe (node, &service->listeners)
+        stream_listener_close(container_of(node, struct stream_listener, node));
+    stream_clients_close(&service->clients);
+    free(service);
+}
+
+/* Who listens and says nothing of which port is meant wants one for each client. */
+static int stream_serve(struct runtime *runtime, const struct port_spec *spec, struct error *err)
+{
+    bool listening = false;
+    struct place place;
+    int status = read_place(spec, &place, err);
+
+    if (status < 0 || spec->port != PORT_ANY || *spec->name || place.kind == PLACE_DIR)
+        return status;
+    if (place.kind == PLACE_ADDRESS && !place.server)
+        return 0;
+    if (place.kind == PLACE_FD)
+        status = check_fd(place.fd, &listening, err);
+    if (status < 0 || (place.kind == PLACE_FD && !listening))
+        return status;
+    status = add_listener(runtime, &place.address, place.fd, NULL, spec, err);
+    return status < 0 ? status : 1;
+}
+
+static int stream_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                       struct error *err)
+{
+    struct place place;
+
+    read_place(spec, &place, err);
+    if (place.kind == PLACE_DIR)
+        return 0;
+    if (place.kind == PLACE_FD)
+        return open_fd(runtime, spec, place.fd, port, err);
+    if (place.server)
+        return add_listener(runtime, &place.address, -1, port, spec, err);
+    return stream_client_open(runtime, &service_of(runtime)->clients, port, &place.address, err);
+}
+
+static void stream_forget(struct runtime *runtime, struct port *port)
+{
+    struct stream_service *service = service_of(runtime);
+    struct stream_client *client = stream_client_of(&service->clients, port);
+
+    if (client)
+        stream_client_close(client);
+    list_for_each_safe (node, &service->listeners) {
+        struct stream_listener *listener = container_of(node, struct stream_listener, node);
+
+        if (listener->port == port)
+            stream_listener_close(listener);
+    }
+}
+
+static int stream_open_door(struct runtime *runtime, const char *name, struct error *err)
+{
+    return doors_add(&service_of(runtime)->doors, name, err);
+}
+
+static void stream_close_door(struct runtime *runtime, const char *name)
+{
+    doors_remove(&service_of(runtime)->doors, name);
+}
+
+static struct stream_service *service_of(const struct runtime *runtime)
+{
+    return container_of(ports_service(runtime, &stream_type), struct stream_service, service);
+}
+
+static void on_entered(struct door *door, int fd)
+{
+    struct runtime *runtime = door->doors->runtime;
+    struct error err;
+    int status;
+
+    if (*door->name)
+        status =
+            stream_peer_join(runtime, fd, switch_port_named(runtime->sw, door->name), NULL, &err);
+    else
+        status = take_any_port(runtime, fd, &err);
+    if (status < 0)
+        client_refuse(runtime, stream_doors.clients, fd, err.text);
+}
+
+static int take_any_port(struct runtime *runtime, int fd, struct error *err)
+{
+    struct port *port;
+    bool created;
+    int status = admission_choose(runtime->sw, PORT_ANY, &port, &created, err);
+
+    if (status == 0)
+        status = stream_peer_join(runtime, fd, port, NULL, err);
+    if (status < 0 && created)
+        port_remove(port);
+    return status;
+}
+
+static int read_place(const struct port_spec *spec, struct place *place, struct error *err)
+{
+    const char *path = spec_value(spec, "path"), *addr = spec_value(spec, "addr");
+    const char *fd = spec_value(spec, "fd"), *server = spec_value(spec, "server");
+    unsigned long number = 0;
+
+    *place = (struct place){.kind = path || addr ? PLACE_ADDRESS : fd ? PLACE_FD : PLACE_DIR};
+    place->fd = -1;
+    if (!!path + !!addr + !!fd > 1)
+        return error_set(err, EINVAL, "path=, addr= and fd= are three places: give one");
+    if (server && !path && !addr)
+        return error_set(err, EINVAL, "server= is about path= or addr=, and neither is there");
+    if (path && *path != '/')
+        return error_set(err, EINVAL, "path=%s is not an absolute path", path);
+    if (addr && *addr == '/')
+        return error_set(err, EINVAL, "addr=%s is a path: path= takes it", addr);
+    if (fd && !text_to_number(fd, INT_MAX, &number))
+        return error_set(err, EINVAL, "fd=%s is not the number of a descriptor", fd);
+    if (fd)
+        place->fd = (int)number;
+    if (spec_switch(spec, "server", &place->server, err) < 0)
+        return -EINVAL;
+    return path || addr ? address_read(path ? "path" : "addr", path ? path : addr, place->server,
+                                       &place->address, err)
+                        : 0;
+}
+
+static int open_fd(struct runtime *runtime, const struct port_spec *spec, int fd, struct port *port,
+                   struct error *err)
+{
+    bool listening;
+    int status = check_fd(fd, &listening, err);
+
+    if (status < 0)
+        return status;
+    if (listening)
+        return add_listener(runtime, NULL, fd, port, spec, err);
+    if (!stream_peer_attach(runtime, fd, port, NULL, err))
+        return -ENOMEM;
+    return os_take_inherited(fd);
+}
+
+static int add_listener(struct runtime *runtime, const struct address *address, int fd,
+                        struct port *port, const struct port_spec *spec, struct error *err)
+{
+    struct stream_service *service = service_of(runtime);
+    struct stream_listener *listener;
+    int status =
+        stream_listener_open(&listener, runtime, address, fd, port, spec, &service->guests, err);
+
+    if (status < 0)
+        return status;
+    os_take_inherited(fd);
+    list_append(&service->listeners, &listener->node);
+    if (!port)
+        log_say(runtime->log, LOG_NOTICE, "stream clients that connect to %s get a port each",
+                listener->text);
+    return 0;
+}
+
+/* Is FD ours to take, and a connection, or *LISTENING for some? */
+static int check_fd(int fd, bool *listening, struct error *err)
+{
+    int type, accepts = 0, status = os_check_inherited(fd);
+    socklen_t size = sizeof(type);
+    struct address far = {.length = sizeof(far.storage)};
+
+    if (status == -EBUSY)
+        return error_set(err, EBUSY, "fd=%d is in use by another port", fd);
+    if (status < 0)
+        return error_set(err, EBADF,
+                         "fd=%d is not open: who starts the switch must have left it open, and "
+                         "from 3 up",
+                         fd);
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+        return error_set(err, ENOTSOCK, "fd=%d is not a socket", fd);
+    if (type != SOCK_STREAM)
+        return error_set(err, EPROTOTYPE, "fd=%d is not a stream socket%s", fd,
+                         type == SOCK_DGRAM ? ": the port type dgram takes datagrams" : "");
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size);
+    *listening = accepts;
+    if (!accepts && getpeername(fd, &far.any, &far.length) < 0)
+        return error_set(err, ENOTCONN, "fd=%d is neither connected nor listening", fd);
+    return 0;
+}
+
+static void on_guest_left(struct stream_owner *owner, bool by_peer)
+{
+    struct stream_service *service = container_of(owner, struct stream_service, guests);
+
+    (void)by_peer;
+    ev_timer_set(&service->reap, 0, 0);
+    ev_timer_start(service->runtime->loop, &service->reap);
+}
+
+/* Not at once: whoever ended the connection may still hold the port in hand. */
+static void on_reap(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct stream_service *service = container_of(timer, struct stream_service, reap);
+    struct vswitch *sw = service->runtime->sw;
+
+    (void)loop, (void)events;
+    for (unsigned number = 1; number <= sw->config.ports; number++) {
+        struct port *port = switch_port(sw, number);
+
+        if (port && port->temporary && !port_active(port))
+            port_close(service->runtime, port);
+    }
+}
