@@ -129,10 +129,10 @@ class StreamServer:
 
 def wait_attached(switch, port):
     """Waits until something is attached to PORT, a number or a name."""
-    wait_for(lambda: any(line.startswith("  -- endpoint") for line in switch.ok(f"port/allprint {port}")),
+    wait_for(lambda: any(line.startswith("  -- endpoint") for line in switch.cmd(f"port/allprint {port}")[1]),
              message=f"an endpoint on port {port}")
 
 
 def wait_left(switch, port):
-    wait_for(lambda: not any(line.startswith("  -- endpoint") for line in switch.ok(f"port/allprint {port}")),
+    wait_for(lambda: not any(line.startswith("  -- endpoint") for line in switch.cmd(f"port/allprint {port}")[1]),
              message=f"nobody on port {port}")

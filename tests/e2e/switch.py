@@ -33,9 +33,9 @@ def wait_for(what, timeout=10.0, message="condition"):
 class Switch:
     """A running switch. Use it as a context manager; leaving it asserts a clean exit."""
 
-    def __init__(self, *args, rc=None, program=None, dir=None, env=None, prefix=(), check_exit=True):
+    def __init__(self, *args, rc=None, program=None, dir=None, env=None, prefix=(), check_exit=True, inherit=()):
         """ARGS follow `-s DIR`; RC is the text of an rc file; PREFIX is put before the program
-        (`ip netns exec NAME`, for one)."""
+        (`ip netns exec NAME`, for one); INHERIT are descriptors that it is started with."""
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="vsw."))
         self.dir = pathlib.Path(dir) if dir else self.home / "sw"
         self.check_exit = check_exit
@@ -52,6 +52,7 @@ class Switch:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             env={**os.environ, **(env or {})},
+            pass_fds=inherit,
         )
         self._unread = b""
         try:
