@@ -54,10 +54,10 @@ static struct stream_service *service_of(const struct runtime *runtime);
 static void on_entered(struct door *door, int fd);
 static int take_any_port(struct runtime *runtime, int fd, struct error *err);
 static int read_place(const struct port_spec *spec, struct place *place, struct error *err);
-static int open_fd(struct runtime *runtime, const struct port_spec *spec, int fd, struct port *port,
-                   struct error *err);
-static int add_listener(struct runtime *runtime, const struct address *address, int fd,
-                        struct port *port, const struct port_spec *spec, struct error *err);
+static int open_fd(struct runtime *runtime, const struct port_spec *spec, const struct place *place,
+                   struct port *port, struct error *err);
+static int add_listener(struct runtime *runtime, const struct place *place, struct port *port,
+                        const struct port_spec *spec, struct error *err);
 static int check_fd(int fd, bool *listening, struct error *err);
 static void on_guest_left(struct stream_owner *owner, bool by_peer);
 static void on_reap(struct ev_loop *loop, ev_timer *timer, int events);
@@ -143,7 +143,7 @@ static int stream_serve(struct runtime *runtime, const struct port_spec *spec, s
         status = check_fd(place.fd, &listening, err);
     if (status < 0 || (place.kind == PLACE_FD && !listening))
         return status;
-    status = add_listener(runtime, &place.address, place.fd, NULL, spec, err);
+    status = add_listener(runtime, &place, NULL, spec, err);
     return status < 0 ? status : 1;
 }
 
@@ -156,9 +156,9 @@ static int stream_open(struct runtime *runtime, const struct port_spec *spec, st
     if (place.kind == PLACE_DIR)
         return 0;
     if (place.kind == PLACE_FD)
-        return open_fd(runtime, spec, place.fd, port, err);
+        return open_fd(runtime, spec, &place, port, err);
     if (place.server)
-        return add_listener(runtime, &place.address, -1, port, spec, err);
+        return add_listener(runtime, &place, port, spec, err);
     return stream_client_open(runtime, &service_of(runtime)->clients, port, &place.address, err);
 }
 
@@ -247,32 +247,32 @@ static int read_place(const struct port_spec *spec, struct place *place, struct 
                         : 0;
 }
 
-static int open_fd(struct runtime *runtime, const struct port_spec *spec, int fd, struct port *port,
-                   struct error *err)
+static int open_fd(struct runtime *runtime, const struct port_spec *spec, const struct place *place,
+                   struct port *port, struct error *err)
 {
     bool listening;
-    int status = check_fd(fd, &listening, err);
+    int status = check_fd(place->fd, &listening, err);
 
     if (status < 0)
         return status;
     if (listening)
-        return add_listener(runtime, NULL, fd, port, spec, err);
-    if (!stream_peer_attach(runtime, fd, port, NULL, err))
+        return add_listener(runtime, place, port, spec, err);
+    if (!stream_peer_attach(runtime, place->fd, port, NULL, err))
         return -ENOMEM;
-    return os_take_inherited(fd);
+    return os_take_inherited(place->fd);
 }
 
-static int add_listener(struct runtime *runtime, const struct address *address, int fd,
-                        struct port *port, const struct port_spec *spec, struct error *err)
+static int add_listener(struct runtime *runtime, const struct place *place, struct port *port,
+                        const struct port_spec *spec, struct error *err)
 {
     struct stream_service *service = service_of(runtime);
     struct stream_listener *listener;
-    int status =
-        stream_listener_open(&listener, runtime, address, fd, port, spec, &service->guests, err);
+    int status = stream_listener_open(&listener, runtime, &place->address, place->fd, port, spec,
+                                      &service->guests, err);
 
     if (status < 0)
         return status;
-    os_take_inherited(fd);
+    os_take_inherited(place->fd);
     list_append(&service->listeners, &listener->node);
     if (!port)
         log_say(runtime->log, LOG_NOTICE, "stream clients that connect to %s get a port each",

@@ -230,7 +230,7 @@ def test_closing_ctl_ends_the_endpoint(switch):
     wait_inactive(switch, 1)
     assert not os.path.exists(client.path)
     assert switch.fds() == before
-    assert names(switch) == ["ctl", "mgmt"]
+    assert names(switch) == ["ctl", "mgmt", "stream"]
     client.data.close()
 
 

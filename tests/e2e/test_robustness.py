@@ -309,11 +309,11 @@ def test_leftovers_of_a_killed_switch(tmp_path):
             killed.kill()
     finally:
         killed.close()
-    assert len(names(killed)) == 6
+    assert len(names(killed)) == 9
     (directory / "ctl").unlink()  # so that its return tells that the next one is up
     with Switch(dir=directory) as switch, VdeClient(directory) as one, VdeClient(directory) as other:
         talk(one, other)
-        assert len(names(switch)) == 4, "ctl, mgmt and two clients"
+        assert len(names(switch)) == 5, "ctl, mgmt, stream and two clients"
     assert not directory.exists()
 
 
@@ -330,7 +330,7 @@ def test_hidden_socket_of_a_killed_switch(tmp_path):
     """A switch that was killed while starting leaves it. In a container the next one often has the same process id."""
     directory = tmp_path / "sw"
     with Switch(dir=directory, prefix=(sys.executable, "-c", HIDDEN_LEFT, str(directory))) as switch:
-        assert names(switch) == ["ctl", "mgmt"]
+        assert names(switch) == ["ctl", "mgmt", "stream"]
     assert not directory.exists()
 
 
@@ -350,7 +350,7 @@ def test_client_that_hangs_up_before_the_reply(tmp_path):
             switch.process.send_signal(signal.SIGCONT)
         wait_for(lambda: switch.stderr().count("Broken pipe") == 3, message="three hang-ups to be noticed")
         assert switch.ok("port/allprint") == []
-        assert names(switch) == ["ctl", "mgmt"]
+        assert names(switch) == ["ctl", "mgmt", "stream"]
 
 
 def endpoint_counters(switch, port):
