@@ -18,6 +18,7 @@ const struct drop_info drop_info[] = {
     [DROP_CONSUMED] = {"consumed", "reserved, and meant for the switch itself"},
     [DROP_ISOLATED] = {"isolated", "from one isolated port to another"},
     [DROP_MISSED] = {"missed", "kernel had no room for the frame before it was read"},
+    [DROP_STRANGER] = {"stranger", "from an address that is not the peer's"},
     [DROP_NO_ENDPOINT] = {"no-endpoint", "nothing is attached to the port"},
     [DROP_OVERSIZE] = {"oversize", "longer than the endpoint takes"},
     [DROP_QUEUE_FULL] = {"queue-full", "endpoint is slow and its queue is full"},

@@ -33,6 +33,7 @@ enum drop_reason {
     DROP_CONSUMED,    /* the same, for the switch itself (reserved=consume) */
     DROP_ISOLATED,    /* from one isolated port to another */
     DROP_MISSED,      /* the kernel had no room for it before we read it */
+    DROP_STRANGER,    /* from somebody else than the port's peer */
 
     /* on the way out */
     DROP_NO_ENDPOINT,  /* nothing is attached to the port just now */

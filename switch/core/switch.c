@@ -218,10 +218,11 @@ int port_set_policy(struct port *port, const struct port_policy *policy)
     return 0;
 }
 
-void port_missed(struct port *port, struct endpoint *endpoint, unsigned count)
+void port_drop_early(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
+                     unsigned count)
 {
     port->sw->balance.received += count;
-    port_count_drops(port, endpoint, DROP_MISSED, count);
+    port_count_drops(port, endpoint, reason, count);
 }
 
 int port_set_membership(struct port *port, const struct membership *wanted)

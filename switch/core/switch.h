@@ -137,8 +137,10 @@ void port_set_allocatable(struct port *port, bool allocatable);
  * Return: 0, or -ENOMEM with nothing changed. */
 int port_set_policy(struct port *port, const struct port_policy *policy);
 
-/* port_missed() - the kernel dropped COUNT frames on their way to PORT's ENDPOINT before anybody could read them */
-void port_missed(struct port *port, struct endpoint *endpoint, unsigned count);
+/* port_drop_early() - COUNT frames that came to PORT's ENDPOINT never get into a batch: the kernel had no room for them
+ * (DROP_MISSED), or they were not its peer's (DROP_STRANGER) */
+void port_drop_early(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
+                     unsigned count);
 
 /* port_set_membership() - replaces PORT's VLANs, forgetting what was learned in those it leaves
  *

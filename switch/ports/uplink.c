@@ -233,7 +233,7 @@ static int uplink_rx(struct fd_endpoint *endpoint, struct batch *batch)
     int count = 0;
 
     if (missed > 0)
-        port_missed(uplink->port, &endpoint->endpoint, missed);
+        port_drop_early(uplink->port, &endpoint->endpoint, DROP_MISSED, missed);
     for (int i = 0; i < read; i++) {
         if (!host_is_echo(&uplink->host, &batch->frame[i]))
             batch->frame[count++] = batch->frame[i];

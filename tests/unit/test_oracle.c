@@ -70,7 +70,7 @@ static void toggle_endpoint(struct oracle *oracle);
 static void resume(struct oracle *oracle);
 static void change_vlans(struct oracle *oracle, unsigned p);
 static void change_policy(struct oracle *oracle, unsigned p);
-static void miss_frames(struct oracle *oracle);
+static void drop_early(struct oracle *oracle);
 static void create_or_remove_vlan(struct oracle *oracle);
 static void pin_or_unpin(struct oracle *oracle);
 static void pass_time(struct oracle *oracle);
@@ -200,7 +200,7 @@ static void step(struct oracle *oracle)
     else if (dice < 54)
         change_policy(oracle, below(oracle, MODEL_PORTS));
     else if (dice < 55)
-        miss_frames(oracle);
+        drop_early(oracle);
     else if (dice < 65)
         pass_time(oracle);
     else if (dice < 73)
@@ -644,16 +644,17 @@ static void change_policy(struct oracle *oracle, unsigned p)
     compare(oracle, oracle->frames);
 }
 
-static void miss_frames(struct oracle *oracle)
+static void drop_early(struct oracle *oracle)
 {
     unsigned e = below(oracle, MODEL_ENDPOINTS), many = 1 + below(oracle, 100);
+    enum drop_reason reason = below(oracle, 2) ? DROP_MISSED : DROP_STRANGER;
     unsigned p = oracle->model->endpoint[e].port;
 
     if (!oracle->fake[e])
         return;
-    say(oracle, "endpoint %u missed %u frames", e, many);
-    port_missed(lab_port(oracle->lab, p), &oracle->fake[e]->endpoint, many);
-    oracle->model->port[p].drops[DROP_MISSED] += many;
+    say(oracle, "endpoint %u: %u frames %s", e, many, drop_info[reason].name);
+    port_drop_early(lab_port(oracle->lab, p), &oracle->fake[e]->endpoint, reason, many);
+    oracle->model->port[p].drops[reason] += many;
 }
 
 static void create_or_remove_vlan(struct oracle *oracle)

@@ -347,16 +347,18 @@ static void test_switched_off_with_frames_queued(void **state)
     assert_silent(two);
 }
 
-static void test_missed_frames(void **state)
+static void test_early_drops(void **state)
 {
     struct lab *lab = *state;
     struct fake *one = lab_attach(lab, 1);
 
-    port_missed(lab_port(lab, 1), &one->endpoint, 17);
-    port_missed(lab_port(lab, 1), NULL, 3);
+    port_drop_early(lab_port(lab, 1), &one->endpoint, DROP_MISSED, 17);
+    port_drop_early(lab_port(lab, 1), NULL, DROP_MISSED, 3);
+    port_drop_early(lab_port(lab, 1), &one->endpoint, DROP_STRANGER, 5);
     assert_int_equal(drops(lab, 1, DROP_MISSED), 20);
     assert_int_equal(one->endpoint.counters.drops[DROP_MISSED], 17);
-    assert_int_equal(lab->sw->balance.received, 20);
+    assert_int_equal(one->endpoint.counters.drops[DROP_STRANGER], 5);
+    assert_int_equal(lab->sw->balance.received, 25);
     assert_conserved(lab->sw);
 }
 
@@ -505,7 +507,7 @@ int main(void)
         WITH_LAB(test_attaching_and_vlans_while_off),
         WITH_LAB(test_off_in_a_hub),
         WITH_LAB(test_switched_off_with_frames_queued),
-        WITH_LAB(test_missed_frames),
+        WITH_LAB(test_early_drops),
         WITH_LAB(test_hidden_tags),
         WITH_LAB(test_service_tags_to_the_outside),
         WITH_LAB(test_priority_tag_hides_another),
