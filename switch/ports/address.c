@@ -65,6 +65,26 @@ const char *address_text(const struct address *address, char text[ADDRESS_TEXT])
     return text;
 }
 
+bool address_is_any(const struct address *address)
+{
+    const struct sockaddr_in *v4 = (const void *)&address->storage;
+    const struct sockaddr_in6 *v6 = (const void *)&address->storage;
+
+    if (address->any.sa_family == AF_INET)
+        return v4->sin_addr.s_addr == htonl(INADDR_ANY);
+    return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr);
+}
+
+bool address_is_group(const struct address *address)
+{
+    const struct sockaddr_in *v4 = (const void *)&address->storage;
+    const struct sockaddr_in6 *v6 = (const void *)&address->storage;
+
+    if (address->any.sa_family == AF_INET)
+        return IN_MULTICAST(ntohl(v4->sin_addr.s_addr));
+    return address->any.sa_family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&v6->sin6_addr);
+}
+
 bool address_equal(const struct address *one, const struct address *other)
 {
     const struct sockaddr_in6 *a6 = (const void *)&one->storage,

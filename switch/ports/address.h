@@ -35,6 +35,12 @@ int address_read(const char *key, const char *text, bool any, struct address *ad
 /* address_text() - writes ADDRESS, of any family, for people to TEXT, which is returned. A path is escaped. */
 const char *address_text(const struct address *address, char text[ADDRESS_TEXT]);
 
+/* address_is_any() - is ADDRESS every address of this host: 0.0.0.0 or [::]? */
+bool address_is_any(const struct address *address);
+
+/* address_is_group() - is ADDRESS a multicast group of IPv4 or IPv6? */
+bool address_is_group(const struct address *address);
+
 bool address_equal(const struct address *one, const struct address *other);
 
 static inline bool address_is_path(const struct address *address)

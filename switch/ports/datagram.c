@@ -28,13 +28,41 @@ int datagram_rx(int fd, struct datagram_vector *vector, struct batch *batch)
     return count;
 }
 
-int datagram_tx(int fd, const struct packet *packets, unsigned count)
+int datagram_rx_from(int fd, struct datagram_vector *vector, struct batch *batch)
+{
+    int count;
+
+    /* The kernel writes nothing where a sender has no name: what is left of another must not stand there. */
+    for (unsigned i = 0; i < BATCH_FRAMES; i++) {
+        vector->from[i].any.sa_family = AF_UNSPEC;
+        vector->message[i].msg_hdr.msg_name = &vector->from[i].storage;
+        vector->message[i].msg_hdr.msg_namelen = sizeof(vector->from[i].storage);
+    }
+    count = datagram_rx(fd, vector, batch);
+    for (unsigned i = 0; i < BATCH_FRAMES; i++) {
+        vector->from[i].length = vector->message[i].msg_hdr.msg_namelen;
+        vector->message[i].msg_hdr.msg_name = NULL;
+        vector->message[i].msg_hdr.msg_namelen = 0;
+    }
+    /* Frames closed up over empty datagrams: so do their senders. */
+    for (int i = 0; i < count; i++) {
+        ptrdiff_t slot = (batch->frame[i].bytes - batch->buffer[0]) / BATCH_BUFFER;
+
+        if (slot != i)
+            vector->from[i] = vector->from[slot];
+    }
+    return count;
+}
+
+int datagram_tx(int fd, const struct packet *packets, unsigned count, const struct address *to)
 {
     struct mmsghdr message[BATCH_FRAMES];
     int sent;
 
     for (unsigned i = 0; i < count; i++) {
         message[i].msg_hdr = (struct msghdr){
+            .msg_name = to ? (void *)&to->storage : NULL,
+            .msg_namelen = to ? to->length : 0,
             .msg_iov = (struct iovec *)packets[i].iov,
             .msg_iovlen = packets[i].iov_count,
         };

@@ -6,13 +6,13 @@
 #define VSW_PORTS_DATAGRAM_H
 
 #include "core/frame.h"
-
-#include <sys/socket.h>
+#include "ports/address.h"
 
 /* What recvmmsg() is told for every batch: prepared once, since the buffers stay where they are. */
 struct datagram_vector {
     struct mmsghdr message[BATCH_FRAMES];
     struct iovec iov[BATCH_FRAMES];
+    struct address from[BATCH_FRAMES]; /* who sent each frame of the batch: datagram_rx_from() */
 };
 
 /* datagram_prepare() - lets VECTOR receive into BATCH's buffers from now on */
@@ -25,7 +25,10 @@ void datagram_prepare(struct datagram_vector *vector, struct batch *batch);
  */
 int datagram_rx(int fd, struct datagram_vector *vector, struct batch *batch);
 
-/* datagram_tx() - as endpoint_ops.tx, to the peer that FD is connected to */
-int datagram_tx(int fd, const struct packet *packets, unsigned count);
+/* datagram_rx_from() - the same, and vector->from[] says who sent each frame; of no family: a socket without a name */
+int datagram_rx_from(int fd, struct datagram_vector *vector, struct batch *batch);
+
+/* datagram_tx() - as endpoint_ops.tx, to TO, or if that is NULL to the peer that FD is connected to */
+int datagram_tx(int fd, const struct packet *packets, unsigned count, const struct address *to);
 
 #endif

@@ -2,6 +2,7 @@
  *
  * port_types.c - the only list of port types, and how a port of any type is made
  */
+#include "ports/dgram.h"
 #include "ports/port_type.h"
 #include "ports/stream.h"
 #include "ports/tap.h"
@@ -15,7 +16,7 @@
 #include <unistd.h>
 
 const struct port_type *const port_types[] = {
-    &vde_type, &stream_type, &tap_type, &uplink_type, NULL,
+    &vde_type, &stream_type, &dgram_type, &tap_type, &uplink_type, NULL,
 };
 
 static int check_restricted(const struct port_spec *spec, struct error *err);
