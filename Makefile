@@ -28,7 +28,9 @@ docdir      ?= $(datarootdir)/doc/vswitchd
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
             -Wvla -Wundef -Wno-missing-field-initializers $(WERROR)
 HARDEN   := -fstack-protector-strong -fPIE -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
-ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -Iswitch $(WARNINGS) $(MODE_CFLAGS) $(CFLAGS) $(CPPFLAGS)
+# Where the switch finds its helper program once both are installed, seen from its own directory.
+LIBEXEC  := $(shell realpath -m --relative-to=$(sbindir) $(libexecdir)/vswitchd)
+ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -Iswitch -DVSW_LIBEXEC='"$(LIBEXEC)"' $(WARNINGS) $(MODE_CFLAGS) $(CFLAGS) $(CPPFLAGS)
 ALL_LDFLAGS = $(MODE_LDFLAGS) $(LDFLAGS)
 LIBS     := -lev -lmnl
 
@@ -37,8 +39,8 @@ MODE ?= plain
 ifeq ($(MODE),asan)
 OUT          := $(BUILD)/asan
 SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-MODE_CFLAGS  := -O1 -g $(SANITIZE)
-MODE_LDFLAGS := $(SANITIZE)
+MODE_CFLAGS   = -O1 -g $(SANITIZE)
+MODE_LDFLAGS  = $(SANITIZE)
 CFLAGS       := $(filter-out -O%,$(CFLAGS))
 else
 OUT          := $(BUILD)
@@ -61,13 +63,21 @@ endif
 .PHONY: all deps run demo check check-unit check-e2e check-full fuzz bench lint format install uninstall clean help
 .DELETE_ON_ERROR:
 
-all: $(OUT)/vswitchd $(OUT)/vswctl
+all: $(OUT)/vswitchd $(OUT)/vswctl $(OUT)/vswplug
 
 $(OUT)/vswitchd: $(OUT)/obj/switch/main.o $(OBJECTS)
 	$(call say,LINK,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(OUT)/vswctl: $(OUT)/obj/switch/vswctl.o $(OUT)/obj/switch/util/default_dir.o
 	$(call say,LINK,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(OUT)/vswplug: $(OUT)/obj/switch/vswplug.o
+	$(call say,LINK,$@) $(CC) $(ALL_LDFLAGS) -pthread -o $@ $^ -lvdeplug
+
+# libvdeplug loads its modules in a way (RTLD_DEEPBIND) that AddressSanitizer refuses.
+ifeq ($(MODE),asan)
+$(OUT)/vswplug $(OUT)/obj/switch/vswplug.o: private SANITIZE := -fsanitize=undefined -fno-sanitize-recover=undefined
+endif
 
 $(OUT)/obj/%.o: %.c $(OUT)/flags
 	@mkdir -p $(@D)
@@ -83,10 +93,10 @@ FORCE:
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 
-BUILD_PACKAGES := gcc libc6-dev make libev-dev libmnl-dev
+BUILD_PACKAGES := gcc libc6-dev make libev-dev libmnl-dev libvdeplug-dev
 GUEST_PACKAGES := qemu-system-x86 busybox-static iperf3 cpio python3
 CHECK_PACKAGES := $(GUEST_PACKAGES) clang libclang-rt-14-dev libcmocka-dev python3-pytest libvdeplug-dev \
-                  vde2 vde-switch vde-wirefilter libvdeplug-slirp libvdeplug-pcap iproute2 procps util-linux \
+                  vdeplug vde2 vde-switch vde-wirefilter libvdeplug-slirp libvdeplug-pcap iproute2 procps util-linux \
                   groff-base socat dnsmasq-base tshark ethtool
 LINT_PACKAGES  := clang clang-format cppcheck shellcheck python3
 # Installing Open vSwitch may start its service; the bench does without, its own has private sockets.
@@ -192,6 +202,7 @@ install: all
 	    $(DESTDIR)$(docdir) $(DESTDIR)$(datarootdir)/bash-completion/completions
 	install -m 755 $(OUT)/vswitchd $(DESTDIR)$(sbindir)/vswitchd
 	install -m 755 $(OUT)/vswctl $(DESTDIR)$(bindir)/vswctl
+	install -m 755 $(OUT)/vswplug $(DESTDIR)$(libexecdir)/vswitchd/vswplug
 	ln -sf $(sbindir)/vswitchd $(DESTDIR)$(libexecdir)/vswitchd/vde_switch
 	install -m 755 qemu-ifup $(DESTDIR)$(libexecdir)/vswitchd/qemu-ifup
 	ln -sf qemu-ifup $(DESTDIR)$(libexecdir)/vswitchd/qemu-ifdown

@@ -3,6 +3,7 @@
  * port_types.c - the only list of port types, and how a port of any type is made
  */
 #include "ports/dgram.h"
+#include "ports/plug.h"
 #include "ports/port_type.h"
 #include "ports/stream.h"
 #include "ports/tap.h"
@@ -16,7 +17,7 @@
 #include <unistd.h>
 
 const struct port_type *const port_types[] = {
-    &vde_type, &stream_type, &dgram_type, &tap_type, &uplink_type, NULL,
+    &vde_type, &stream_type, &dgram_type, &tap_type, &uplink_type, &plug_type, NULL,
 };
 
 static int check_restricted(const struct port_spec *spec, struct error *err);
@@ -149,6 +150,15 @@ struct service *ports_service(const struct runtime *runtime, const struct port_t
             return service;
     }
     return NULL;
+}
+
+bool ports_employ(struct runtime *runtime, pid_t process)
+{
+    for (unsigned i = 0; port_types[i]; i++) {
+        if (port_types[i]->employs && port_types[i]->employs(runtime, process))
+            return true;
+    }
+    return false;
 }
 
 int ports_explain(const struct vswitch *sw, int status, int number, struct error *err)

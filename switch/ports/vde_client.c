@@ -10,6 +10,7 @@
 #include "ports/admission.h"
 #include "ports/datagram.h"
 #include "ports/fd_endpoint.h"
+#include "ports/port_type.h"
 #include "ports/switch_dir.h"
 #include "util/os_linux.h"
 
@@ -72,6 +73,8 @@ int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *
 
     if (status < 0)
         return error_set(err, -status, "cannot tell who connected: %s", strerror(-status));
+    if (ports_employ(runtime, peer.pid))
+        return error_set(err, ELOOP, "a plug of this switch into itself");
     client = make_client(runtime, ctl, request, &peer, err);
     if (!client)
         return -ECONNREFUSED;

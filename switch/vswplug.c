@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * vswplug.c - the far half of a plug: libvdeplug, in a process of its own
+ *
+ * libvdeplug may block for ever where it connects, starts threads and programs, and loads code as it is asked to. None of
+ * that belongs into the process that switches, so the switch starts one of these for each plug (ports/plug_helper.c):
+ *
+ *     vswplug FRAMES STATUS DESCRIPTION VNL
+ *
+ * FRAMES is a socket on which a message is a frame. On STATUS, a pipe, it says how it goes, a line each: "module" (what
+ * the VNL needs is installed) or "fatal WHY"; then "up" or "error WHY"; last, "end WHY". It ends when the far side hangs
+ * up or the switch does, and everything that it has started ends with it.
+ */
+#include "core/frame.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libvdeplug.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    BATCH = 32, /* frames that one wake carries each way */
+    /* one byte more than a frame, by which the switch sees what is too long; whole cache lines */
+    BUFFER = (FRAME_MAX / 64 + 1) * 64,
+    SEND_BUFFER = 1024 * 1024, /* the kernel may grant less */
+    SCHEME_MAX = 64,
+    MESSAGE = 400,
+    GRACE = 1, /* second to clean up in */
+};
+
+struct frames {
+    unsigned count, sent;
+    struct mmsghdr message[BATCH];
+    struct iovec iov[BATCH];
+    uint8_t buffer[BATCH][BUFFER];
+};
+
+struct plug {
+    int frames; /* the switch */
+    int status;
+    VDECONN *far;
+    int data, ctl;         /* the far side's, for poll(); -1 if it has none */
+    bool may_wait;         /* vde_recv() waits when there is nothing */
+    bool datagrams;        /* an empty one, or an error, is not the end */
+    bool threaded;         /* a thread of its own sends to the far side */
+    struct frames in, out; /* from the switch, and to it */
+};
+
+static struct plug plug;
+static volatile sig_atomic_t told_to_end;
+
+static void live_with_the_switch(void);
+static void on_term(int number);
+static void on_late(int number);
+static void on_pipe(int number);
+static void check_module(const char *vnl);
+static bool find_module(const char *scheme, char why[MESSAGE]);
+static bool load_from(const char *dirs, const char *below, const char *scheme, char why[MESSAGE]);
+static bool load(const char *path, char why[MESSAGE]);
+static bool is_among(const char *scheme, const char *const *schemes);
+static void connect_far_side(char *vnl, char *description);
+static void look_at_data(void);
+static void prepare(struct frames *frames);
+static const char *carry(void);
+static const char *take_from_far_side(void);
+static bool more_from_far_side(void);
+static const char *give_to_switch(void);
+static const char *take_from_switch(int flags);
+static void *keep_taking(void *unused);
+static bool give_to_far_side(void);
+static void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static _Noreturn void end(void);
+
+int main(int argc, char *argv[])
+{
+    if (argc != 5) {
+        fprintf(stderr, "usage: vswplug FRAMES STATUS DESCRIPTION VNL\n"
+                        "vswitchd starts it for each of its plugs: vswitchd --port plug,vnl=VNL\n");
+        return EXIT_FAILURE;
+    }
+    plug.frames = atoi(argv[1]);
+    plug.status = atoi(argv[2]);
+    live_with_the_switch();
+    check_module(argv[4]);
+    connect_far_side(argv[4], argv[3]);
+    report("up");
+    report("end %s", carry());
+    end();
+}
+
+/* Whatever hangs: who is told to end does so, with all that was started here. */
+static void live_with_the_switch(void)
+{
+    struct pollfd frames = {.fd = plug.frames};
+
+    fcntl(plug.frames, F_SETFD, FD_CLOEXEC);
+    fcntl(plug.status, F_SETFD, FD_CLOEXEC);
+    setsid();
+    sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_term}, NULL);
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_late}, NULL);
+    /* Not ignored: programs that are started here would inherit that. */
+    sigaction(SIGPIPE, &(struct sigaction){.sa_handler = on_pipe, .sa_flags = SA_RESTART}, NULL);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (poll(&frames, 1, 0) == 1) /* it died before */
+        end();
+}
+
+static void on_term(int number)
+{
+    (void)number;
+    told_to_end = 1;
+    alarm(GRACE);
+}
+
+static void on_late(int number)
+{
+    (void)number;
+    kill(0, SIGKILL);
+}
+
+static void on_pipe(int number)
+{
+    (void)number;
+}
+
+/* The answer shall come before anything is connected. */
+static void check_module(const char *vnl)
+{
+    static const char *const packaged[] = {"slirp", "pcap", "agno", "vlan", "vdesl", NULL};
+    static const char *const common[] = {"vde",   "ptp",     "tap",       "udp",  "vxvde",
+                                         "vxlan", "cmd",     "hub",       "null", "switch",
+                                         "multi", "bonding", "seqpacket", NULL};
+    const char *tag = strstr(vnl, "://");
+    char scheme[SCHEME_MAX] = "vde", why[MESSAGE] = "";
+
+    if (tag)
+        snprintf(scheme, sizeof(scheme), "%.*s", (int)(tag - vnl), vnl);
+    if (find_module(scheme, why)) {
+        report("module");
+        return;
+    }
+    if (*why)
+        report("fatal libvdeplug's module for %s:// cannot be loaded: %s", scheme, why);
+    else if (is_among(scheme, packaged))
+        report("fatal libvdeplug's module for %s:// is not installed: apt install libvdeplug-%s",
+               scheme, scheme);
+    else if (is_among(scheme, common))
+        report(
+            "fatal libvdeplug's module for %s:// is missing: apt install --reinstall libvdeplug2",
+            scheme);
+    else
+        report("fatal libvdeplug has no module for %s://; vde, slirp, vxvde, vxlan, udp, tap, cmd "
+               "and ptp are some that it has",
+               scheme);
+    end();
+}
+
+/* Looks where libvdeplug is going to look. WHY says why a module that is there is of no use. */
+static bool find_module(const char *scheme, char why[MESSAGE])
+{
+    const char *own = getenv("VDEPLUGIN_PATH");
+    void *library = dlsym(RTLD_DEFAULT, "vde_open_real");
+    char here[PATH_MAX] = "";
+    Dl_info info;
+
+    if (own)
+        return load_from(own, "/", scheme, why);
+    if (library && dladdr(library, &info) && strrchr(info.dli_fname, '/'))
+        snprintf(here, sizeof(here), "%.*s", (int)(strrchr(info.dli_fname, '/') - info.dli_fname),
+                 info.dli_fname);
+    return load_from(here, "/vdeplug/", scheme, why) || load_from(here, "/", scheme, why) ||
+           load_from(getenv("LD_LIBRARY_PATH"), "/vdeplug/", scheme, why) ||
+           load_from("/lib:/usr/lib", "/vdeplug/", scheme, why) ||
+           load_from(":", "", scheme, why); /* where any library is found */
+}
+
+static bool load_from(const char *dirs, const char *below, const char *scheme, char why[MESSAGE])
+{
+    char path[PATH_MAX];
+
+    while (dirs && *dirs) {
+        int length = (int)strcspn(dirs, ":");
+
+        snprintf(path, sizeof(path), "%.*s%slibvdeplug_%s.so", length, dirs, below, scheme);
+        if (load(path, why))
+            return true;
+        dirs += length + (dirs[length] == ':');
+    }
+    return false;
+}
+
+static bool load(const char *path, char why[MESSAGE])
+{
+    void *module = dlopen(path, RTLD_NOW);
+
+    if (module)
+        dlclose(module);
+    else if (access(path, F_OK) == 0)
+        snprintf(why, MESSAGE, "%s", dlerror());
+    return module;
+}
+
+static bool is_among(const char *scheme, const char *const *schemes)
+{
+    while (*schemes && strcmp(scheme, *schemes))
+        schemes++;
+    return *schemes;
+}
+
+static void connect_far_side(char *vnl, char *description)
+{
+    int size = SEND_BUFFER;
+
+    errno = 0;
+    plug.far = vde_open(vnl, description, NULL);
+    if (!plug.far) {
+        report("error %s", errno ? strerror(errno) : "it refuses, or its address is not valid");
+        end();
+    }
+    plug.data = vde_datafd(plug.far);
+    plug.ctl = vde_ctlfd(plug.far);
+    setsockopt(plug.frames, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    setsockopt(plug.data, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    prepare(&plug.in);
+    prepare(&plug.out);
+    look_at_data();
+}
+
+/* What a module's descriptor is tells how the module behaves. */
+static void look_at_data(void)
+{
+    struct stat info = {0};
+    int type = 0;
+    socklen_t size = sizeof(type);
+    pthread_t thread;
+
+    fstat(plug.data, &info);
+    getsockopt(plug.data, SOL_SOCKET, SO_TYPE, &type, &size);
+    plug.datagrams = type == SOCK_DGRAM;
+    /* Of others, epoll's for one, we do not know what is behind them. */
+    plug.may_wait = !S_ISFIFO(info.st_mode) && !S_ISSOCK(info.st_mode) && !S_ISCHR(info.st_mode);
+    if (!plug.may_wait)
+        fcntl(plug.data, F_SETFL, fcntl(plug.data, F_GETFL) | O_NONBLOCK);
+    /* A program behind two pipes may write before it reads on, and we are given one of them alone. */
+    plug.threaded = S_ISFIFO(info.st_mode) && pthread_create(&thread, NULL, keep_taking, NULL) == 0;
+}
+
+static void prepare(struct frames *frames)
+{
+    for (unsigned i = 0; i < BATCH; i++) {
+        frames->iov[i] = (struct iovec){frames->buffer[i], BUFFER};
+        frames->message[i].msg_hdr = (struct msghdr){.msg_iov = &frames->iov[i], .msg_iovlen = 1};
+    }
+}
+
+/* Neither side keeps us from the other: what the far side does not take now waits, and the switch takes everything.
+ * Return: why it is over. */
+static const char *carry(void)
+{
+    const char *over = NULL;
+
+    while (!over && !told_to_end) {
+        bool waiting = !plug.threaded && plug.in.sent < plug.in.count;
+        struct pollfd side[] = {
+            {.fd = plug.frames, .events = waiting || plug.threaded ? 0 : POLLIN},
+            {.fd = plug.data, .events = waiting ? POLLIN | POLLOUT : POLLIN},
+            {.fd = plug.ctl, .events = POLLIN},
+        };
+
+        if (poll(side, 3, -1) < 0)
+            continue;
+        if (side[0].revents & ~POLLIN)
+            over = "the switch hung up";
+        else if (side[2].revents || side[1].revents == POLLHUP)
+            over = "the far side hung up";
+        if (!over && side[1].revents & ~POLLOUT)
+            over = take_from_far_side();
+        if (!over && waiting)
+            give_to_far_side();
+        else if (!over && side[0].revents)
+            over = take_from_switch(MSG_DONTWAIT);
+    }
+    return over ? over : "it was told to end";
+}
+
+/* Return: NULL, or why it is over. */
+static const char *take_from_far_side(void)
+{
+    struct frames *out = &plug.out;
+    ssize_t length = 0;
+
+    out->count = 0;
+    for (unsigned tries = 0; tries < BATCH && (tries == 0 || more_from_far_side()); tries++) {
+        length = vde_recv(plug.far, out->buffer[out->count], FRAME_MAX + 1, 0);
+        if (length < 0)
+            break;
+        if (length == 0 && !plug.datagrams && !plug.may_wait)
+            return "the far side hung up";
+        /* One byte is the modules' way to say that there was nothing for us. */
+        if (length > 1)
+            out->iov[out->count++].iov_len = (size_t)length;
+    }
+    if (length < 0 && !plug.datagrams && errno != EAGAIN && errno != EINTR)
+        return strerror(errno);
+    return give_to_switch();
+}
+
+static bool more_from_far_side(void)
+{
+    struct pollfd more = {.fd = plug.data, .events = POLLIN};
+
+    return !plug.may_wait || poll(&more, 1, 0) == 1;
+}
+
+static const char *give_to_switch(void)
+{
+    struct frames *out = &plug.out;
+
+    for (out->sent = 0; out->sent < out->count;) {
+        int sent =
+            sendmmsg(plug.frames, out->message + out->sent, out->count - out->sent, MSG_NOSIGNAL);
+
+        if (sent < 0 && (errno != EINTR || told_to_end))
+            return "the switch hung up";
+        out->sent += sent > 0 ? (unsigned)sent : 0;
+    }
+    return NULL;
+}
+
+static const char *take_from_switch(int flags)
+{
+    struct frames *in = &plug.in;
+    int count = recvmmsg(plug.frames, in->message, BATCH, flags, NULL);
+
+    if (count < 0)
+        return errno == EAGAIN || errno == EINTR ? NULL : strerror(errno);
+    if (count == 0 || in->message[0].msg_len == 0)
+        return "the switch hung up";
+    in->count = (unsigned)count;
+    in->sent = 0;
+    give_to_far_side();
+    return NULL;
+}
+
+static void *keep_taking(void *unused)
+{
+    while (!take_from_switch(MSG_WAITFORONE))
+        ;
+    return unused;
+}
+
+/* What the far side refuses is lost, as on any wire. */
+static bool give_to_far_side(void)
+{
+    struct frames *in = &plug.in;
+
+    for (; in->sent < in->count; in->sent++) {
+        ssize_t sent = vde_send(plug.far, in->buffer[in->sent], in->message[in->sent].msg_len, 0);
+
+        if (sent < 0 && errno == EAGAIN && !plug.may_wait)
+            return false;
+    }
+    return true;
+}
+
+/* A line for the switch. */
+static void report(const char *format, ...)
+{
+    char line[MESSAGE + 128];
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vsnprintf(line, sizeof(line) - 1, format, arguments);
+    va_end(arguments);
+    if ((size_t)length >= sizeof(line) - 1)
+        length = sizeof(line) - 2;
+    for (int i = 0; i < length; i++)
+        line[i] = line[i] == '\n' ? ' ' : line[i];
+    line[length] = '\n';
+    (void)!write(plug.status, line, (size_t)length + 1);
+}
+
+/* A module cleans up where it can (the file of a socket, for one); then all that was started here ends. */
+static void end(void)
+{
+    alarm(GRACE);
+    if (plug.far && !plug.threaded)
+        vde_close(plug.far);
+    kill(0, SIGKILL);
+    _exit(EXIT_SUCCESS);
+}
