@@ -76,6 +76,7 @@ int main(int argc, char *argv[])
         .fd = options.daemon ? STDERR_FILENO : os_own_terminal(STDERR_FILENO),
     };
     list_init(&instance.program.runtime.services);
+    list_init(&instance.program.runtime.acceptors);
     instance.program.runtime.spare = -1;
     status = run(&instance, &options);
     clean_up(&instance);

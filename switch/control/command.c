@@ -7,10 +7,9 @@
 #include <string.h>
 
 const struct command *const command_table[] = {
-    general_commands,    debug_commands, plugin_commands,
-    hash_commands,       fstp_commands,  port_commands,
-    port_setup_commands, vlan_commands,  frame_commands,
-    tap_commands,        NULL,
+    general_commands, debug_commands, plugin_commands,     hash_commands,
+    fstp_commands,    port_commands,  port_setup_commands, vlan_commands,
+    frame_commands,   tap_commands,   listen_commands,     NULL,
 };
 
 const char command_success[] = "1000 Success\n";

@@ -114,6 +114,7 @@ extern const struct command port_setup_commands[];
 extern const struct command vlan_commands[];
 extern const struct command frame_commands[];
 extern const struct command tap_commands[];
+extern const struct command listen_commands[];
 
 /* All parts, VDE's in the order of its own table; ended by NULL. */
 extern const struct command *const command_table[];

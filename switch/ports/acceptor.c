@@ -10,18 +10,17 @@ enum { ACCEPTS_PER_WAKE = 16 /* then the frames get their turn */ };
 
 static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
 
-void acceptor_start(struct acceptor *acceptor, struct runtime *runtime, const char *clients,
-                    void (*accepted)(struct acceptor *acceptor, int fd), int fd)
+void acceptor_start(struct acceptor *acceptor, struct runtime *runtime, int fd)
 {
     acceptor->runtime = runtime;
-    acceptor->clients = clients;
-    acceptor->accepted = accepted;
+    list_append(&runtime->acceptors, &acceptor->node);
     ev_io_init(&acceptor->readable, on_connection, fd, EV_READ);
     ev_io_start(runtime->loop, &acceptor->readable);
 }
 
 void acceptor_stop(struct acceptor *acceptor)
 {
+    list_remove(&acceptor->node);
     ev_io_stop(acceptor->runtime->loop, &acceptor->readable);
     close(acceptor->readable.fd);
 }
@@ -33,8 +32,8 @@ void client_refuse(struct runtime *runtime, const char *clients, int fd, const c
 
     if (os_peer(fd, &peer) < 0)
         peer = (struct os_peer){.uid = (uid_t)-1, .pid = -1};
-    log_limited(runtime->log, &runtime->refused, os_now(), LOG_WARNING, "refused a %s (%s): %s",
-                clients, os_peer_text(&peer, who), why);
+    log_limited(runtime->log, &runtime->refused, os_now(), LOG_WARNING,
+                "refused a %s client (%s): %s", clients, os_peer_text(&peer, who), why);
     close(fd);
 }
 

@@ -10,22 +10,31 @@
 #include "ports/runtime.h"
 #include "ports/socket_dir.h"
 
+enum { ACCEPTOR_PLACE = 2 * SOCKET_PATH, ACCEPTOR_GIVES = 128 };
+
 struct acceptor {
+    struct list node; /* in runtime->acceptors */
     struct runtime *runtime;
-    const char *clients; /* "VDE client" */
     ev_io readable;
+
+    /* filled in by the owner */
+    const char *clients;        /* what kind comes here: "VDE" */
+    char place[ACCEPTOR_PLACE]; /* where that is: an address, as people write it */
+    char gives[ACCEPTOR_GIVES]; /* what who comes gets: "any port", "port web" */
 
     /* accepted() - FD is connected, non-blocking, and the callee's to close */
     void (*accepted)(struct acceptor *acceptor, int fd);
+
+    /* remove() - somebody wants this place no more: stop, release, free. NULL if it goes with something else. */
+    void (*remove)(struct acceptor *acceptor);
 };
 
 /* acceptor_start() - accepts what comes to FD, a listening socket, which acceptor_stop() closes */
-void acceptor_start(struct acceptor *acceptor, struct runtime *runtime, const char *clients,
-                    void (*accepted)(struct acceptor *acceptor, int fd), int fd);
+void acceptor_start(struct acceptor *acceptor, struct runtime *runtime, int fd);
 void acceptor_stop(struct acceptor *acceptor);
 
 /* client_refuse() - closes FD and says to the log who was refused and why: the client itself sees no more than the end
- * @clients: what kind it is, for people: "VDE client" */
+ * @clients: what kind it is, for people: "VDE" */
 void client_refuse(struct runtime *runtime, const char *clients, int fd, const char *why);
 
 #endif

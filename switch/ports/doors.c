@@ -11,6 +11,7 @@
 
 static int add_door(struct doors *doors, const char *file, const char *port_name,
                     struct error *err);
+static void describe(struct door *door);
 static void remove_door(struct door *door);
 static void on_accepted(struct acceptor *acceptor, int fd);
 
@@ -62,9 +63,22 @@ static int add_door(struct doors *doors, const char *file, const char *port_name
     door->doors = doors;
     text_copy(door->file, sizeof(door->file), file);
     text_copy(door->name, sizeof(door->name), port_name);
-    acceptor_start(&door->acceptor, doors->runtime, doors->kind->clients, on_accepted, fd);
+    describe(door);
+    acceptor_start(&door->acceptor, doors->runtime, fd);
     list_append(&doors->list, &door->node);
     return 0;
+}
+
+static void describe(struct door *door)
+{
+    struct acceptor *acceptor = &door->acceptor;
+
+    acceptor->clients = door->doors->kind->clients;
+    acceptor->accepted = on_accepted;
+    snprintf(acceptor->place, sizeof(acceptor->place), "%s/%s",
+             door->doors->runtime->dir->sockets.path, door->file);
+    snprintf(acceptor->gives, sizeof(acceptor->gives), "%s%s", *door->name ? "port " : "any port",
+             door->name);
 }
 
 static void remove_door(struct door *door)

@@ -25,7 +25,7 @@ struct door {
 };
 
 struct doors_kind {
-    const char *clients; /* whom people read of in the log: "VDE client" */
+    const char *clients; /* whom people read of: "VDE" */
     const char *file;    /* the door for all: "ctl" */
     const char *suffix;  /* of the others' names, behind the port's: ".stream", "" */
 

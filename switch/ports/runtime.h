@@ -22,6 +22,7 @@ struct runtime {
     struct datagram_vector *datagrams; /* prepared for the batch */
     struct switch_dir *dir;            /* where clients find us */
     int spare;                         /* descriptor in reserve, -1: none; see os_accept() */
+    struct list acceptors;             /* where clients can connect; see acceptor.h */
     struct list services;              /* of the port types that are started; see port_type.h */
     struct log_limit refused;          /* clients turned away */
     struct log_limit failing;          /* endpoints in trouble */

@@ -80,7 +80,7 @@ const struct port_type stream_type = {
 };
 
 static const struct doors_kind stream_doors = {
-    .clients = "stream client",
+    .clients = "stream",
     .file = "stream",
     .suffix = ".stream",
     .entered = on_entered,
@@ -276,7 +276,7 @@ static int add_listener(struct runtime *runtime, const struct place *place, stru
     list_append(&service->listeners, &listener->node);
     if (!port)
         log_say(runtime->log, LOG_NOTICE, "stream clients that connect to %s get a port each",
-                listener->text);
+                listener->acceptor.place);
     return 0;
 }
 

@@ -22,6 +22,7 @@ static int bind_to(struct stream_listener *listener, struct runtime *runtime, in
                    const struct address *address, struct error *err);
 static void write_template(char *text, const struct port_spec *spec);
 static void describe(struct stream_listener *listener, int fd);
+static void on_remove(struct acceptor *acceptor);
 
 int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
                          const struct address *address, int fd, struct port *port,
@@ -43,7 +44,7 @@ int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
         return fd;
     }
     describe(listener, fd);
-    acceptor_start(&listener->acceptor, runtime, "stream client", on_accepted, fd);
+    acceptor_start(&listener->acceptor, runtime, fd);
     *made = listener;
     return 0;
 }
@@ -150,7 +151,23 @@ static void write_template(char *text, const struct port_spec *spec)
 static void describe(struct stream_listener *listener, int fd)
 {
     struct address own = {.length = sizeof(own.storage)};
+    struct acceptor *acceptor = &listener->acceptor;
+    char label[PORT_LABEL];
 
+    acceptor->clients = "stream";
+    acceptor->accepted = on_accepted;
+    acceptor->remove = listener->port ? NULL : on_remove;
     if (getsockname(fd, &own.any, &own.length) == 0)
-        address_text(&own, listener->text);
+        address_text(&own, acceptor->place);
+    if (listener->port)
+        snprintf(acceptor->gives, sizeof(acceptor->gives), "%s%s",
+                 *listener->port->name ? "port " : "", port_label(listener->port, label));
+    else
+        snprintf(acceptor->gives, sizeof(acceptor->gives), "a port each: %.100s",
+                 listener->template);
+}
+
+static void on_remove(struct acceptor *acceptor)
+{
+    stream_listener_close(container_of(acceptor, struct stream_listener, acceptor));
 }

@@ -16,7 +16,6 @@ struct stream_listener {
     struct socket_file file; /* if it is a UNIX socket that we made */
     struct stream_owner *guests;
     struct port *port; /* the one that its only client gets; NULL: a new one for each client */
-    char text[ADDRESS_TEXT];  /* where it listens */
     char template[SPEC_TEXT]; /* of the new ones */
 };
 

@@ -99,6 +99,8 @@ int stream_peer_join(struct runtime *runtime, int fd, struct port *port, struct 
 
     if (status < 0)
         return error_set(err, -status, "cannot tell who connected: %s", strerror(-status));
+    if (peer.pid == getpid())
+        return error_set(err, ELOOP, "it is this switch itself: frames would go round for ever");
     status = admission_check(port, fd, &peer, err);
     if (status < 0)
         return status;

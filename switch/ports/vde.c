@@ -68,7 +68,7 @@ const struct port_type vde_type = {
 };
 
 static const struct doors_kind vde_doors = {
-    .clients = "VDE client",
+    .clients = "VDE",
     .file = "ctl",
     .suffix = "",
     .entered = on_entered,

@@ -564,6 +564,9 @@ USES = {
     "vlan/allprint": Use("vlan/allprint 0", "^ -- Port 0020 tagged=0 active=0 ", "vlan/allprint 77", 1006),
     "frame/balance": Use("frame/balance", r"\Areceived \d+\n(\w+ \d+\n){6}queued \d+\Z"),
     "tap/list": Use("tap/list"),
+    "listen/print": Use("listen/print", r"^VDE \S+/ctl any port$", look="listen/print"),
+    "listen/del": Use("listen/del 127.0.0.1:7077", "^VDE ", "listen/del 127.0.0.1:7077", 1006, "listen/print",
+                      before=("port/add stream,addr=127.0.0.1:7077,server=on",)),
     # These do more than reply, and so have tests of their own.
     "load": None,
     "logout": None,

@@ -345,6 +345,32 @@ def test_listener_gives_each_client_a_port_like_its_own(stack, tmp_path, where):
     switch.assert_balanced()
 
 
+def test_places_are_listed_and_can_be_closed(stack, tmp_path):
+    switch = stack.enter_context(Switch("--port", "vde,name=web", "--port", f"stream,path={tmp_path}/one.sock,server=on,port=5",
+                                        "--port", f"stream,path={tmp_path}/all.sock,server=on,vlan=10"))
+    assert switch.ok("listen/print") == [
+        f"VDE {switch.dir}/ctl any port", f"stream {switch.dir}/stream any port", f"VDE {switch.dir}/web port web",
+        f"stream {switch.dir}/web.stream port web", f"stream {tmp_path}/one.sock port 5",
+        f"stream {tmp_path}/all.sock a port each: stream,vlan=10"]
+    stays = stack.enter_context(StreamClient(tmp_path / "all.sock"))
+    wait_attached(switch, 2)
+    for place in (f"{tmp_path}/one.sock", f"{switch.dir}/ctl"):
+        assert switch.cmd(f"listen/del {place}")[0] == 1001
+    switch.ok(f"listen/del {tmp_path}/all.sock")
+    assert switch.cmd(f"listen/del {tmp_path}/all.sock")[0] == 1006
+    assert not (tmp_path / "all.sock").exists() and (tmp_path / "one.sock").exists()
+    assert stays.heard_nothing() and not stays.is_closed(timeout=0.1)
+
+
+def test_switch_does_not_plug_into_itself(stack, tmp_path):
+    switch = stack.enter_context(Switch(dir=tmp_path / "sw"))
+    switch.ok(f"port/add stream,path={switch.dir}/stream,port=9")
+    one, other = plug(stack, switch), plug(stack, switch)
+    wait_for(lambda: "it is this switch itself" in switch.stderr(), message="a word in the log")
+    assert_hear_each_other(one, other, 1, 2)
+    assert one.heard_nothing(0.5) and other.heard_nothing(0)
+
+
 def test_listener_with_a_port_serves_one_client_at_a_time(stack, tmp_path):
     switch = stack.enter_context(Switch("--port", f"stream,path={tmp_path}/g.sock,server=on,port=5,trunk=10+20"))
     first = stack.enter_context(StreamClient(tmp_path / "g.sock"))

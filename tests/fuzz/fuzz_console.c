@@ -84,6 +84,7 @@ static void make_program(void)
     program.names = user_names_new();
     program.output[OUTPUT_OF_OTHERS].limit = SESSIONS_OUTPUT;
     list_init(&program.runtime.services);
+    list_init(&program.runtime.acceptors);
     options.path = mkdtemp(path);
     assert(options.path && switch_dir_open(&dir, &options, &err) == 0);
     program.runtime.dir = &dir;

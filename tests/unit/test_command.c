@@ -35,6 +35,7 @@ static int bench_setup(void **state)
     bench->program.runtime.dir = &bench->dir;
     bench->program.runtime.log = &bench->log;
     list_init(&bench->program.runtime.services);
+    list_init(&bench->program.runtime.acceptors);
     bench->program.names = user_names_new();
     bench->program.vde = (struct vde_settings){.hash_size = 128, .priority = 0x8000};
     bench->program.mgmt_path = "/tmp/sw/mgmt";
