@@ -54,6 +54,8 @@ struct plug {
     int data, ctl;         /* the far side's, for poll(); -1 if it has none */
     bool may_wait;         /* vde_recv() waits when there is nothing */
     bool datagrams;        /* an empty one, or an error, is not the end */
+    bool local;            /* they come from a process of this host */
+    bool heard;            /* something came */
     bool threaded;         /* a thread of its own sends to the far side */
     struct frames in, out; /* from the switch, and to it */
 };
@@ -79,7 +81,7 @@ static bool more_from_far_side(void);
 static const char *give_to_switch(void);
 static const char *take_from_switch(int flags);
 static void *keep_taking(void *unused);
-static bool give_to_far_side(void);
+static const char *give_to_far_side(void);
 static void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static _Noreturn void end(void);
 
@@ -242,13 +244,15 @@ static void connect_far_side(char *vnl, char *description)
 static void look_at_data(void)
 {
     struct stat info = {0};
-    int type = 0;
+    int type = 0, domain = 0;
     socklen_t size = sizeof(type);
     pthread_t thread;
 
     fstat(plug.data, &info);
     getsockopt(plug.data, SOL_SOCKET, SO_TYPE, &type, &size);
+    getsockopt(plug.data, SOL_SOCKET, SO_DOMAIN, &domain, &size);
     plug.datagrams = type == SOCK_DGRAM;
+    plug.local = domain == AF_UNIX;
     /* Of others, epoll's for one, we do not know what is behind them. */
     plug.may_wait = !S_ISFIFO(info.st_mode) && !S_ISSOCK(info.st_mode) && !S_ISCHR(info.st_mode);
     if (!plug.may_wait)
@@ -288,7 +292,7 @@ static const char *carry(void)
         if (!over && side[1].revents & ~POLLOUT)
             over = take_from_far_side();
         if (!over && waiting)
-            give_to_far_side();
+            over = give_to_far_side();
         else if (!over && side[0].revents)
             over = take_from_switch(MSG_DONTWAIT);
     }
@@ -312,6 +316,7 @@ static const char *take_from_far_side(void)
         if (length > 1)
             out->iov[out->count++].iov_len = (size_t)length;
     }
+    plug.heard = plug.heard || out->count > 0;
     if (length < 0 && !plug.datagrams && errno != EAGAIN && errno != EINTR)
         return strerror(errno);
     return give_to_switch();
@@ -350,8 +355,7 @@ static const char *take_from_switch(int flags)
         return "the switch hung up";
     in->count = (unsigned)count;
     in->sent = 0;
-    give_to_far_side();
-    return NULL;
+    return give_to_far_side();
 }
 
 static void *keep_taking(void *unused)
@@ -361,8 +365,9 @@ static void *keep_taking(void *unused)
     return unused;
 }
 
-/* What the far side refuses is lost, as on any wire. */
-static bool give_to_far_side(void)
+/* What the far side refuses is lost, as on any wire. Of two processes that are joined without a switch (ptp://) one finds
+ * out in this way alone that the other has gone. */
+static const char *give_to_far_side(void)
 {
     struct frames *in = &plug.in;
 
@@ -370,9 +375,11 @@ static bool give_to_far_side(void)
         ssize_t sent = vde_send(plug.far, in->buffer[in->sent], in->message[in->sent].msg_len, 0);
 
         if (sent < 0 && errno == EAGAIN && !plug.may_wait)
-            return false;
+            break;
+        if (sent < 0 && errno == ECONNREFUSED && plug.local && plug.heard)
+            return "the far side is gone";
     }
-    return true;
+    return NULL;
 }
 
 /* A line for the switch. */

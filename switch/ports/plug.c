@@ -56,8 +56,8 @@ struct plug {
     bool attached;     /* base is in use */
     struct fd_endpoint base;
     uint64_t since;      /* it is attached */
-    bool complained;     /* since it was last attached */
     char reason[REASON]; /* why the helper ends; "" if it did not say */
+    char known[REASON];  /* why it cannot connect, as was said already */
     struct log_limit said, printed;
 };
 
@@ -88,6 +88,7 @@ static int await_module(struct plug *plug, struct error *err);
 static void attach(struct plug *plug);
 static void detach(struct plug *plug);
 static void end_helper(struct plug *plug);
+static void complain(struct plug *plug, const char *reason);
 static void destroy(struct plug *plug);
 static void say(struct plug *plug, struct log_limit *limit, int level, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
@@ -265,9 +266,8 @@ static void on_ended(void *owner)
 
     if (plug->since > 0)
         say(plug, &plug->said, LOG_WARNING, "lost: %s; trying to connect again", reason);
-    else if (!plug->complained)
-        say(plug, &plug->said, LOG_WARNING, "cannot connect: %s; trying again", reason);
-    plug->complained = true;
+    else
+        complain(plug, reason);
     if (plug->since > 0 && os_now() - plug->since >= STEADY_NS)
         retry_succeeded(&plug->retry);
     end_helper(plug);
@@ -281,9 +281,7 @@ static void on_again(struct retry *retry)
 
     if (start_helper(plug, &err) == 0)
         return;
-    if (!plug->complained)
-        say(plug, &plug->said, LOG_WARNING, "%s; trying again", err.text);
-    plug->complained = true;
+    complain(plug, err.text);
     retry_later(retry, plug->service->runtime->loop);
 }
 
@@ -389,7 +387,7 @@ static void attach(struct plug *plug)
     }
     plug->attached = true;
     plug->since = os_now();
-    plug->complained = false;
+    *plug->known = '\0';
     ev_timer_stop(runtime->loop, &plug->patience);
     endpoint_describe(endpoint, plug->vnl, strlen(plug->vnl));
     say(plug, &plug->said, LOG_NOTICE, "connected");
@@ -409,6 +407,15 @@ static void end_helper(struct plug *plug)
     if (plug->helper)
         plug_helper_end(plug->helper);
     plug->helper = NULL;
+}
+
+/* It is tried each second: said once, and again when it is something else. */
+static void complain(struct plug *plug, const char *reason)
+{
+    if (!strcmp(reason, plug->known))
+        return;
+    say(plug, &plug->said, LOG_WARNING, "cannot connect: %s; trying again", reason);
+    text_copy(plug->known, sizeof(plug->known), reason);
 }
 
 static void destroy(struct plug *plug)
