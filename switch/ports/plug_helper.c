@@ -23,7 +23,7 @@
 #endif
 
 #define NAME            "vswplug"
-#define FIRST_REPORT_MS 2000
+#define FIRST_REPORT_NS UINT64_C(2000000000)
 #define GRACE_SECONDS   1.5 /* it gives itself 1 */
 
 enum { SEND_BUFFER = 1024 * 1024 };
@@ -124,24 +124,27 @@ struct plug_helper *plug_helper_start(struct plug_helpers *helpers, void *owner,
 /* Byte by byte: what follows the line is for the event loop. */
 int plug_helper_first_report(struct plug_helper *helper, char line[HELPER_LINE])
 {
-    struct pollfd status = {.fd = helper->status.readable.fd, .events = POLLIN};
+    uint64_t late = os_now() + FIRST_REPORT_NS;
     size_t length = 0;
 
     while (length < HELPER_LINE - 1) {
-        if (poll(&status, 1, FIRST_REPORT_MS) != 1)
-            return 0;
-        if (read(status.fd, line + length, 1) != 1) {
-            ssize_t said = read(helper->output.readable.fd, line, HELPER_LINE - 1);
+        struct pollfd status = {.fd = helper->status.readable.fd, .events = POLLIN};
+        ssize_t got;
 
-            line[said > 0 ? said : 0] = '\0';
+        poll(&status, 1, 100);
+        got = read(status.fd, line + length, 1);
+        if (got == 0) {
+            got = read(helper->output.readable.fd, line, HELPER_LINE - 1);
+            line[got > 0 ? got : 0] = '\0';
             line[strcspn(line, "\n")] = '\0';
             return -EPIPE;
         }
-        if (line[length] == '\n')
+        if (got < 0 && os_now() >= late)
+            return 0;
+        if (got == 1 && line[length++] == '\n')
             break;
-        length++;
     }
-    line[length] = '\0';
+    line[length - 1] = '\0';
     return 1;
 }
 
