@@ -2,7 +2,7 @@
 # bash completion for vswitchd and vswctl
 
 _vswitchd_port() {
-    local types='vde tap uplink' cur=$1 type=${1%%,*} head=${1%,*}
+    local types='vde tap uplink plug' cur=$1 type=${1%%,*} head=${1%,*}
     local common='port= name= vlan= trunk= learn= descr= up= isolated= reserved= offload=' key=${1##*,}
     if [[ $cur != *,* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$types" -S , -- "$cur")
@@ -18,6 +18,7 @@ _vswitchd_port() {
     esac
     [[ $type == tap ]] && keys="ifname= $common"
     [[ $type == uplink ]] && keys="ifname= host= $common"
+    [[ $type == plug ]] && keys="vnl= $common"
     mapfile -t COMPREPLY < <(compgen -P "$head," -W "$keys" -- "$key")
 }
 
@@ -29,6 +30,7 @@ _vswitchd_values() {
     *,vlan) echo none transparent ;;
     tap,ifname) _vswitchd_taps ;;
     uplink,ifname) _vswitchd_interfaces ;;
+    plug,vnl) echo vde:// slirp:// vxvde:// vxlan:// udp:// ptp:// tap:// cmd:// ;;
     esac
 }
 

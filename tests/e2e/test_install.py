@@ -27,7 +27,7 @@ def test_install_and_uninstall(tmp_path):
     files = files_below(tmp_path)
     assert "usr/sbin/vswitchd" in files
     assert {"usr/share/man/man8/vswitchd.8", "usr/share/man/man7/vswitchd-console.7"} <= files
-    assert {f"usr/libexec/vswitchd/{name}" for name in ("vde_switch", "qemu-ifup", "qemu-ifdown")} <= files
+    assert {f"usr/libexec/vswitchd/{name}" for name in ("vde_switch", "vswplug", "qemu-ifup", "qemu-ifdown")} <= files
     assert not any(name.startswith("etc/") for name in files)
     assert [name for name in files if name.startswith("usr/bin/")] == ["usr/bin/vswctl"]
     make("uninstall", f"DESTDIR={tmp_path}", "prefix=/usr")

@@ -479,7 +479,6 @@ BAD = {
     f"plug,vnl=vde://{'x' * 1100}": ("too long", "1023"),
     "plug,vln=slirp://": ("vln", "vnl"),
     "plug,vnl=slirp://,trunk=4095": ("trunk=4095",),
-    "plug,vnl=agno://key": ("agno://", "apt install libvdeplug-agno"),
 }
 
 
