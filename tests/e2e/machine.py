@@ -23,13 +23,13 @@ class Ended(Exception):
 
 
 class Machine:
-    """A QEMU whose network is real and which has nothing else: a hub joins its TAP to a socket of the test.
+    """A QEMU whose network is real and which has nothing else: a hub joins its back end to a socket of the test.
 
     QEMU runs the scripts as it does for any guest, and `send` and `heard` are what a guest would send and hear.
     """
 
-    def __init__(self, tap, *prefix, wait=True):
-        """TAP is the back end without its id, `tap,ifname=tap0,script=...`; PREFIX is put before QEMU."""
+    def __init__(self, netdev, *prefix, wait=True, pass_fds=()):
+        """NETDEV is the back end without its id, `tap,ifname=tap0,script=...`; PREFIX is put before QEMU."""
         self._directory = public_dir()
         directory = self._directory.__enter__()
         self._theirs, ours = directory / "qemu", directory / "test"
@@ -39,10 +39,10 @@ class Machine:
         self._said = tempfile.TemporaryFile("w+")
         self._qemu = process.start(
             *prefix, QEMU, "-machine", "none", "-nodefaults", "-no-user-config", "-display", "none", "-qmp", "stdio",
-            "-netdev", f"{tap},id=tap",
+            "-netdev", f"{netdev},id=tap",
             "-netdev", f"dgram,id=test,local.type=unix,local.path={self._theirs},remote.type=unix,remote.path={ours}",
             "-netdev", "hubport,id=a,hubid=0,netdev=tap", "-netdev", "hubport,id=b,hubid=0,netdev=test",
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, pass_fds=pass_fds)
         if wait:
             self.wait_started()
 
@@ -54,6 +54,8 @@ class Machine:
             self.close()
             raise Ended(self.said)
         self._tell("qmp_capabilities")
+        # Connected, our socket takes more than net.unix.max_dgram_qlen frames from QEMU, which drops what it cannot send.
+        self._socket.connect(str(self._theirs))
         return self
 
     def send(self, *frames):
@@ -69,9 +71,12 @@ class Machine:
         self._tell("quit")
 
     def _tell(self, command):
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError, ValueError):
             self._qemu.stdin.write(b'{"execute":"%s"}\n' % command.encode())
             self._qemu.stdin.flush()
+
+    def signal(self, number):
+        self._qemu.send_signal(number)
 
     def kill(self):
         """Ends it as a crash would, without a word to the script."""
