@@ -273,10 +273,55 @@ def test_unix_peer_with_another_name_for_its_path(wire):
     switch = net.switch()
     client = net.client(switch)
     (net.dir / "link").symlink_to(net.dir)
-    peer = net.socket(socket.AF_UNIX, f"{net.dir}/link/b")
-    wait_for(lambda: "nobody there" not in port_text(switch), message="the peer to be noticed")
-    peer.sendto(frame(BROADCAST, host(2)), f"{net.dir}/a")
-    assert client.recv() == frame(BROADCAST, host(2))
+    for strangers in range(2):
+        os.kill(switch.pid, signal.SIGSTOP)
+        for _ in range(strangers):
+            net.socket(socket.AF_UNIX).sendto(frame(BROADCAST, host(66)), f"{net.dir}/a")
+        peer = net.socket(socket.AF_UNIX, f"{net.dir}/link/b")
+        os.kill(switch.pid, signal.SIGCONT)
+        wait_for(lambda: "nobody there" not in port_text(switch), message="the peer to be noticed")
+        wait_for(lambda: switch.drops(1).get("stranger", 0) == strangers, message="strangers counted")  # pylint: disable=cell-var-from-loop
+        peer.sendto(frame(BROADCAST, host(2)), f"{net.dir}/a")
+        assert client.recv() == frame(BROADCAST, host(2))
+        leave(net, switch, client, peer)
+
+
+def leave(net, switch, client, peer):
+    """The peer goes for good, and the switch notices since it has something to send."""
+    peer.close()
+    os.unlink(f"{net.dir}/b")
+    client.send(frame(BROADCAST, host(1)))
+    wait_for(lambda: "nobody there" in port_text(switch), message="the peer's end to be noticed")
+
+
+REFUSAL = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/socket.h>
+
+int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    int (*real)(int, const struct sockaddr *, socklen_t) = dlsym(RTLD_NEXT, "connect");
+    static int calls;
+
+    if (address->sa_family != AF_UNIX || ++calls > 3)
+        return real(fd, address, length);
+    errno = ECONNREFUSED;
+    return -1;
+}
+"""
+
+
+def test_unix_peer_that_is_not_ready_at_once(wire, tmp_path):
+    """The kernel shows a socket's path a moment before it can be connected to."""
+    library = tmp_path / "refusal.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=REFUSAL, text=True, check=True)
+    net = wire("unix")
+    with net.socket(socket.AF_UNIX, f"{net.dir}/b"):
+        switch = net.switch(env={"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"})
+        assert "nobody there" in port_text(switch)
+        wait_for(lambda: "nobody there" not in port_text(switch), 1.5, message="the peer to be noticed")
 
 
 def port_text(switch, number=1):
@@ -478,7 +523,13 @@ def test_unix_strangers(wire):
             stranger.sendto(bad, ours)
     peer.sendto(good[0], ours)
     assert client.recv() == good[0]
-    assert switch.assert_balanced()["ingress_drops"] == 7
+    leave(net, switch, client, peer)
+    os.kill(switch.pid, signal.SIGSTOP)
+    for _ in range(5):
+        nameless.sendto(bad, ours)
+    os.kill(switch.pid, signal.SIGCONT)
+    wait_for(lambda: switch.drops(1) == {"stranger": 12, "send-error": 1}, message="strangers counted")
+    assert switch.assert_balanced()["ingress_drops"] == 12
 
 
 # -- groups ----------------------------------------------------------------------------------------------------------
@@ -741,5 +792,7 @@ def test_nothing_is_left_of_a_port(wire):
                 before = switch.fds()
         assert switch.fds() == before
         time.sleep(0.1)  # what tries again does so after 50 ms
+        (net.dir / "never").touch()  # and a path is looked at when it changes
+        (net.dir / "there").chmod(0o600)
         switch.ok("port/allprint")
         assert not (net.dir / "a").exists()
