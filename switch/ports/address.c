@@ -3,6 +3,7 @@
 
 #include "util/text.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <netdb.h>
@@ -13,7 +14,7 @@
 
 static int read_path(const char *key, const char *text, struct address *address, struct error *err);
 static int split(const char *text, char *host, size_t size, const char **port);
-static int resolve(const char *host, const char *port, struct address *address);
+static int resolve(const char *host, unsigned long port, struct address *address);
 
 int address_read(const char *key, const char *text, bool any, struct address *address,
                  struct error *err)
@@ -36,7 +37,7 @@ int address_read(const char *key, const char *text, bool any, struct address *ad
     if (!*host && !any)
         return error_set(err, EINVAL, "%s=%s: the address in front of the colon is missing", key,
                          text);
-    if (resolve(*host ? host : "::", port, address) < 0)
+    if (resolve(*host ? host : "::", number, address) < 0)
         return error_set(err, EINVAL,
                          "%s=%s: \"%s\" is not an address in numbers, as 127.0.0.1 or [::1]; names "
                          "are not looked up",
@@ -140,16 +141,26 @@ static int split(const char *text, char *host, size_t size, const char **port)
     return 0;
 }
 
-static int resolve(const char *host, const char *port, struct address *address)
+/* Neither shorthands nor octal numbers, which getaddrinfo() takes for IPv4 addresses, nor "*", which it takes for no address. */
+static int resolve(const char *host, unsigned long port, struct address *address)
 {
-    const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
-                                   .ai_socktype = SOCK_DGRAM};
+    const struct addrinfo hints = {
+        .ai_flags = AI_NUMERICHOST, .ai_family = AF_INET6, .ai_socktype = SOCK_DGRAM};
+    struct sockaddr_in *v4 = (void *)&address->storage;
+    struct sockaddr_in6 *v6 = (void *)&address->storage;
     struct addrinfo *found;
 
-    if (getaddrinfo(host, port, &hints, &found) != 0)
+    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons((uint16_t)port);
+        address->length = sizeof(*v4);
+        return 0;
+    }
+    if (!strchr(host, ':') || getaddrinfo(host, NULL, &hints, &found) != 0)
         return -EINVAL;
-    memcpy(&address->storage, found->ai_addr, found->ai_addrlen);
-    address->length = found->ai_addrlen;
+    memcpy(v6, found->ai_addr, sizeof(*v6));
+    v6->sin6_port = htons((uint16_t)port);
+    address->length = sizeof(*v6);
     freeaddrinfo(found);
     return 0;
 }
