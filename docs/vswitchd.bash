@@ -2,7 +2,7 @@
 # bash completion for vswitchd and vswctl
 
 _vswitchd_port() {
-    local types='vde tap uplink plug' cur=$1 type=${1%%,*} head=${1%,*}
+    local types='vde stream dgram tap uplink plug' cur=$1 type=${1%%,*} head=${1%,*}
     local common='port= name= vlan= trunk= learn= descr= up= isolated= reserved= offload=' key=${1##*,}
     if [[ $cur != *,* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$types" -S , -- "$cur")
@@ -17,6 +17,7 @@ _vswitchd_port() {
         ;;
     esac
     [[ $type == tap ]] && keys="ifname= $common"
+    [[ $type == dgram ]] && keys="local= remote= mcast= fd= $common"
     [[ $type == uplink ]] && keys="ifname= host= $common"
     [[ $type == plug ]] && keys="vnl= $common"
     mapfile -t COMPREPLY < <(compgen -P "$head," -W "$keys" -- "$key")

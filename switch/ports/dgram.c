@@ -120,7 +120,7 @@ static int dgram_rx(struct fd_endpoint *endpoint, struct batch *batch)
 {
     struct dgram *dgram = container_of(endpoint, struct dgram, base);
     struct datagram_vector *vector = endpoint->runtime->datagrams;
-    unsigned missed;
+    unsigned missed = 0;
     int count;
 
     if (dgram->over)
@@ -129,8 +129,9 @@ static int dgram_rx(struct fd_endpoint *endpoint, struct batch *batch)
         count = datagram_rx(dgram->sock.in, vector, batch);
     else
         count = sift(dgram, batch, datagram_rx_from(dgram->sock.in, vector, batch));
-    /* Of a group the kernel also counts what our filter takes out. */
-    missed = dgram->spec.kind == DGRAM_GROUP ? 0 : dgram_socket_missed(&dgram->sock);
+    /* A UNIX socket has its senders wait; and of a group the kernel also counts what our filter takes out. */
+    if (dgram->spec.kind != DGRAM_GROUP && !address_is_path(&dgram->spec.remote))
+        missed = dgram_socket_missed(&dgram->sock);
     if (missed > 0)
         port_drop_early(endpoint->endpoint.port, &endpoint->endpoint, DROP_MISSED, missed);
     return count > 0 ? count : 0;
@@ -278,6 +279,7 @@ static int reach(struct dgram *dgram)
             retry_later(&dgram->retry, dgram->base.runtime->loop);
         return status;
     }
+    retry_succeeded(&dgram->retry);
     dgram->exclusive = dgram_socket_empty(&dgram->sock);
     set_connected(dgram, true);
     return 0;

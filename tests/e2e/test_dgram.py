@@ -78,13 +78,13 @@ class Wire:
     def switch(self, settings="", way=None, **options):
         port = f"dgram,port=1,{(way or self.way).port.format(**self._names)}{settings}"
         return self._stack.enter_context(
-            Switch("--port", port, prefix=self.namespace.prefix, pass_fds=[each.fileno() for each in self.pair[:-1]],
+            Switch("--port", port, prefix=self.namespace.prefix, inherit=[each.fileno() for each in self.pair[:-1]],
                    **options))
 
     def machine(self, wait=True):
         return self._stack.enter_context(
             Machine(self.way.netdev.format(**self._names), *self.namespace.prefix, wait=wait,
-                    pass_fds=[each.fileno() for each in self.pair[-1:]]))
+                    inherit=[each.fileno() for each in self.pair[-1:]]))
 
     def client(self, switch, settings="vlan=0"):
         """A VDE client on a port of its own."""
@@ -604,7 +604,7 @@ def test_descriptor_whose_peer_is_gone(wire):
     """A pair has no way to come back: the port says so and is free."""
     net = wire("fd")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    with ours, Switch("--port", f"dgram,port=1,name=web,fd={ours.fileno()}", pass_fds=[ours.fileno()]) as switch:
+    with ours, Switch("--port", f"dgram,port=1,name=web,fd={ours.fileno()}", inherit=[ours.fileno()]) as switch:
         client = net.client(switch)
         assert f"descriptor {ours.fileno()}" in port_text(switch)
         client.send(frame(BROADCAST, host(1)))
@@ -625,7 +625,7 @@ def test_connected_udp_survives_icmp(wire):
     net = wire("udp")
     ours = net.socket(address=("127.0.0.1", 5001))
     ours.connect(("127.0.0.1", 5002))
-    with Switch("--port", f"dgram,port=1,fd={ours.fileno()}", pass_fds=[ours.fileno()], prefix=net.namespace.prefix) as switch:
+    with Switch("--port", f"dgram,port=1,fd={ours.fileno()}", inherit=[ours.fileno()], prefix=net.namespace.prefix) as switch:
         assert "127.0.0.1:5001 to 127.0.0.1:5002" in port_text(switch)
         client = net.client(switch)
         for _ in range(20):
