@@ -28,7 +28,7 @@ class Machine:
     QEMU runs the scripts as it does for any guest, and `send` and `heard` are what a guest would send and hear.
     """
 
-    def __init__(self, netdev, *prefix, wait=True, pass_fds=()):
+    def __init__(self, netdev, *prefix, wait=True, inherit=()):
         """NETDEV is the back end without its id, `tap,ifname=tap0,script=...`; PREFIX is put before QEMU."""
         self._directory = public_dir()
         directory = self._directory.__enter__()
@@ -42,7 +42,7 @@ class Machine:
             "-netdev", f"{netdev},id=tap",
             "-netdev", f"dgram,id=test,local.type=unix,local.path={self._theirs},remote.type=unix,remote.path={ours}",
             "-netdev", "hubport,id=a,hubid=0,netdev=tap", "-netdev", "hubport,id=b,hubid=0,netdev=test",
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, pass_fds=pass_fds)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, pass_fds=inherit)
         if wait:
             self.wait_started()
 

@@ -643,7 +643,7 @@ def test_descriptors_that_will_not_do(tmp_path):
     pair, peer = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with stream, other, lonely, pair, peer, open(tmp_path / "file", "wb") as plain:
         passed = [each.fileno() for each in (stream, lonely, pair, plain)]
-        with Switch(pass_fds=passed) as switch, Console(switch.dir / "mgmt") as console:
+        with Switch(inherit=passed) as switch, Console(switch.dir / "mgmt") as console:
             refused = {
                 900: "descriptor 900 is not open here", 99999: "descriptor 99999 is not open here",
                 stream.fileno(): "not a datagram socket: a stream socket is for the type stream",
