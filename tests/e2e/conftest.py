@@ -3,13 +3,15 @@
 import contextlib
 import resource
 import signal
+import subprocess
 
 import pytest
 
 import netns
 from console import Console
 from guest import Guest
-from switch import Switch
+from switch import ROOT, Switch
+from vdeclient import public_dir
 
 
 def pytest_configure(config):
@@ -70,3 +72,12 @@ def boot():
             return [guest.wait_ready() for guest in started]
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def tools():
+    """The directory of the installed scripts, which any user may enter."""
+    with public_dir() as directory:
+        subprocess.run(["make", "-s", "MODE=asan", "install", f"prefix={directory}"], cwd=ROOT, check=True,
+                       capture_output=True)
+        yield directory / "libexec" / "vswitchd"

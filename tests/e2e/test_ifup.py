@@ -85,15 +85,6 @@ class Host:
 
 
 @pytest.fixture(scope="module")
-def tools():
-    """The directory of the installed scripts, which any user may enter."""
-    with public_dir() as directory:
-        subprocess.run(["make", "-s", "MODE=asan", "install", f"prefix={directory}"], cwd=ROOT, check=True,
-                       capture_output=True)
-        yield directory / "libexec" / "vswitchd"
-
-
-@pytest.fixture(scope="module")
 def the_host(tools):
     with contextlib.ExitStack() as stack:
         yield Host(tools, stack)
