@@ -9,14 +9,13 @@
  */
 #include "ports/dgram_socket.h"
 
-#include "util/os_linux.h"
+#include "ports/inherited.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* As much as the kernel grants: what does not fit while we are busy is lost. */
@@ -30,7 +29,6 @@ static int join(int fd, const struct dgram_spec *spec, struct error *err);
 static int aim(int fd, struct dgram_spec *spec, struct error *err);
 static int leave_out(int fd, const struct sockaddr_in *source);
 static int take_inherited(struct dgram_socket *sock, struct dgram_spec *spec, struct error *err);
-static int check_inherited(struct dgram_spec *spec, struct error *err);
 static int new_socket(int family);
 
 int dgram_socket_open(struct dgram_socket *sock, struct dgram_spec *spec, mode_t mode,
@@ -176,41 +174,16 @@ static int leave_out(int fd, const struct sockaddr_in *source)
     return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
 
-/* Taken last: what is not for us stays free for another port. */
 static int take_inherited(struct dgram_socket *sock, struct dgram_spec *spec, struct error *err)
 {
-    int status = check_inherited(spec, err);
+    int status = inherited_check(spec->fd, SOCK_DGRAM, NULL, err);
 
     if (status < 0)
         return status;
-    status = os_take_inherited(spec->fd);
-    if (status == -EBUSY)
-        return error_set(err, EBUSY, "descriptor %d was given to a port before", spec->fd);
-    if (status < 0)
-        return error_set(err, -status, "descriptor %d is none that the switch was started with",
-                         spec->fd);
+    inherited_take(spec->fd);
     sock->in = sock->out = spec->fd;
-    return 0;
-}
-
-static int check_inherited(struct dgram_spec *spec, struct error *err)
-{
-    socklen_t size = sizeof(int);
-    struct stat info;
-    int type;
-
-    if (fstat(spec->fd, &info) < 0)
-        return error_set(
-            err, errno, "descriptor %d is not open here: is it passed on to the switch?", spec->fd);
-    if (getsockopt(spec->fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
-        return error_set(err, errno, "descriptor %d is not a socket", spec->fd);
-    if (type != SOCK_DGRAM)
-        return error_set(err, EPROTOTYPE, "descriptor %d is not a datagram socket%s", spec->fd,
-                         type == SOCK_STREAM ? ": a stream socket is for the type stream" : "");
     spec->local.length = spec->remote.length = sizeof(spec->remote.storage);
-    if (getpeername(spec->fd, &spec->remote.any, &spec->remote.length) < 0)
-        return error_set(err, errno, "descriptor %d is not connected: it has nobody to send to",
-                         spec->fd);
+    getpeername(spec->fd, &spec->remote.any, &spec->remote.length);
     getsockname(spec->fd, &spec->local.any, &spec->local.length);
     return 0;
 }

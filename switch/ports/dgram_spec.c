@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/dgram_spec.h"
 
-#include "util/text.h"
+#include "ports/inherited.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <limits.h>
 
 static int read_descriptor(const char *fd, struct dgram_spec *wanted, struct error *err);
 static int read_group(const char *group, const char *local, struct dgram_spec *wanted,
@@ -41,13 +40,8 @@ int dgram_spec_read(const struct port_spec *spec, struct dgram_spec *wanted, str
 
 static int read_descriptor(const char *fd, struct dgram_spec *wanted, struct error *err)
 {
-    unsigned long number;
-
-    if (!text_to_number(fd, INT_MAX, &number))
-        return error_set(err, EINVAL, "fd=%s is not the number of a descriptor", fd);
     wanted->kind = DGRAM_FD;
-    wanted->fd = (int)number;
-    return 0;
+    return inherited_read(fd, &wanted->fd, err);
 }
 
 /* local= is an address without a port here, as QEMU's localaddr= is. */

@@ -11,16 +11,13 @@
 
 #include "ports/admission.h"
 #include "ports/doors.h"
+#include "ports/inherited.h"
 #include "ports/stream_client.h"
 #include "ports/stream_listener.h"
-#include "util/text.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct stream_service {
     struct service service;
@@ -58,7 +55,6 @@ static int open_fd(struct runtime *runtime, const struct port_spec *spec, const 
                    struct port *port, struct error *err);
 static int add_listener(struct runtime *runtime, const struct place *place, struct port *port,
                         const struct port_spec *spec, struct error *err);
-static int check_fd(int fd, bool *listening, struct error *err);
 static void on_guest_left(struct stream_owner *owner, bool by_peer);
 static void on_reap(struct ev_loop *loop, ev_timer *timer, int events);
 
@@ -140,7 +136,7 @@ static int stream_serve(struct runtime *runtime, const struct port_spec *spec, s
     if (place.kind == PLACE_ADDRESS && !place.server)
         return 0;
     if (place.kind == PLACE_FD)
-        status = check_fd(place.fd, &listening, err);
+        status = inherited_check(place.fd, SOCK_STREAM, &listening, err);
     if (status < 0 || (place.kind == PLACE_FD && !listening))
         return status;
     status = add_listener(runtime, &place, NULL, spec, err);
@@ -224,7 +220,6 @@ static int read_place(const struct port_spec *spec, struct place *place, struct 
 {
     const char *path = spec_value(spec, "path"), *addr = spec_value(spec, "addr");
     const char *fd = spec_value(spec, "fd"), *server = spec_value(spec, "server");
-    unsigned long number = 0;
 
     *place = (struct place){.kind = path || addr ? PLACE_ADDRESS : fd ? PLACE_FD : PLACE_DIR};
     place->fd = -1;
@@ -236,10 +231,8 @@ static int read_place(const struct port_spec *spec, struct place *place, struct 
         return error_set(err, EINVAL, "path=%s is not an absolute path", path);
     if (addr && *addr == '/')
         return error_set(err, EINVAL, "addr=%s is a path: path= takes it", addr);
-    if (fd && !text_to_number(fd, INT_MAX, &number))
-        return error_set(err, EINVAL, "fd=%s is not the number of a descriptor", fd);
-    if (fd)
-        place->fd = (int)number;
+    if (fd && inherited_read(fd, &place->fd, err) < 0)
+        return -EINVAL;
     if (spec_switch(spec, "server", &place->server, err) < 0)
         return -EINVAL;
     return path || addr ? address_read(path ? "path" : "addr", path ? path : addr, place->server,
@@ -251,7 +244,7 @@ static int open_fd(struct runtime *runtime, const struct port_spec *spec, const 
                    struct port *port, struct error *err)
 {
     bool listening;
-    int status = check_fd(place->fd, &listening, err);
+    int status = inherited_check(place->fd, SOCK_STREAM, &listening, err);
 
     if (status < 0)
         return status;
@@ -259,7 +252,8 @@ static int open_fd(struct runtime *runtime, const struct port_spec *spec, const 
         return add_listener(runtime, place, port, spec, err);
     if (!stream_peer_attach(runtime, place->fd, port, NULL, err))
         return -ENOMEM;
-    return os_take_inherited(place->fd);
+    inherited_take(place->fd);
+    return 0;
 }
 
 static int add_listener(struct runtime *runtime, const struct place *place, struct port *port,
@@ -272,38 +266,11 @@ static int add_listener(struct runtime *runtime, const struct place *place, stru
 
     if (status < 0)
         return status;
-    os_take_inherited(place->fd);
+    inherited_take(place->fd);
     list_append(&service->listeners, &listener->node);
     if (!port)
         log_say(runtime->log, LOG_NOTICE, "stream clients that connect to %s get a port each",
                 listener->acceptor.place);
-    return 0;
-}
-
-/* Is FD ours to take, and a connection, or *LISTENING for some? */
-static int check_fd(int fd, bool *listening, struct error *err)
-{
-    int type, accepts = 0, status = os_check_inherited(fd);
-    socklen_t size = sizeof(type);
-    struct address far = {.length = sizeof(far.storage)};
-
-    if (status == -EBUSY)
-        return error_set(err, EBUSY, "fd=%d is in use by another port", fd);
-    if (status < 0)
-        return error_set(err, EBADF,
-                         "fd=%d is not open: who starts the switch must have left it open, and "
-                         "from 3 up",
-                         fd);
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
-        return error_set(err, ENOTSOCK, "fd=%d is not a socket", fd);
-    if (type != SOCK_STREAM)
-        return error_set(err, EPROTOTYPE, "fd=%d is not a stream socket%s", fd,
-                         type == SOCK_DGRAM ? ": the port type dgram takes datagrams" : "");
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size);
-    *listening = accepts;
-    if (!accepts && getpeername(fd, &far.any, &far.length) < 0)
-        return error_set(err, ENOTCONN, "fd=%d is neither connected nor listening", fd);
     return 0;
 }
 

@@ -645,9 +645,9 @@ def test_descriptors_that_will_not_do(tmp_path):
         passed = [each.fileno() for each in (stream, lonely, pair, plain)]
         with Switch(inherit=passed) as switch, Console(switch.dir / "mgmt") as console:
             refused = {
-                900: "descriptor 900 is not open here", 99999: "descriptor 99999 is not open here",
-                stream.fileno(): "not a datagram socket: a stream socket is for the type stream",
-                lonely.fileno(): "is not connected", plain.fileno(): "is not a socket", 0: "is not a socket",
+                900: "fd=900 is not open", 99999: "fd=99999 is not open",
+                stream.fileno(): "not a datagram socket: the port type stream takes it",
+                lonely.fileno(): "is not connected", plain.fileno(): "is not a socket", 0: "is not open",
                 "x": "fd=x is not the number of a descriptor", -1: "fd=-1 is not the number", "": "fd= is not the number",
             }
             for fd, words in refused.items():

@@ -576,7 +576,7 @@ def refused(*arguments, inherit=()):
     ("datagram", "is not a stream socket: the port type dgram takes datagrams"),
     ("seqpacket", "is not a stream socket"),
     ("lonely", "is neither connected nor listening"),
-    ("twice", "is in use by another port"),
+    ("twice", "was given to a port before"),
 ])
 def test_wrong_descriptor(what, words):
     ends = {"pipe": os.pipe, "datagram": lambda: socket.socketpair(type=socket.SOCK_DGRAM),
