@@ -65,7 +65,7 @@ static const char *const dgram_keys[] = {"local", "remote", "mcast", "fd", NULL}
 
 const struct port_type dgram_type = {
     .name = "dgram",
-    .help = "a peer at the other end of a datagram socket, as QEMU's dgram",
+    .help = "QEMU's dgram, UDP or UNIX",
     .keys = dgram_keys,
     .restricted = dgram_keys,
     .check = dgram_check,
