@@ -54,8 +54,6 @@ struct plug {
     int data, ctl;         /* the far side's, for poll(); -1 if it has none */
     bool may_wait;         /* vde_recv() waits when there is nothing */
     bool datagrams;        /* an empty one, or an error, is not the end */
-    bool local;            /* they come from a process of this host */
-    bool heard;            /* something came */
     bool threaded;         /* a thread of its own sends to the far side */
     struct frames in, out; /* from the switch, and to it */
 };
@@ -81,7 +79,7 @@ static bool more_from_far_side(void);
 static const char *give_to_switch(void);
 static const char *take_from_switch(int flags);
 static void *keep_taking(void *unused);
-static const char *give_to_far_side(void);
+static void give_to_far_side(void);
 static void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static _Noreturn void end(void);
 
@@ -244,15 +242,13 @@ static void connect_far_side(char *vnl, char *description)
 static void look_at_data(void)
 {
     struct stat info = {0};
-    int type = 0, domain = 0;
+    int type = 0;
     socklen_t size = sizeof(type);
     pthread_t thread;
 
     fstat(plug.data, &info);
     getsockopt(plug.data, SOL_SOCKET, SO_TYPE, &type, &size);
-    getsockopt(plug.data, SOL_SOCKET, SO_DOMAIN, &domain, &size);
     plug.datagrams = type == SOCK_DGRAM;
-    plug.local = domain == AF_UNIX;
     /* Of others, epoll's for one, we do not know what is behind them. */
     plug.may_wait = !S_ISFIFO(info.st_mode) && !S_ISSOCK(info.st_mode) && !S_ISCHR(info.st_mode);
     if (!plug.may_wait)
@@ -292,7 +288,7 @@ static const char *carry(void)
         if (!over && side[1].revents & ~POLLOUT)
             over = take_from_far_side();
         if (!over && waiting)
-            over = give_to_far_side();
+            give_to_far_side();
         else if (!over && side[0].revents)
             over = take_from_switch(MSG_DONTWAIT);
     }
@@ -316,7 +312,6 @@ static const char *take_from_far_side(void)
         if (length > 1)
             out->iov[out->count++].iov_len = (size_t)length;
     }
-    plug.heard = plug.heard || out->count > 0;
     if (length < 0 && !plug.datagrams && errno != EAGAIN && errno != EINTR)
         return strerror(errno);
     return give_to_switch();
@@ -355,7 +350,8 @@ static const char *take_from_switch(int flags)
         return "the switch hung up";
     in->count = (unsigned)count;
     in->sent = 0;
-    return give_to_far_side();
+    give_to_far_side();
+    return NULL;
 }
 
 static void *keep_taking(void *unused)
@@ -365,9 +361,8 @@ static void *keep_taking(void *unused)
     return unused;
 }
 
-/* What the far side refuses is lost, as on any wire. Of two processes that are joined without a switch (ptp://) one finds
- * out in this way alone that the other has gone. */
-static const char *give_to_far_side(void)
+/* What the far side refuses is lost, as on any wire; what it does not take now stays. */
+static void give_to_far_side(void)
 {
     struct frames *in = &plug.in;
 
@@ -375,11 +370,8 @@ static const char *give_to_far_side(void)
         ssize_t sent = vde_send(plug.far, in->buffer[in->sent], in->message[in->sent].msg_len, 0);
 
         if (sent < 0 && errno == EAGAIN && !plug.may_wait)
-            break;
-        if (sent < 0 && errno == ECONNREFUSED && plug.local && plug.heard)
-            return "the far side is gone";
+            return;
     }
-    return NULL;
 }
 
 /* A line for the switch. */

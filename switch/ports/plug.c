@@ -225,11 +225,14 @@ static int plug_tx(struct endpoint *core, const struct packet *packets, unsigned
                        count, NULL);
 }
 
-/* The helper is gone or about to be; that it is, and why, comes by its other pipe. */
+/* The helper is gone or about to be; that it is, and why, comes by its pipe. */
 static void plug_lost(struct fd_endpoint *endpoint, int error)
 {
+    struct plug *plug = container_of(endpoint, struct plug, base);
+
     (void)error;
-    detach(container_of(endpoint, struct plug, base));
+    detach(plug);
+    ev_timer_start(endpoint->runtime->loop, &plug->patience);
 }
 
 /* Somebody ended it: it shall not come back by itself. */

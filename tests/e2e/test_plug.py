@@ -305,12 +305,19 @@ class Others:
         assert time.monotonic() - begin < 1
 
 
+@contextlib.contextmanager
+def silent_switch(directory):
+    """A switch that takes connections and says nothing."""
+    directory.mkdir()
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(directory / "ctl"))
+        silent.listen(20)
+        yield
+
+
 def test_far_side_that_accepts_and_says_nothing(stack, tmp_path):
     """vde_open() waits for ever there. The port waits, is tried again, and nobody else notices."""
-    (tmp_path / "far").mkdir()
-    silent = stack.enter_context(socket.socket(socket.AF_UNIX))
-    silent.bind(str(tmp_path / "far" / "ctl"))
-    silent.listen(20)
+    stack.enter_context(silent_switch(tmp_path / "far"))
     near = stack.enter_context(Switch(*plug(f"vde://{tmp_path}/far")))
     others = Others(stack, near)
     first = helper(near)
@@ -428,17 +435,68 @@ def test_nothing_outlives_the_switch(stack, tmp_path, ending):
     switch = stack.enter_context(Switch(*plug(f"cmd://sh {tmp_path}/deaf"), "--port", "plug,vnl=slirp://"))
     leaders = wait_for(lambda: len(children(switch)) == 2 and children(switch), message="two helpers")
     wait_for(lambda: sum(len(session(leader)) for leader in leaders) == 5, message="all processes")
+    for leader in leaders:
+        for command in set(session(leader)) - {leader}:
+            links = [os.readlink(path) for path in pathlib.Path(f"/proc/{command}/fd").iterdir()]
+            assert not any("socket:" in link for link in links), "a command has the helper's end of the frames"
     switch.process.send_signal(ending)
     switch.process.wait(10)
     wait_for(lambda: not any(map(session, leaders)), 3, "everything to end")
 
 
-def test_plug_that_ends_at_once_is_not_tried_all_the_time(stack):
-    near = stack.enter_context(Switch(*plug("cmd://false")))
+def test_helper_that_hangs_does_not_outlive_a_switch_that_was_killed(tmp_path):
+    """It waits in vde_open() for a switch that does not answer, and looks at nothing else."""
+    with silent_switch(tmp_path / "far"), Switch(*plug(f"vde://{tmp_path}/far")) as near:
+        leader = helper(near)
+        time.sleep(0.3)
+        near.kill()
+        wait_for(lambda: not session(leader), 3, "it to end")
+
+
+def test_commands_end_with_a_helper_that_was_killed(stack, tmp_path):
+    (tmp_path / "deaf").write_text("sleep 1000 & sleep 1000")
+    near = stack.enter_context(Switch(*plug(f"cmd://sh {tmp_path}/deaf")))
+    leader = helper(near)
+    wait_for(lambda: len(session(leader)) == 4, message="all processes")
+    os.kill(leader, signal.SIGKILL)
+    wait_for(lambda: not session(leader), 3, "everything to end")
+
+
+def test_plug_that_ends_at_once_is_not_tried_all_the_time(stack, tmp_path):
+    (tmp_path / "ends").write_text(f"echo >> {tmp_path}/count")
+    near = stack.enter_context(Switch(*plug(f"cmd://sh {tmp_path}/ends")))
     wait_said(near, "lost: the far side hung up")
     time.sleep(3)
-    assert cpu_share(near) < 0.2
+    assert (tmp_path / "count").read_text().count("\n") <= 10
     assert near.stderr().count("lost: ") <= 8, near.stderr()
+
+
+FAKE = """#!/usr/bin/python3 -S
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+frames, status = map(int, sys.argv[1:3])
+os.write(status, b"module\\nup\\n")
+%s
+time.sleep(1000)
+"""
+
+
+@pytest.mark.parametrize("deed", ["pass", "os.close(frames)", "os.close(status)"])
+def test_helper_that_behaves_badly_is_ended(stack, tmp_path, deed):
+    """It ignores that it is told to end, or closes one of its ends and stays."""
+    (tmp_path / "vswplug").write_text(FAKE % deed)
+    (tmp_path / "vswplug").chmod(0o755)
+    shutil.copy(PROGRAM, tmp_path / "vswitchd")
+    near = stack.enter_context(Switch(*plug("slirp://"), program=tmp_path / "vswitchd"))
+    first = helper(near)
+    wait_said(near, "connected")
+    time.sleep(0.5)
+    assert cpu_share(near) < 0.2
+    if deed != "pass":
+        wait_for(lambda: not status_of(first), 14, "it to end")
+        wait_for(lambda: helper(near) != first, message="another one")
+    near.ok(f"port/del {PLUG}")
+    wait_for(lambda: not children(near), 3, "the helper to end")
 
 
 def test_helper_has_only_what_it_needs(stack):
