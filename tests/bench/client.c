@@ -1,131 +1,241 @@
-/*
- * client.c - the VDE handshake, version 3
- *
- * The client binds a datagram socket, tells its address to the switch over
- * <dir>/ctl, gets the address of the switch's socket back and connects to it.
- * From then on datagrams are frames, and the control connection stays silent.
- */
+/* client.c - the ways to be attached, and the two ways in which frames go over a socket */
 #define _GNU_SOURCE
 #include "client.h"
+#include "vde.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#define REPLY_TIMEOUT_MS 5000
+#define STREAM_PREFIX 4
+#define STREAM_INPUT  (256 * 1024)
 
-static const char description[] = "vdeblast";
+struct framing {
+    int (*send)(const struct client *client, struct client_batch *batch, int n);
+    int (*receive)(const struct client *client, struct client_batch *batch, bool wait,
+                   client_take *take, void *context);
+};
 
-static int connect_ctl(const char *dir);
-static int bind_data(struct sockaddr_un *mine, const char *dir, int number, int sndbuf);
-static int exchange(const struct client *client, const struct sockaddr_un *mine);
-static void receive_timeout(int fd, int milliseconds);
+struct stream_input {
+    size_t size;
+    unsigned char bytes[STREAM_INPUT];
+};
 
-int client_attach(struct client *client, const char *dir, int number, int sndbuf)
+struct address {
+    socklen_t length;
+    union {
+        struct sockaddr any;
+        struct sockaddr_un local;
+        struct sockaddr_in inet;
+    };
+};
+
+static int attach_stream(struct client *client, const char *where);
+static int attach_datagrams(struct client *client, const char *where);
+static int read_address(struct address *address, const char *text, size_t length);
+static int datagrams_send(const struct client *client, struct client_batch *batch, int n);
+static int datagrams_receive(const struct client *client, struct client_batch *batch, bool wait,
+                             client_take *take, void *context);
+static int stream_send(const struct client *client, struct client_batch *batch, int n);
+static int stream_receive(const struct client *client, struct client_batch *batch, bool wait,
+                          client_take *take, void *context);
+static int take_frames(struct stream_input *input, client_take *take, void *context);
+
+static const struct framing datagrams = {datagrams_send, datagrams_receive};
+static const struct framing stream = {stream_send, stream_receive};
+
+int client_attach(struct client *client, const char *way, int number, int sndbuf)
 {
-    struct sockaddr_un mine;
-    int rc = 0;
+    int rc;
 
-    client->data = -1;
-    client->ctl = connect_ctl(dir);
-    if (client->ctl < 0)
-        return client->ctl;
-
-    client->data = bind_data(&mine, dir, number, sndbuf);
-    if (client->data < 0)
-        rc = client->data;
+    *client = (struct client){.framing = &datagrams, .data = -1, .ctl = -1};
+    if (strncmp(way, "stream:", 7) == 0)
+        rc = attach_stream(client, way + 7);
+    else if (strncmp(way, "dgram:", 6) == 0)
+        rc = attach_datagrams(client, way + 6);
     else
-        rc = exchange(client, &mine);
-    if (client->data >= 0)
-        unlink(mine.sun_path);
-    if (rc < 0)
-        client_detach(client);
+        rc = vde_attach(&client->ctl, &client->data, way, number);
+    if (rc == 0 && sndbuf > 0)
+        setsockopt(client->data, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
     return rc;
-}
-
-void client_detach(struct client *client)
-{
-    if (client->data >= 0)
-        close(client->data);
-    if (client->ctl >= 0)
-        close(client->ctl);
-    client->data = client->ctl = -1;
 }
 
 void client_timeout(const struct client *client, int milliseconds)
 {
-    receive_timeout(client->data, milliseconds);
+    struct timeval timeout = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
+
+    setsockopt(client->data, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
 }
 
-static int connect_ctl(const char *dir)
+int client_send(const struct client *client, struct client_batch *batch, int n)
 {
-    struct sockaddr_un ctl = {.sun_family = AF_UNIX};
-    int fd;
+    return client->framing->send(client, batch, n);
+}
 
-    if (snprintf(ctl.sun_path, sizeof(ctl.sun_path), "%s/ctl", dir) >= (int)sizeof(ctl.sun_path))
-        return -ENAMETOOLONG;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    if (connect(fd, (struct sockaddr *)&ctl, sizeof(ctl)) < 0) {
-        int rc = -errno;
+int client_receive(const struct client *client, struct client_batch *batch, bool wait,
+                   client_take *take, void *context)
+{
+    return client->framing->receive(client, batch, wait, take, context);
+}
 
-        close(fd);
+void client_batch_prepare(struct client_batch *batch, size_t size)
+{
+    for (int i = 0; i < CLIENT_BATCH; i++) {
+        batch->iov[i] = (struct iovec){batch->buffers[i] + CLIENT_HEADROOM, size};
+        batch->messages[i].msg_hdr = (struct msghdr){.msg_iov = &batch->iov[i], .msg_iovlen = 1};
+    }
+}
+
+/* ---- being attached ---- */
+
+static int attach_stream(struct client *client, const char *where)
+{
+    struct address far;
+    int rc = read_address(&far, where, strlen(where));
+
+    if (rc < 0)
         return rc;
-    }
-    receive_timeout(fd, REPLY_TIMEOUT_MS);
-    return fd;
+    client->framing = &stream;
+    client->input = calloc(1, sizeof(*client->input));
+    client->data = socket(far.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (client->input && client->data >= 0 && connect(client->data, &far.any, far.length) == 0)
+        return 0;
+    rc = client->input ? -errno : -ENOMEM;
+    free(client->input);
+    if (client->data >= 0)
+        close(client->data);
+    return rc;
 }
 
-static int bind_data(struct sockaddr_un *mine, const char *dir, int number, int sndbuf)
+static int attach_datagrams(struct client *client, const char *where)
 {
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    size_t length = strcspn(where, ",");
+    struct address near, far;
+    int rc = read_address(&near, where, length);
 
-    if (fd < 0)
-        return -errno;
-    memset(mine, 0, sizeof(*mine));
-    mine->sun_family = AF_UNIX;
-    if (snprintf(mine->sun_path, sizeof(mine->sun_path), "%s/.%05d-%05d", dir, getpid(), number) >=
-        (int)sizeof(mine->sun_path)) {
-        close(fd);
-        return -ENAMETOOLONG;
-    }
-    if (sndbuf > 0)
-        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
-    if (bind(fd, (struct sockaddr *)mine, sizeof(*mine)) < 0) {
-        int rc = -errno;
-
-        close(fd);
+    if (rc == 0)
+        rc = where[length] ? read_address(&far, where + length + 1, strlen(where + length + 1))
+                           : -EINVAL;
+    if (rc < 0)
         return rc;
-    }
-    return fd;
+    client->data = socket(near.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (client->data >= 0 && bind(client->data, &near.any, near.length) == 0 &&
+        connect(client->data, &far.any, far.length) == 0)
+        return 0;
+    rc = -errno;
+    if (client->data >= 0)
+        close(client->data);
+    return rc;
 }
 
-static int exchange(const struct client *client, const struct sockaddr_un *mine)
+static int read_address(struct address *address, const char *text, size_t length)
 {
-    struct client_request request = {.magic = CLIENT_REQUEST_MAGIC, .version = 3, .address = *mine};
-    struct sockaddr_un theirs;
-    ssize_t got;
+    char copy[sizeof(address->local.sun_path)] = "", *port;
 
-    memcpy(request.description, description, sizeof(request.description));
-    if (send(client->ctl, &request, sizeof(request), MSG_NOSIGNAL) != (ssize_t)sizeof(request))
-        return -errno;
-    got = recv(client->ctl, &theirs, sizeof(theirs), MSG_WAITALL);
-    if (got < 0)
-        return -errno;
-    if (got != (ssize_t)sizeof(theirs))
-        return -ECONNREFUSED;
-    if (connect(client->data, (struct sockaddr *)&theirs, sizeof(theirs)) < 0)
-        return -errno;
+    *address = (struct address){.length = sizeof(address->local), .local.sun_family = AF_UNIX};
+    if (length >= sizeof(copy))
+        return -ENAMETOOLONG;
+    memcpy(copy, text, length);
+    if (*copy == '/') {
+        memcpy(address->local.sun_path, copy, sizeof(copy));
+        return 0;
+    }
+    port = strchr(copy, ':');
+    if (!port)
+        return -EINVAL;
+    *port++ = '\0';
+    *address = (struct address){.length = sizeof(address->inet), .inet.sin_family = AF_INET};
+    address->inet.sin_port = htons((uint16_t)atoi(port));
+    return inet_pton(AF_INET, copy, &address->inet.sin_addr) == 1 ? 0 : -EINVAL;
+}
+
+/* ---- one datagram, one frame ---- */
+
+static int datagrams_send(const struct client *client, struct client_batch *batch, int n)
+{
+    for (int done = 0; done < n;) {
+        int rc = sendmmsg(client->data, batch->messages + done, (unsigned)(n - done), 0);
+
+        if (rc < 0 && errno != EINTR)
+            return -errno;
+        if (rc > 0)
+            done += rc;
+    }
     return 0;
 }
 
-static void receive_timeout(int fd, int milliseconds)
+static int datagrams_receive(const struct client *client, struct client_batch *batch, bool wait,
+                             client_take *take, void *context)
 {
-    struct timeval timeout = {.tv_sec = milliseconds / 1000, .tv_usec = milliseconds % 1000 * 1000};
+    int n = recvmmsg(client->data, batch->messages, CLIENT_BATCH,
+                     wait ? MSG_WAITFORONE : MSG_DONTWAIT, NULL);
 
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+    for (int i = 0; i < n; i++)
+        take(context, batch->iov[i].iov_base, batch->messages[i].msg_len);
+    return n < 0 ? -errno : n;
+}
+
+/* ---- a stream of frames, each behind its length ---- */
+
+/* A blocking socket takes all, or something is wrong. */
+static int stream_send(const struct client *client, struct client_batch *batch, int n)
+{
+    struct iovec iov[CLIENT_BATCH];
+    struct msghdr message = {.msg_iov = iov, .msg_iovlen = (size_t)n};
+    ssize_t size = 0, sent;
+
+    for (int i = 0; i < n; i++) {
+        const uint32_t prefix = htonl((uint32_t)batch->iov[i].iov_len);
+
+        iov[i].iov_base = (unsigned char *)batch->iov[i].iov_base - STREAM_PREFIX;
+        iov[i].iov_len = STREAM_PREFIX + batch->iov[i].iov_len;
+        memcpy(iov[i].iov_base, &prefix, STREAM_PREFIX);
+        size += (ssize_t)iov[i].iov_len;
+    }
+    sent = sendmsg(client->data, &message, MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent == size ? 0 : -EIO;
+}
+
+static int stream_receive(const struct client *client, struct client_batch *batch, bool wait,
+                          client_take *take, void *context)
+{
+    struct stream_input *input = client->input;
+    ssize_t got = recv(client->data, input->bytes + input->size, STREAM_INPUT - input->size,
+                       wait ? 0 : MSG_DONTWAIT);
+
+    (void)batch;
+    if (got <= 0)
+        return got < 0 ? -errno : -ECONNRESET;
+    input->size += (size_t)got;
+    return take_frames(input, take, context);
+}
+
+/* Return: how many there were, or -EPROTO. Part of a frame stays behind. */
+static int take_frames(struct stream_input *input, client_take *take, void *context)
+{
+    size_t at = 0;
+    int count = 0;
+
+    while (input->size - at >= STREAM_PREFIX) {
+        uint32_t length;
+
+        memcpy(&length, input->bytes + at, STREAM_PREFIX);
+        length = ntohl(length);
+        if (length > CLIENT_FRAME_MAX)
+            return -EPROTO;
+        if (input->size - at - STREAM_PREFIX < length)
+            break;
+        take(context, input->bytes + at + STREAM_PREFIX, length);
+        at += STREAM_PREFIX + length;
+        count++;
+    }
+    memmove(input->bytes, input->bytes + at, input->size - at);
+    input->size -= at;
+    return count;
 }

@@ -16,7 +16,6 @@
 #include "load.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -29,6 +28,7 @@
 #include <unistd.h>
 
 #define HEADER                 14
+#define SMALLEST               60
 #define ETHERTYPE_EXPERIMENTAL 0x88b5
 #define QUIET_MS               60 /* nothing received and no CPU used for so long: the run is over */
 #define DRAIN_MAX_MS           5000
@@ -36,17 +36,11 @@
 #define RECEIVE_TIMEOUT_MS     20
 #define PING_TIMEOUT_MS        1000
 
-struct mmsg_ring {
-    struct mmsghdr messages[LOAD_BATCH];
-    struct iovec iov[LOAD_BATCH];
-    unsigned char frames[LOAD_BATCH][LOAD_FRAME_MAX];
-};
-
 struct receivers {
     const struct load_plan *plan;
     const struct client *clients;
     pthread_t thread;
-    struct mmsg_ring *ring;
+    struct client_batch *batch;
     uint64_t last_sequence[LOAD_RECEIVERS];
     _Atomic uint64_t count[LOAD_RECEIVERS];
     _Atomic uint64_t misordered;
@@ -58,16 +52,16 @@ static int receivers_start(struct receivers *receivers, const struct load_plan *
                            const struct client *clients);
 static void receivers_stop(struct receivers *receivers);
 static uint64_t receivers_total(const struct receivers *receivers);
-static int send_flat_out(const struct load_plan *plan, int fd, struct mmsg_ring *ring,
-                         uint64_t *sent);
-static int send_paced(const struct load_plan *plan, int fd, struct mmsg_ring *ring, uint64_t *sent);
-static void wait_until_quiet(const struct receivers *receivers, int pid);
-static void ring_prepare(struct mmsg_ring *ring, const unsigned char *destination, int size);
-static void ring_empty(struct mmsg_ring *ring);
+static int send_flat_out(const struct load_plan *plan, const struct client *sender,
+                         struct client_batch *batch, uint64_t *sent);
+static int send_paced(const struct load_plan *plan, const struct client *sender,
+                      struct client_batch *batch, uint64_t *sent);
+static void wait_until_quiet(const struct receivers *receivers);
 static void make_frame(unsigned char *frame, const unsigned char *destination,
                        const unsigned char *source);
 static void receiver_address(unsigned char *mac, int number);
 static void pin_to(int core);
+static uint64_t processes_cpu_ns(const struct load_plan *plan, uint64_t *each);
 static uint64_t process_cpu_ns(int pid);
 static uint64_t clock_ns(clockid_t clock);
 
@@ -78,83 +72,83 @@ static const unsigned char broadcast_mac[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xf
 int load_run(const struct load_plan *plan, const struct client *sender,
              const struct client *clients, struct load_result *result)
 {
-    struct mmsg_ring *ring = calloc(1, sizeof(*ring));
+    struct client_batch *batch = calloc(1, sizeof(*batch));
     struct receivers receivers = {0};
     unsigned char destination[6];
-    uint64_t start, load_cpu, switch_cpu;
+    uint64_t start, load_cpu, before[LOAD_PROCESSES];
     int rc;
 
-    if (!ring)
+    if (!batch)
         return -ENOMEM;
     receiver_address(destination, 0);
     if (plan->target == LOAD_BROADCAST)
         memcpy(destination, broadcast_mac, 6);
     else if (plan->target == LOAD_UNKNOWN)
         memcpy(destination, unknown_mac, 6);
-    ring_prepare(ring, destination, plan->size);
+    client_batch_prepare(batch, (size_t)plan->size);
+    for (int i = 0; i < CLIENT_BATCH; i++)
+        make_frame(batch->iov[i].iov_base, destination, sender_mac);
 
     memset(result, 0, sizeof(*result));
     rc = receivers_start(&receivers, plan, clients);
     if (rc < 0)
         goto out;
-    switch_cpu = process_cpu_ns(plan->switch_pid);
+    processes_cpu_ns(plan, before);
     load_cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
     start = clock_ns(CLOCK_MONOTONIC);
     pin_to(plan->sender_core);
 
-    rc = plan->rate > 0 ? send_paced(plan, sender->data, ring, &result->sent)
-                        : send_flat_out(plan, sender->data, ring, &result->sent);
+    rc = plan->rate > 0 ? send_paced(plan, sender, batch, &result->sent)
+                        : send_flat_out(plan, sender, batch, &result->sent);
 
     load_cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - load_cpu;
-    wait_until_quiet(&receivers, plan->switch_pid);
+    wait_until_quiet(&receivers);
     receivers_stop(&receivers);
-    result->switch_ns = process_cpu_ns(plan->switch_pid) - switch_cpu;
+    processes_cpu_ns(plan, result->cpu_ns);
+    for (int i = 0; i < plan->processes; i++)
+        result->cpu_ns[i] -= before[i];
     result->load_ns = load_cpu;
     result->seconds = receivers.last_ns > start ? (double)(receivers.last_ns - start) / 1e9 : 0;
     result->misordered = receivers.misordered;
     for (int i = 0; i < plan->receivers; i++)
         result->received[i] = receivers.count[i];
 out:
-    free(ring);
+    free(batch);
     return rc;
 }
 
 /* ---- the sender ---- */
 
-static int send_batch(int fd, struct mmsg_ring *ring, int n, uint64_t *sent)
+static int send_batch(const struct client *sender, struct client_batch *batch, int n,
+                      uint64_t *sent)
 {
-    int done = 0;
+    int rc;
 
     for (int i = 0; i < n; i++) {
         uint64_t sequence = *sent + 1 + (uint64_t)i;
 
-        memcpy(ring->frames[i] + HEADER, &sequence, sizeof(sequence));
+        memcpy((unsigned char *)batch->iov[i].iov_base + HEADER, &sequence, sizeof(sequence));
     }
-    while (done < n) {
-        int rc = sendmmsg(fd, ring->messages + done, (unsigned)(n - done), 0);
-
-        if (rc < 0 && errno != EINTR)
-            return -errno;
-        if (rc > 0)
-            done += rc;
-    }
-    *sent += (uint64_t)n;
-    return 0;
+    rc = client_send(sender, batch, n);
+    if (rc == 0)
+        *sent += (uint64_t)n;
+    return rc;
 }
 
-static int send_flat_out(const struct load_plan *plan, int fd, struct mmsg_ring *ring,
-                         uint64_t *sent)
+static int send_flat_out(const struct load_plan *plan, const struct client *sender,
+                         struct client_batch *batch, uint64_t *sent)
 {
     uint64_t end = clock_ns(CLOCK_MONOTONIC) + (uint64_t)(plan->seconds * 1e9);
     int rc = 0;
 
     while (rc == 0 && clock_ns(CLOCK_MONOTONIC) < end)
-        rc = send_batch(fd, ring, plan->batch, sent);
+        rc = send_batch(sender, batch, plan->batch, sent);
     return rc;
 }
 
 /* What is due is computed from the start of the run, so a late wake-up is made good by the next burst. */
-static int send_paced(const struct load_plan *plan, int fd, struct mmsg_ring *ring, uint64_t *sent)
+static int send_paced(const struct load_plan *plan, const struct client *sender,
+                      struct client_batch *batch, uint64_t *sent)
 {
     uint64_t start = clock_ns(CLOCK_MONOTONIC);
     uint64_t end = start + (uint64_t)(plan->seconds * 1e9);
@@ -172,7 +166,8 @@ static int send_paced(const struct load_plan *plan, int fd, struct mmsg_ring *ri
         due = (uint64_t)((double)(wake - start) * plan->rate / 1e9);
         while (*sent < due) {
             uint64_t n = due - *sent;
-            int rc = send_batch(fd, ring, n < (uint64_t)plan->batch ? (int)n : plan->batch, sent);
+            int rc =
+                send_batch(sender, batch, n < (uint64_t)plan->batch ? (int)n : plan->batch, sent);
 
             if (rc < 0)
                 return rc;
@@ -183,40 +178,41 @@ static int send_paced(const struct load_plan *plan, int fd, struct mmsg_ring *ri
 
 /* ---- the receivers ---- */
 
-static void note_frames(struct receivers *receivers, int which, int n)
+/* What one look at a receiver's socket brings. */
+struct arrivals {
+    uint64_t last_sequence;
+    uint64_t count;
+    uint64_t misordered;
+};
+
+static void note_frame(void *context, const unsigned char *frame, size_t length)
 {
-    uint64_t last = receivers->last_sequence[which];
-    uint64_t misordered = 0;
-    int counted = 0;
+    struct arrivals *arrivals = context;
+    uint64_t sequence;
 
-    for (int i = 0; i < n; i++) {
-        const unsigned char *frame = receivers->ring->frames[i];
-        uint64_t sequence;
-
-        if (receivers->ring->messages[i].msg_len < HEADER + sizeof(sequence) ||
-            memcmp(frame + 6, sender_mac, 6) != 0)
-            continue; /* a frame of the switch's own, such as a spanning tree hello */
-        memcpy(&sequence, frame + HEADER, sizeof(sequence));
-        if (sequence <= last)
-            misordered++;
-        else
-            last = sequence;
-        counted++;
-    }
-    receivers->last_sequence[which] = last;
-    if (misordered)
-        atomic_fetch_add(&receivers->misordered, misordered);
-    atomic_fetch_add_explicit(&receivers->count[which], (uint64_t)counted, memory_order_relaxed);
-    atomic_store_explicit(&receivers->last_ns, clock_ns(CLOCK_MONOTONIC), memory_order_relaxed);
+    if (length < HEADER + sizeof(sequence) || memcmp(frame + 6, sender_mac, 6) != 0)
+        return; /* a frame of the switch's own, such as a spanning tree hello */
+    memcpy(&sequence, frame + HEADER, sizeof(sequence));
+    if (sequence <= arrivals->last_sequence)
+        arrivals->misordered++;
+    else
+        arrivals->last_sequence = sequence;
+    arrivals->count++;
 }
 
-static int receive_from(struct receivers *receivers, int which, int flags)
+static int receive_from(struct receivers *receivers, int which, bool wait)
 {
-    int n = recvmmsg(receivers->clients[which].data, receivers->ring->messages, LOAD_BATCH, flags,
-                     NULL);
+    struct arrivals arrivals = {.last_sequence = receivers->last_sequence[which]};
+    int n =
+        client_receive(&receivers->clients[which], receivers->batch, wait, note_frame, &arrivals);
 
-    if (n > 0)
-        note_frames(receivers, which, n);
+    if (n <= 0)
+        return n;
+    receivers->last_sequence[which] = arrivals.last_sequence;
+    if (arrivals.misordered)
+        atomic_fetch_add(&receivers->misordered, arrivals.misordered);
+    atomic_fetch_add_explicit(&receivers->count[which], arrivals.count, memory_order_relaxed);
+    atomic_store_explicit(&receivers->last_ns, clock_ns(CLOCK_MONOTONIC), memory_order_relaxed);
     return n;
 }
 
@@ -227,7 +223,7 @@ static void receive_sleeping(struct receivers *receivers)
     prctl(PR_SET_TIMERSLACK, 1UL);
     while (!atomic_load(&receivers->stop)) {
         for (int i = 0; i < receivers->plan->receivers; i++)
-            while (receive_from(receivers, i, MSG_DONTWAIT) == LOAD_BATCH)
+            while (receive_from(receivers, i, false) >= CLIENT_BATCH)
                 ;
         clock_nanosleep(CLOCK_MONOTONIC, 0, &nap, NULL);
     }
@@ -247,7 +243,7 @@ static void receive_woken(struct receivers *receivers)
         int n = epoll_wait(epoll, events, LOAD_RECEIVERS, RECEIVE_TIMEOUT_MS);
 
         for (int i = 0; i < n; i++)
-            receive_from(receivers, (int)events[i].data.u32, MSG_DONTWAIT);
+            receive_from(receivers, (int)events[i].data.u32, false);
     }
     close(epoll);
 }
@@ -256,7 +252,7 @@ static void receive_blocking(struct receivers *receivers)
 {
     client_timeout(&receivers->clients[0], RECEIVE_TIMEOUT_MS);
     while (!atomic_load(&receivers->stop))
-        receive_from(receivers, 0, MSG_WAITFORONE);
+        receive_from(receivers, 0, true);
 }
 
 static void *receivers_main(void *argument)
@@ -280,13 +276,13 @@ static int receivers_start(struct receivers *receivers, const struct load_plan *
 
     receivers->plan = plan;
     receivers->clients = clients;
-    receivers->ring = calloc(1, sizeof(*receivers->ring));
-    if (!receivers->ring)
+    receivers->batch = calloc(1, sizeof(*receivers->batch));
+    if (!receivers->batch)
         return -ENOMEM;
-    ring_empty(receivers->ring);
+    client_batch_prepare(receivers->batch, CLIENT_FRAME_MAX);
     rc = pthread_create(&receivers->thread, NULL, receivers_main, receivers);
     if (rc)
-        free(receivers->ring);
+        free(receivers->batch);
     return -rc;
 }
 
@@ -294,7 +290,7 @@ static void receivers_stop(struct receivers *receivers)
 {
     atomic_store(&receivers->stop, true);
     pthread_join(receivers->thread, NULL);
-    free(receivers->ring);
+    free(receivers->batch);
 }
 
 static uint64_t receivers_total(const struct receivers *receivers)
@@ -306,18 +302,18 @@ static uint64_t receivers_total(const struct receivers *receivers)
     return total;
 }
 
-static void wait_until_quiet(const struct receivers *receivers, int pid)
+static void wait_until_quiet(const struct receivers *receivers)
 {
     const struct timespec step = {.tv_nsec = 10000000};
     uint64_t last_total = 0, last_cpu = 0;
     int quiet_ms = 0;
 
     for (int ms = 0; ms < DRAIN_MAX_MS && quiet_ms < QUIET_MS; ms += 10) {
-        uint64_t total, cpu;
+        uint64_t total, cpu, each[LOAD_PROCESSES];
 
         nanosleep(&step, NULL);
         total = receivers_total(receivers);
-        cpu = process_cpu_ns(pid);
+        cpu = processes_cpu_ns(receivers->plan, each);
         quiet_ms = total == last_total && cpu == last_cpu ? quiet_ms + 10 : 0;
         last_total = total;
         last_cpu = cpu;
@@ -326,54 +322,70 @@ static void wait_until_quiet(const struct receivers *receivers, int pid)
 
 /* ---- learning and latency ---- */
 
-static bool send_and_see(const struct client *from, const struct client *to, int n,
-                         const unsigned char *frame)
+struct awaited {
+    const unsigned char *source;
+    bool seen;
+};
+
+static void look_for(void *context, const unsigned char *frame, size_t length)
 {
-    unsigned char buffer[LOAD_FRAME_MAX];
+    struct awaited *awaited = context;
+
+    awaited->seen = awaited->seen || (length >= 12 && memcmp(frame + 6, awaited->source, 6) == 0);
+}
+
+static bool send_and_see(const struct client *from, const struct client *to, int n,
+                         struct client_batch *batch, const unsigned char *destination,
+                         const unsigned char *source)
+{
     bool seen = true;
 
-    if (send(from->data, frame, 60, 0) < 0)
+    client_batch_prepare(batch, SMALLEST);
+    make_frame(batch->iov[0].iov_base, destination, source);
+    if (client_send(from, batch, 1) < 0)
         return false;
+    client_batch_prepare(batch, CLIENT_FRAME_MAX);
     for (int i = 0; i < n; i++) {
-        ssize_t got;
+        struct awaited awaited = {.source = source};
 
-        do
-            got = recv(to[i].data, buffer, sizeof(buffer), 0);
-        while (got >= 0 && (got < 12 || memcmp(buffer + 6, frame + 6, 6) != 0));
-        seen = seen && got >= 0;
+        while (!awaited.seen && client_receive(&to[i], batch, true, look_for, &awaited) >= 0)
+            ;
+        seen = seen && awaited.seen;
     }
     return seen;
 }
 
-static void discard_pending(const struct client *client)
+static void discard_pending(const struct client *client, struct client_batch *batch)
 {
-    unsigned char buffer[64];
+    struct awaited nothing = {.seen = true};
 
-    while (recv(client->data, buffer, sizeof(buffer), MSG_DONTWAIT | MSG_TRUNC) >= 0)
+    while (client_receive(client, batch, false, look_for, &nothing) >= 0)
         ;
 }
 
 int load_learn(const struct client *sender, const struct client *receivers, int n)
 {
+    struct client_batch *batch = calloc(1, sizeof(*batch));
     bool learnt = false;
 
+    if (!batch)
+        return -ENOMEM;
     client_timeout(sender, 100);
     for (int i = 0; i < n; i++)
         client_timeout(&receivers[i], 100);
     for (int attempt = 0; attempt < LEARN_ATTEMPTS && !learnt; attempt++) {
-        unsigned char frame[60] = {0}, mac[6];
-
-        make_frame(frame, broadcast_mac, sender_mac);
-        learnt = send_and_see(sender, receivers, n, frame);
+        learnt = send_and_see(sender, receivers, n, batch, broadcast_mac, sender_mac);
         for (int i = 0; i < n && learnt; i++) {
+            unsigned char mac[6];
+
             receiver_address(mac, i);
-            make_frame(frame, sender_mac, mac);
-            learnt = send_and_see(&receivers[i], sender, 1, frame);
+            learnt = send_and_see(&receivers[i], sender, 1, batch, sender_mac, mac);
         }
     }
     for (int i = 0; i < n; i++)
-        discard_pending(&receivers[i]);
-    discard_pending(sender);
+        discard_pending(&receivers[i], batch);
+    discard_pending(sender, batch);
+    free(batch);
     return learnt ? 0 : -ETIMEDOUT;
 }
 
@@ -387,8 +399,8 @@ static int compare_u64(const void *a, const void *b)
 int load_latency(const struct client *a, const struct client *b, int size, int count,
                  struct latency_result *result)
 {
-    unsigned char there[LOAD_FRAME_MAX] = {0}, back[LOAD_FRAME_MAX] = {0}, buffer[LOAD_FRAME_MAX],
-                  mac[6];
+    unsigned char there[CLIENT_FRAME_MAX] = {0}, back[CLIENT_FRAME_MAX] = {0},
+                  buffer[CLIENT_FRAME_MAX], mac[6];
     uint64_t *times = calloc((size_t)count, sizeof(*times));
     int done = 0;
 
@@ -422,23 +434,6 @@ int load_latency(const struct client *a, const struct client *b, int size, int c
 
 /* ---- small things ---- */
 
-static void ring_prepare(struct mmsg_ring *ring, const unsigned char *destination, int size)
-{
-    for (int i = 0; i < LOAD_BATCH; i++) {
-        make_frame(ring->frames[i], destination, sender_mac);
-        ring->iov[i] = (struct iovec){ring->frames[i], (size_t)size};
-        ring->messages[i].msg_hdr = (struct msghdr){.msg_iov = &ring->iov[i], .msg_iovlen = 1};
-    }
-}
-
-static void ring_empty(struct mmsg_ring *ring)
-{
-    for (int i = 0; i < LOAD_BATCH; i++) {
-        ring->iov[i] = (struct iovec){ring->frames[i], LOAD_FRAME_MAX};
-        ring->messages[i].msg_hdr = (struct msghdr){.msg_iov = &ring->iov[i], .msg_iovlen = 1};
-    }
-}
-
 static void make_frame(unsigned char *frame, const unsigned char *destination,
                        const unsigned char *source)
 {
@@ -464,6 +459,16 @@ static void pin_to(int core)
     CPU_ZERO(&cores);
     CPU_SET(core, &cores);
     sched_setaffinity(0, sizeof(cores), &cores);
+}
+
+/* Return: the sum of EACH. */
+static uint64_t processes_cpu_ns(const struct load_plan *plan, uint64_t *each)
+{
+    uint64_t sum = 0;
+
+    for (int i = 0; i < plan->processes; i++)
+        sum += each[i] = process_cpu_ns(plan->pid[i]);
+    return sum;
 }
 
 static uint64_t process_cpu_ns(int pid)

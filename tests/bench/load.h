@@ -15,8 +15,7 @@
 #include <stdint.h>
 
 #define LOAD_RECEIVERS 64
-#define LOAD_BATCH     64
-#define LOAD_FRAME_MAX 9216
+#define LOAD_PROCESSES 4
 
 /* The first five bytes of a receiver's address. The last one is its number, from 0. */
 #define LOAD_RECEIVER_MAC 2, 0, 0, 0, 1
@@ -29,7 +28,7 @@ enum load_target {
 
 struct load_plan {
     int size;  /* bytes a frame, without FCS */
-    int batch; /* frames a sendmmsg(), 1..LOAD_BATCH */
+    int batch; /* frames a system call of the sender, 1..CLIENT_BATCH */
     int receivers;
     enum load_target target;
     double seconds;
@@ -38,16 +37,17 @@ struct load_plan {
     int rx_sleep_us; /* receivers look this often instead of being woken; 0: woken */
     int sender_core; /* -1: wherever the kernel likes */
     int receiver_core;
-    int switch_pid; /* whose CPU time is measured; 0: nobody's */
+    int processes; /* whose CPU time is measured: the switch and whoever works for it */
+    int pid[LOAD_PROCESSES];
 };
 
 struct load_result {
     double seconds; /* from the first frame sent to the last one received */
     uint64_t sent;
     uint64_t received[LOAD_RECEIVERS];
-    uint64_t misordered; /* frames that arrived after a later one, or twice */
-    uint64_t switch_ns;  /* CPU time of the switch for those frames */
-    uint64_t load_ns;    /* and of this process */
+    uint64_t misordered;             /* frames that arrived after a later one, or twice */
+    uint64_t cpu_ns[LOAD_PROCESSES]; /* CPU time of those processes for those frames */
+    uint64_t load_ns;                /* and of this one */
 };
 
 struct latency_result {
@@ -71,7 +71,8 @@ int load_run(const struct load_plan *plan, const struct client *sender,
 
 /*
  * load_latency() - send one frame there and back @count times
- * Both ends live in this one thread: besides it only the switch is ever runnable.
+ * Both ends are attached by datagrams and live in this one thread: besides it only the switch is
+ * ever runnable.
  * Return: 0, or -errno.
  */
 int load_latency(const struct client *a, const struct client *b, int size, int count,

@@ -16,8 +16,8 @@
  * It ends when stdin does, or by SIGTERM or SIGINT, and removes its files.
  */
 #define _GNU_SOURCE
-#include "client.h"
 #include "load.h"
+#include "vde.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -37,7 +37,8 @@
 #define EVENTS      64
 #define SEND_BUFFER (1024 * 1024)
 #define EVERYBODY   (-1)
-#define FRAME_ROOM  (LOAD_FRAME_MAX + 64) /* an odd number of cache lines, so that headers spread */
+/* An odd number of cache lines, so that headers spread. */
+#define FRAME_ROOM (CLIENT_FRAME_MAX + 64)
 
 /* What epoll says about an event: the number of a port, whose frames wait, or one of these. */
 enum {
@@ -48,7 +49,7 @@ enum {
 
 /* A client's number is the order of its coming, which is also how load.c numbers receivers. */
 struct port {
-    struct client sockets; /* our ends; data is -1 when the port is free */
+    int ctl, data; /* our ends; data is -1 when the port is free */
     struct sockaddr_un address;
 };
 
@@ -133,15 +134,15 @@ static int listen_in(const char *dir)
 static void admit(int listener)
 {
     const struct timeval patience = {.tv_sec = 1};
-    struct client_request request;
+    struct vde_request request;
     struct sockaddr_un theirs;
     int ctl = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 
     if (ctl < 0)
         return;
     setsockopt(ctl, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    if (recv(ctl, &request, CLIENT_REQUEST_FIXED, MSG_WAITALL) == CLIENT_REQUEST_FIXED &&
-        request.magic == CLIENT_REQUEST_MAGIC && request.version == 3) {
+    if (recv(ctl, &request, VDE_REQUEST_FIXED, MSG_WAITALL) == VDE_REQUEST_FIXED &&
+        request.magic == VDE_REQUEST_MAGIC && request.version == 3) {
         theirs = request.address;
         if (plug(ctl, &theirs) == 0)
             return;
@@ -154,20 +155,20 @@ static int plug(int ctl, const struct sockaddr_un *theirs)
     struct port *port;
     int number = 0;
 
-    while (number < PORTS && ports[number].sockets.data >= 0)
+    while (number < PORTS && ports[number].data >= 0)
         number++;
     if (number == PORTS)
         return -ENOSPC;
     port = &ports[number];
-    port->sockets = (struct client){ctl, open_data(port, number, theirs)};
-    if (port->sockets.data < 0)
+    port->data = open_data(port, number, theirs);
+    if (port->data < 0)
         return -ECONNREFUSED;
-    if (watch(port->sockets.data, number) < 0 || watch(ctl, EVENT_CTL + number) < 0 ||
+    if (watch(port->data, number) < 0 || watch(ctl, EVENT_CTL + number) < 0 ||
         send(ctl, &port->address, sizeof(port->address), MSG_NOSIGNAL) < 0) {
-        port->sockets.ctl = -1; /* the caller closes it */
         unplug(port);
         return -ECONNREFUSED;
     }
+    port->ctl = ctl;
     if (number >= ports_end)
         ports_end = number + 1;
     return 0;
@@ -197,7 +198,10 @@ static void unplug(struct port *port)
 {
     unlink(port->address.sun_path);
     port->address.sun_path[0] = '\0';
-    client_detach(&port->sockets);
+    close(port->data);
+    if (port->ctl >= 0)
+        close(port->ctl);
+    port->data = port->ctl = -1;
 }
 
 /* ---- frames ---- */
@@ -222,14 +226,14 @@ static void handle(int event, int listener)
         admit(listener);
     else if (event == EVENT_STDIN && ended(STDIN_FILENO))
         end();
-    else if (event < EVENT_LISTENER && ended(ports[event - EVENT_CTL].sockets.ctl))
+    else if (event < EVENT_LISTENER && ended(ports[event - EVENT_CTL].ctl))
         unplug(&ports[event - EVENT_CTL]);
 }
 
 /* In the bench all frames of a batch have one destination, so this is one sendmmsg() a receiver. */
 static void relay_from(int from)
 {
-    int n = recvmmsg(ports[from].sockets.data, batch.in, BATCH, 0, NULL);
+    int n = recvmmsg(ports[from].data, batch.in, BATCH, 0, NULL);
 
     for (int first = 0, next; first < n; first = next) {
         int to = destination(batch.frames[first]);
@@ -242,13 +246,13 @@ static void relay_from(int from)
 
 static void pass_on(int from, int to, struct mmsghdr *messages, int n)
 {
-    if (to != EVERYBODY && ports[to].sockets.data >= 0) {
-        send_all(ports[to].sockets.data, messages, n);
+    if (to != EVERYBODY && ports[to].data >= 0) {
+        send_all(ports[to].data, messages, n);
         return;
     }
     for (int i = 0; i < ports_end; i++)
-        if (i != from && ports[i].sockets.data >= 0)
-            send_all(ports[i].sockets.data, messages, n);
+        if (i != from && ports[i].data >= 0)
+            send_all(ports[i].data, messages, n);
 }
 
 static void send_all(int fd, struct mmsghdr *messages, int n)
@@ -286,7 +290,7 @@ static void prepare(void)
         batch.out[i].msg_hdr = (struct msghdr){.msg_iov = &batch.out_iov[i], .msg_iovlen = 1};
     }
     for (int i = 0; i < PORTS; i++)
-        ports[i].sockets = (struct client){-1, -1};
+        ports[i].data = ports[i].ctl = -1;
 }
 
 static int watch(int fd, int event)

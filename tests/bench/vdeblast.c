@@ -1,5 +1,5 @@
 /*
- * vdeblast.c - a load generator for anything that speaks VDE
+ * vdeblast.c - a load generator for anything that speaks VDE, and for streams and datagrams
  *
  *   vdeblast blast   -s DIR [...]   send for some seconds, print what arrived
  *   vdeblast latency -s DIR [...]   one frame there and back, many times
@@ -22,6 +22,7 @@
 
 struct options {
     const char *dir;
+    const char *sender, *receivers; /* how they are attached */
     int silent;
     int sndbuf;
     int count;
@@ -38,8 +39,9 @@ static int run_blast(const struct options *options);
 static int run_latency(const struct options *options);
 static int run_hold(const struct options *options);
 static int parse_options(struct options *options, int argc, char **argv);
-static struct client *attach_many(const struct options *options, int n);
 static int attach_and_learn(const struct options *options, int receivers, struct client **clients);
+static int attach(const struct options *options, struct client *clients, int first, int n,
+                  const char *way);
 static void print_blast(const struct load_plan *plan, const struct load_result *result);
 static void raise_file_limit(void);
 static int usage(void);
@@ -120,9 +122,10 @@ static int run_latency(const struct options *options)
 
 static int run_hold(const struct options *options)
 {
+    struct client *clients = calloc((size_t)options->silent, sizeof(*clients));
     char byte;
 
-    if (!attach_many(options, options->silent))
+    if (!clients || attach(options, clients, 0, options->silent, options->dir) < 0)
         return 1;
     puts("ready");
     fflush(stdout);
@@ -131,29 +134,14 @@ static int run_hold(const struct options *options)
     return 0;
 }
 
-/* The clients are never given back: they are attached for as long as the process runs. */
-static struct client *attach_many(const struct options *options, int n)
-{
-    struct client *clients = calloc((size_t)n + 1, sizeof(*clients));
-
-    for (int i = 0; clients && i < n; i++) {
-        int rc = client_attach(&clients[i], options->dir, i, options->sndbuf);
-
-        if (rc < 0) {
-            fprintf(stderr, "vdeblast: client %d: %s\n", i, strerror(-rc));
-            free(clients);
-            return NULL;
-        }
-    }
-    return clients;
-}
-
 static int attach_and_learn(const struct options *options, int receivers, struct client **clients)
 {
     int rc;
 
-    *clients = attach_many(options, receivers + 1 + options->silent);
-    if (!*clients)
+    *clients = calloc((size_t)(receivers + 1 + options->silent), sizeof(**clients));
+    if (!*clients || attach(options, *clients, 0, receivers, options->receivers) < 0 ||
+        attach(options, *clients, receivers, 1, options->sender) < 0 ||
+        attach(options, *clients, receivers + 1, options->silent, options->dir) < 0)
         return -1;
     rc = load_learn(&(*clients)[receivers], *clients, receivers);
     if (rc < 0)
@@ -161,14 +149,36 @@ static int attach_and_learn(const struct options *options, int receivers, struct
     return rc;
 }
 
+/* The clients are never given back: they are attached for as long as the process runs. */
+static int attach(const struct options *options, struct client *clients, int first, int n,
+                  const char *way)
+{
+    for (int i = first; i < first + n; i++) {
+        int rc = client_attach(&clients[i], way, i, options->sndbuf);
+
+        if (rc < 0) {
+            fprintf(stderr, "vdeblast: client %d: %s: %s\n", i, way, strerror(-rc));
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static void print_list(const char *name, const uint64_t *values, int n)
+{
+    printf("\"%s\": [", name);
+    for (int i = 0; i < n; i++)
+        printf("%s%llu", i ? ", " : "", (unsigned long long)values[i]);
+    printf("], ");
+}
+
 static void print_blast(const struct load_plan *plan, const struct load_result *result)
 {
-    printf("{\"seconds\": %.6f, \"sent\": %llu, \"received\": [", result->seconds,
+    printf("{\"seconds\": %.6f, \"sent\": %llu, ", result->seconds,
            (unsigned long long)result->sent);
-    for (int i = 0; i < plan->receivers; i++)
-        printf("%s%llu", i ? ", " : "", (unsigned long long)result->received[i]);
-    printf("], \"misordered\": %llu, \"switch_ns\": %llu, \"load_ns\": %llu}\n",
-           (unsigned long long)result->misordered, (unsigned long long)result->switch_ns,
+    print_list("received", result->received, plan->receivers);
+    print_list("cpu_ns", result->cpu_ns, plan->processes);
+    printf("\"misordered\": %llu, \"load_ns\": %llu}\n", (unsigned long long)result->misordered,
            (unsigned long long)result->load_ns);
 }
 
@@ -185,6 +195,14 @@ static int parse_target(struct load_plan *plan, const char *word)
     return 0;
 }
 
+static int add_process(struct load_plan *plan, int pid)
+{
+    if (plan->processes == LOAD_PROCESSES)
+        return -1;
+    plan->pid[plan->processes++] = pid;
+    return 0;
+}
+
 static int parse_option(struct options *options, int letter)
 {
     struct load_plan *plan = &options->plan;
@@ -192,6 +210,12 @@ static int parse_option(struct options *options, int letter)
     switch (letter) {
     case 's':
         options->dir = optarg;
+        return 0;
+    case 'i':
+        options->sender = optarg;
+        return 0;
+    case 'o':
+        options->receivers = optarg;
         return 0;
     case 'n':
         options->silent = atoi(optarg);
@@ -233,8 +257,7 @@ static int parse_option(struct options *options, int letter)
         plan->receiver_core = atoi(optarg);
         return 0;
     case 'p':
-        plan->switch_pid = atoi(optarg);
-        return 0;
+        return add_process(plan, atoi(optarg));
     case 'd':
         return parse_target(plan, optarg);
     default:
@@ -247,11 +270,15 @@ static int parse_options(struct options *options, int argc, char **argv)
     const struct load_plan *plan = &options->plan;
     int letter;
 
-    while ((letter = getopt(argc, argv, "s:n:S:c:w:z:b:r:t:R:u:y:C:D:p:d:")) != -1)
+    while ((letter = getopt(argc, argv, "s:i:o:n:S:c:w:z:b:r:t:R:u:y:C:D:p:d:")) != -1)
         if (parse_option(options, letter) < 0)
             return -1;
+    if (!options->sender)
+        options->sender = options->dir;
+    if (!options->receivers)
+        options->receivers = options->dir;
     if (!options->dir || options->silent < 0 || options->count < 1 || plan->size < 60 ||
-        plan->size > LOAD_FRAME_MAX || plan->batch < 1 || plan->batch > LOAD_BATCH ||
+        plan->size > CLIENT_FRAME_MAX || plan->batch < 1 || plan->batch > CLIENT_BATCH ||
         plan->receivers < 1 || plan->receivers > LOAD_RECEIVERS || plan->burst_us < 1)
         return -1;
     return 0;
@@ -271,15 +298,19 @@ static int usage(void)
 {
     fputs(
         "usage: vdeblast blast|latency|hold -s DIR\n"
+        "  -i WAY    blast: how the sender is attached, -o WAY the receivers, if not by VDE at "
+        "DIR:\n"
+        "            another DIR, stream:PATH, stream:IP:PORT, dgram:LOCAL,REMOTE (both PATH or "
+        "IP:PORT)\n"
         "  -n N      silent clients besides those that work (0)\n"
         "  -z BYTES  frame size without FCS, 60..9216 (60)\n"
         "  -r N      receivers (1)         -d unicast|broadcast|unknown  destination (unicast)\n"
         "  -t SEC    duration (1)          -w SEC    warm-up before it, not counted (0.2)\n"
         "  -R RATE   frames/s (as fast as they are taken), in bursts every -u MICROSECONDS (200)\n"
-        "  -b N      frames a sendmmsg, at most 64 (32)\n"
+        "  -b N      frames a system call of the sender, at most 64 (32)\n"
         "  -y MICROSECONDS  receivers look that often instead of being woken\n"
         "  -c N      round trips (10000)   -S BYTES  SO_SNDBUF of clients (the system's default)\n"
-        "  -p PID    measure that process' CPU time\n"
+        "  -p PID    measure that process' CPU time; up to four times\n"
         "  -C CORE   pin the sender        -D CORE   pin the receivers\n",
         stderr);
     return 2;
