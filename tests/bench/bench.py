@@ -7,6 +7,7 @@ The parts, and their files, which explain their figures:
   taps     taps.py      TCP between two namespaces, beside the kernel bridge, Open vSwitch
                         in user space and vde_switch
   uplink   taps.py      TCP between a guest, its host and the LAN, beside the kernel bridge
+  backends backends.py  streams, datagrams and plugs, beside VDE on the same switch
 
 How to read a table
 -------------------
@@ -37,11 +38,12 @@ import signal
 import sys
 from pathlib import Path
 
+import backends
 import clients
 import rounds
 import taps
 
-PARTS = {"clients": clients, "taps": taps.TAPS, "uplink": taps.UPLINK}
+PARTS = {"clients": clients, "taps": taps.TAPS, "uplink": taps.UPLINK, "backends": backends}
 SCENARIOS = [name for part in PARTS.values() for name in part.SCENARIOS]
 SIDES = [side for side in taps.TAPS.SIDES if side != rounds.OURS]
 

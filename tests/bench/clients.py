@@ -184,14 +184,19 @@ class Bench:
         self.commands = {OURS: options.ours, PEER: options.peer, FLOOR: rounds.build("relay", "relay.c")}
         self.generator = rounds.build("vdeblast", "vdeblast.c", "load.c", "client.c", "vde.c")
 
-    def switch(self, side, clients=0):
-        ports = MANY_PORTS if clients > FEW_PORTS // 2 else FEW_PORTS
-        arguments = [] if side == FLOOR else ["-n", str(ports)]
+    def switch(self, side, clients=0, ports=()):
+        """A switch with room for so many clients besides those that work, and with these --port."""
+        most = MANY_PORTS if clients > FEW_PORTS // 2 else FEW_PORTS
+        arguments = [] if side == FLOOR else ["-n", str(most)]
+        for port in ports:
+            arguments += ["--port", port]
         return Switch(self.commands[side], arguments, self.options.pin)
 
-    def generate(self, switch, mode, **settings):
-        """Run vdeblast; settings are its one-letter options."""
+    def generate(self, switch, mode, helpers=(), **settings):
+        """Run vdeblast; settings are its one-letter options. HELPERS are processes that work for the switch."""
         command = [self.generator, mode, "-s", switch.dir, "-p", str(switch.pid)]
+        for pid in helpers:
+            command += ["-p", pid]
         if self.options.pin:
             settings |= {"C": 1, "D": 1}
         if self.options.rx_sleep:
