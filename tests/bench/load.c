@@ -10,7 +10,8 @@
  * agreed to the nanosecond, and a run's share was 99.6 to 99.9 % of a process'
  * whole CPU time, whose rest went into attaching and learning.)
  *
- * Frames carry a sequence number after the header, counted from 1 in each run.
+ * Frames carry a sequence number after the header. It goes on from run to run, so that a frame which is
+ * late (a machine that stands still looks quiet) is not taken for one of the next run.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -65,6 +66,8 @@ static uint64_t processes_cpu_ns(const struct load_plan *plan, uint64_t *each);
 static uint64_t process_cpu_ns(int pid);
 static uint64_t clock_ns(clockid_t clock);
 
+static uint64_t earlier; /* frames that were sent in earlier runs */
+
 static const unsigned char sender_mac[6] = {2, 0, 0, 0, 0, 1};
 static const unsigned char unknown_mac[6] = {2, 0, 0, 0, 0xff, 1};
 static const unsigned char broadcast_mac[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
@@ -110,6 +113,7 @@ int load_run(const struct load_plan *plan, const struct client *sender,
     result->load_ns = load_cpu;
     result->seconds = receivers.last_ns > start ? (double)(receivers.last_ns - start) / 1e9 : 0;
     result->misordered = receivers.misordered;
+    earlier += result->sent;
     for (int i = 0; i < plan->receivers; i++)
         result->received[i] = receivers.count[i];
 out:
@@ -125,7 +129,7 @@ static int send_batch(const struct client *sender, struct client_batch *batch, i
     int rc;
 
     for (int i = 0; i < n; i++) {
-        uint64_t sequence = *sent + 1 + (uint64_t)i;
+        uint64_t sequence = earlier + *sent + 1 + (uint64_t)i;
 
         memcpy((unsigned char *)batch->iov[i].iov_base + HEADER, &sequence, sizeof(sequence));
     }
@@ -193,6 +197,8 @@ static void note_frame(void *context, const unsigned char *frame, size_t length)
     if (length < HEADER + sizeof(sequence) || memcmp(frame + 6, sender_mac, 6) != 0)
         return; /* a frame of the switch's own, such as a spanning tree hello */
     memcpy(&sequence, frame + HEADER, sizeof(sequence));
+    if (sequence <= earlier)
+        return;
     if (sequence <= arrivals->last_sequence)
         arrivals->misordered++;
     else
