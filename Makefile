@@ -100,7 +100,7 @@ CHECK_PACKAGES := $(GUEST_PACKAGES) clang libclang-rt-14-dev libcmocka-dev pytho
                   groff-base socat dnsmasq-base tshark ethtool passt
 LINT_PACKAGES  := clang clang-format cppcheck shellcheck python3
 # Installing Open vSwitch may start its service; the bench does without, its own has private sockets.
-BENCH_PACKAGES := vde-switch openvswitch-switch iperf3 iproute2 util-linux python3
+BENCH_PACKAGES := $(GUEST_PACKAGES) vde-switch openvswitch-switch iproute2 util-linux
 
 # $(call need,PACKAGES,PURPOSE): installs those that are missing, saying so first
 define need

@@ -3,11 +3,12 @@
 
 The parts, and their files, which explain their figures:
 
-  clients  clients.py   VDE clients, beside Debian's vde_switch
-  taps     taps.py      TCP between two namespaces, beside the kernel bridge, Open vSwitch
-                        in user space and vde_switch
-  uplink   taps.py      TCP between a guest, its host and the LAN, beside the kernel bridge
-  backends backends.py  streams, datagrams and plugs, beside VDE on the same switch
+  clients   clients.py   VDE clients, beside Debian's vde_switch
+  taps      taps.py      TCP between two namespaces, beside the kernel bridge, Open vSwitch
+                         in user space and vde_switch
+  uplink    taps.py      TCP between a guest, its host and the LAN, beside the kernel bridge
+  backends  backends.py  streams, datagrams and plugs, beside VDE on the same switch
+  guests    guests.py    TCP between two emulated guests, beside a link without a switch and vde_switch
 
 How to read a table
 -------------------
@@ -40,10 +41,11 @@ from pathlib import Path
 
 import backends
 import clients
+import guests
 import rounds
 import taps
 
-PARTS = {"clients": clients, "taps": taps.TAPS, "uplink": taps.UPLINK, "backends": backends}
+PARTS = {"clients": clients, "taps": taps.TAPS, "uplink": taps.UPLINK, "backends": backends, "guests": guests.GUESTS}
 SCENARIOS = [name for part in PARTS.values() for name in part.SCENARIOS]
 SIDES = [side for side in taps.TAPS.SIDES if side != rounds.OURS]
 
@@ -62,7 +64,7 @@ def parse_options():
     parser.add_argument("--json", metavar="FILE", help="write every single measurement there")
     parser.add_argument("--ours", default=str(rounds.ROOT / "build" / "vswitchd"), help="the switch to judge")
     parser.add_argument("--peer", default="vde_switch", help="the vde_switch to compare with")
-    group = parser.add_argument_group("clients")
+    group = parser.add_argument_group("clients and backends")
     group.add_argument("--pin", action="store_true", help="switch on core 0, load on core 1")
     group.add_argument("--rx-sleep", type=int, default=0, metavar="US",
                        help="receivers look every US microseconds instead of being woken")
@@ -78,7 +80,8 @@ def parse_options():
     for name in options.side:
         if name not in SIDES:
             parser.error(f"no side {name}; there are: {' '.join(SIDES)}")
-    needed = [options.ours, *([options.peer] if chosen(options, "clients") else [])]
+    compared = chosen(options, "clients") or chosen(options, "guests")
+    needed = [options.ours, *([options.peer] if compared else [])]
     for command in needed:
         if not shutil.which(command):
             parser.exit(1, f"bench: {command} is not there; build or install it first\n")

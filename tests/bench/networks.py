@@ -86,7 +86,7 @@ class Network:
         if not self.switch_pids:
             return None
         try:
-            return sum(time.clock_gettime((~pid << 3) | 2) for pid in self.switch_pids)  # CPUCLOCK_SCHED of a process
+            return sum(rounds.cpu_seconds(pid) for pid in self.switch_pids)
         except OSError:
             raise CannotRun(self.dead() or "the switch has ended") from None
 

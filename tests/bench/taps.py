@@ -61,7 +61,7 @@ BRIDGE, OVS, OVS_TSO, VDE, RELAY = "bridge", "ovs", "ovs-tso", "vde", "relay"
 class Side:
     """One kind of network in the table; TARGET is that of vswitchd's throughput against it."""
 
-    def __init__(self, title, network, target=None):
+    def __init__(self, title, network=None, target=None):
         self.title, self.network, self.target = title, network, target or {}
 
 
