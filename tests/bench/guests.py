@@ -102,7 +102,7 @@ class Lab:
 
 
 class Guests(Part):
-    DEFAULTS = {"rounds": 7, "seconds": 4}
+    DEFAULTS = {"rounds": 13, "seconds": 2}
     QUICK = {"rounds": 3, "seconds": 2}
     WARM_UP = 2
 
