@@ -97,7 +97,7 @@ BUILD_PACKAGES := gcc libc6-dev make libev-dev libmnl-dev libvdeplug-dev
 GUEST_PACKAGES := qemu-system-x86 busybox-static iperf3 cpio python3
 CHECK_PACKAGES := $(GUEST_PACKAGES) clang libclang-rt-14-dev libcmocka-dev python3-pytest libvdeplug-dev \
                   vdeplug vde2 vde-switch vde-wirefilter libvdeplug-slirp libvdeplug-pcap iproute2 procps util-linux \
-                  groff-base socat dnsmasq-base tshark ethtool passt
+                  groff-base socat dnsmasq-base tshark ethtool passt libvirt-clients
 LINT_PACKAGES  := clang clang-format cppcheck shellcheck python3
 # Installing Open vSwitch may start its service; the bench does without, its own has private sockets.
 BENCH_PACKAGES := $(GUEST_PACKAGES) vde-switch openvswitch-switch iproute2 util-linux
@@ -132,10 +132,11 @@ run: deps
 	@qemu=$$(command -v qemu-system-$$(uname -m) || command -v qemu-system-x86_64); \
 	  if [ -z "$$qemu" ]; then \
 	      echo "QEMU is not installed here (apt install qemu-system-x86); other VDE clients can plug in all the same."; \
-	  elif "$$qemu" -netdev help 2>&1 | grep -qx vde; then \
-	      echo "$$($$qemu --version | sed -n '1s/ *(.*//p') can plug in by -nic vde, as shown below."; \
 	  else \
-	      echo "$$qemu was built without VDE: use Debian's qemu-system-x86, or a TAP (ARGS='-t tap0')"; \
+	      has=$$("$$qemu" -netdev help 2>&1 | sed -n 's/^stream$$/-netdev stream/p;s/^vde$$/-nic vde/p' | paste -sd, | sed 's/,/ and /'); \
+	      version=$$("$$qemu" --version | sed -n '1s/ *(.*//p'); \
+	      if [ -n "$$has" ]; then echo "$$version can plug in by $$has, as shown below."; \
+	      else echo "$$version has neither stream nor VDE: use Debian's qemu-system-x86, or a TAP (ARGS='-t tap0')"; fi; \
 	  fi
 	@exec $(OUT)/vswitchd $(ARGS)
 
@@ -210,7 +211,7 @@ install: all
 	install -m 644 docs/vswitchd-console.7 $(DESTDIR)$(mandir)/man7/vswitchd-console.7
 	install -m 644 docs/vswitchd.8 docs/qemu-ifup.8 $(DESTDIR)$(mandir)/man8
 	ln -sf qemu-ifup.8 $(DESTDIR)$(mandir)/man8/qemu-ifdown.8
-	install -m 644 README.md CHANGELOG.md LICENSE docs/lan.md docs/architecture.md docs/add-a-port-type.md \
+	install -m 644 README.md CHANGELOG.md LICENSE docs/lan.md docs/guests.md docs/coming-from.md docs/architecture.md docs/add-a-port-type.md \
 	    docs/qemu-ifup.conf \
 	    $(DESTDIR)$(docdir)
 	install -m 644 docs/vswitchd.bash $(DESTDIR)$(datarootdir)/bash-completion/completions/vswitchd

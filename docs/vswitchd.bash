@@ -11,27 +11,33 @@ _vswitchd_port() {
     local keys=$common values
     case $key in
     *=*)
-        values=$(_vswitchd_values "$type" "${key%%=*}")
+        values=$(_vswitchd_values "$type" "${key%%=*}" "${key#*=}")
         mapfile -t COMPREPLY < <(compgen -P "$head,${key%%=*}=" -W "$values" -- "${key#*=}")
         return
         ;;
     esac
-    [[ $type == tap ]] && keys="ifname= $common"
-    [[ $type == dgram ]] && keys="local= remote= mcast= fd= $common"
-    [[ $type == uplink ]] && keys="ifname= host= $common"
-    [[ $type == plug ]] && keys="vnl= $common"
+    case $type in
+    stream) keys="path= addr= server= fd= $common" ;;
+    dgram) keys="local= remote= mcast= fd= $common" ;;
+    tap) keys="ifname= $common" ;;
+    uplink) keys="ifname= host= $common" ;;
+    plug) keys="vnl= $common" ;;
+    esac
     mapfile -t COMPREPLY < <(compgen -P "$head," -W "$keys" -- "$key")
 }
 
-# _vswitchd_values TYPE KEY
+# _vswitchd_values TYPE KEY BEGINNING
 _vswitchd_values() {
     case $1,$2 in
-    *,up | *,isolated | *,offload | uplink,host) echo on off ;;
+    *,up | *,isolated | *,offload | uplink,host | stream,server) echo on off ;;
     *,reserved) echo forward drop consume ;;
     *,vlan) echo none transparent ;;
     tap,ifname) _vswitchd_taps ;;
     uplink,ifname) _vswitchd_interfaces ;;
-    plug,vnl) echo vde:// slirp:// vxvde:// vxlan:// udp:// ptp:// tap:// cmd:// ;;
+    stream,path | dgram,local | dgram,remote) compgen -f -- "$3" ;;
+    stream,addr) echo 127.0.0.1: ;;
+    dgram,mcast) echo 230.0.0.1: ;;
+    plug,vnl) echo slirp:// vde:// vxvde:// vxlan:// udp:// tap:// cmd:// ;;
     esac
 }
 

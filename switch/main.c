@@ -205,8 +205,13 @@ static void announce(struct instance *instance, const struct options *options)
     os_random(mac, sizeof(mac));
     log_say(log, LOG_NOTICE,
             "plug in a QEMU guest:  qemu-system-x86_64 -m 1G -drive file=GUEST.qcow2 "
-            "-nic vde,sock=%s,model=virtio-net-pci,mac=52:54:00:%02x:%02x:%02x",
+            "-netdev stream,id=n,server=off,addr.type=unix,addr.path=%s/stream "
+            "-device virtio-net-pci,netdev=n,mac=52:54:00:%02x:%02x:%02x",
             dir, mac[0], mac[1], mac[2]);
+    log_say(log, LOG_NOTICE,
+            "or, with a QEMU before 7.2:  "
+            "-nic vde,sock=%s,model=virtio-net-pci,mac=52:54:00:%02x:%02x:%02x",
+            dir, mac[0], mac[1], mac[2] ^ 1);
     if (instance->has_stdio)
         log_say(log, LOG_NOTICE, "see it: type port/print     more: help     stop: Ctrl-D");
     if (instance->program.mgmt_path)

@@ -79,6 +79,7 @@ static int add_port(struct options *options, const char *given, char *spec, bool
                     struct error *err);
 static char *tap_spec(const char *ifname);
 static void print_help(const struct options *options);
+static void print_type(const struct port_type *type);
 static void print_version(void);
 
 enum options_verdict options_read(struct options *options, int argc, char *argv[])
@@ -354,12 +355,8 @@ static void print_help(const struct options *options)
            "  -t, --tap IF           plug in the TAP interface IF, creating it if need be\n"
            "      --port SPEC        make a port; SPEC is TYPE,key=value,...:\n",
            options->config.ports);
-    for (unsigned i = 0; port_types[i]; i++) {
-        printf("                           %s", port_types[i]->name);
-        for (unsigned k = 0; port_types[i]->keys[k]; k++)
-            printf(",%s=...", port_types[i]->keys[k]);
-        printf("   %s\n", port_types[i]->help);
-    }
+    for (unsigned i = 0; port_types[i]; i++)
+        print_type(port_types[i]);
     printf("                         keys of all types: port=N name=NAME trunk=10+20-29\n"
            "                         vlan=N|none|transparent learn=N descr=TEXT up=on|off\n"
            "                         isolated=on|off reserved=forward|drop|consume offload=on|off\n"
@@ -378,7 +375,19 @@ static void print_help(const struct options *options)
            "Accepted for vde_switch: -F --fstp, --priority, --hashsize, -D (no effect in this\n"
            "  version); --vdesock, --unix, --mod as names of -s and -m.\n",
            FDB_CAPACITY, FDB_OWNER_LIMIT);
-    printf("\nQEMU: -nic vde,sock=DIR     console: vdeterm DIR/mgmt     manual: man vswitchd\n");
+    printf("\nQEMU: -netdev stream,id=n,server=off,addr.type=unix,addr.path=DIR/stream, or -nic "
+           "vde,sock=DIR\nconsole: vdeterm DIR/mgmt     manual: man vswitchd\n");
+}
+
+/* "      tap    ifname=                   a TAP interface of this host" */
+static void print_type(const struct port_type *type)
+{
+    char keys[128] = "", *end = keys;
+
+    for (unsigned k = 0; type->keys[k]; k++)
+        end += snprintf(end, (size_t)(keys + sizeof(keys) - end), "%s%s=", k ? "," : "",
+                        type->keys[k]);
+    printf("      %-6s %-25s %s\n", type->name, keys, type->help);
 }
 
 static void print_version(void)

@@ -80,9 +80,21 @@ def test_completion_completes():
         try vswitchd --port ta
         try vswitchd --port tap,if
         try vswitchd --port vde,port=3,vl
+        try vswitchd --port stream,path=/run/g1.sock,server=
     """
     done = subprocess.run(["bash", "-c", script], text=True, capture_output=True, check=True)
-    assert done.stdout.splitlines() == ["--loop-block", "tap,", "tap,ifname=", "vde,port=3,vlan="]
+    assert done.stdout.splitlines() == ["--loop-block", "tap,", "tap,ifname=", "vde,port=3,vlan=",
+                                          "stream,path=/run/g1.sock,server=on stream,path=/run/g1.sock,server=off"]
+
+
+def test_completion_knows_every_port_type_and_its_keys():
+    types = dict(re.findall(r"^      ([a-z]+) +((?:[a-z]+=,?)*) ", HELP, re.M))
+    assert {"vde", "stream", "dgram", "tap", "uplink", "plug"} <= set(types)
+    listed = re.search(r"local types='(.*?)'", COMPLETION)[1].split()
+    assert set(listed) == set(types)
+    for name, keys in types.items():
+        shown = re.search(rf'^    {name}\) keys="(.*) \$common" ;;', COMPLETION, re.M)
+        assert (shown[1].split() if shown else []) == keys.replace(",", " ").split()
 
 
 def test_completion_of_vswctl_asks_the_switch(switch):
