@@ -31,6 +31,7 @@ struct stream_peer {
     struct fd_endpoint base;
     struct stream_owner *owner;
     struct stream_input input;
+    ev_timer more;       /* due at once: frames that are read already wait for our next turn */
     ev_io rest_writable; /* runs while there is a rest */
     size_t rest_begin, rest_end;
     uint8_t rest[STREAM_PREFIX + FRAME_MAX]; /* of a frame whose beginning is sent */
@@ -49,6 +50,7 @@ static ssize_t send_all(int fd, const struct packet *packets, unsigned count);
 static unsigned settle(struct stream_peer *peer, const struct packet *packets, size_t sent);
 static void keep_rest(struct stream_peer *peer, const struct packet *packet, size_t sent);
 static int send_rest(struct stream_peer *peer);
+static void on_more(struct ev_loop *loop, ev_timer *timer, int events);
 static void on_rest_writable(struct ev_loop *loop, ev_io *watcher, int events);
 static void end(struct stream_peer *peer, bool by_peer);
 
@@ -79,6 +81,7 @@ struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct p
     peer->input.begin = peer->input.end = 0;
     peer->rest_begin = peer->rest_end = 0;
     fd_endpoint_init(&peer->base, runtime, &stream_ops, fd);
+    ev_timer_init(&peer->more, on_more, 0, 0);
     ev_io_init(&peer->rest_writable, on_rest_writable, fd, EV_WRITE);
     identify(peer);
     status = fd_endpoint_attach(&peer->base, port);
@@ -132,9 +135,9 @@ static int stream_rx(struct fd_endpoint *endpoint, struct batch *batch)
         frame_init(&batch->frame[count++], bytes, length);
     if (status < 0 && count == 0)
         return status;
-    /* The rest of what was read is not readable any more: we come back for it ourselves. */
+    /* The rest of what was read is not readable any more: we come back for it ourselves, after the others. */
     if (stream_ready(&peer->input))
-        ev_feed_event(endpoint->runtime->loop, &endpoint->readable, EV_READ);
+        ev_timer_start(endpoint->runtime->loop, &peer->more);
     return count;
 }
 
@@ -298,6 +301,12 @@ static int send_rest(struct stream_peer *peer)
     return 0;
 }
 
+static void on_more(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)events;
+    ev_feed_event(loop, &container_of(timer, struct stream_peer, more)->base.readable, EV_READ);
+}
+
 /* If it fails for good, reading fails as well, and that ends the connection. */
 static void on_rest_writable(struct ev_loop *loop, ev_io *watcher, int events)
 {
@@ -313,6 +322,7 @@ static void end(struct stream_peer *peer, bool by_peer)
 {
     struct stream_owner *owner = peer->owner;
 
+    ev_timer_stop(peer->base.runtime->loop, &peer->more);
     ev_io_stop(peer->base.runtime->loop, &peer->rest_writable);
     fd_endpoint_detach(&peer->base);
     close(fd_endpoint_fd(&peer->base));
