@@ -166,7 +166,8 @@ class GuideMachine:
         """Lays a cable from here to OTHER: eth0 at both ends, and a way to the Internet that leads nowhere."""
         self.run(f"ip link add eth0 type veth peer name eth0 netns {other.pid}")
         for machine, address, far in ((self, *HOSTS), (other, *reversed(HOSTS))):
-            machine.run(f"ip address add {address}/24 dev eth0 && ip link set eth0 up && ip route add default via {far}")
+            machine.run(f"ip address add {address}/24 dev eth0 && ip link set eth0 up && "
+                        f"ip route add default via {far} && ip route replace 224.0.0.0/4 dev eth0")
         self._put("ssh", SSH_SHIM.format(pid=other.pid))
 
     # -- lines -----------------------------------------------------------------------------------------------

@@ -177,3 +177,97 @@ def test_passt():
         for block in BLOCKS["A network with addresses"][2:]:
             follow(machines, block)
         assert lease(here, vlan=10) == "192.0.2.1"
+
+
+# -- joined switches -----------------------------------------------------------------------------------------
+
+JOINED = [(title, number) for title in ("Joining switches", "Over ssh", "Over a network that is yours")
+          for number in range(len(BLOCKS[title]))]
+
+
+@pytest.mark.parametrize("title, number", JOINED)
+def test_joined_switches(title, number):
+    """A guest of each is heard by the other, in the VLAN that both ends know."""
+    with two_machines() as machines:
+        block = BLOCKS[title][number]
+        follow(machines, block)
+        vlan = 10 if "trunk=10" in block else 0
+        switches = [(machine, directory) for machine in machines for directory in machine.switches]
+        assert len(switches) == 2
+        for (machine, directory), (other, other_directory) in (switches, reversed(switches)):
+            machine.vswctl(f"port/add vde,name=guest,vlan={vlan}", directory)
+            machine.follow(f"qemu-system-x86_64 -nic vde,sock={directory}[guest],mac=52:54:00:02:00:0{len(directory) % 8}")
+            mac = machine.guests[-1].macs[0]
+
+            def is_heard():
+                machine.guests[-1].qmp.announce()
+                return re.search(rf"Addr: {mac} VLAN {vlan:04}", other.vswctl("hash/print", other_directory))
+
+            wait_for(is_heard, 15, f"a guest of {directory} at {other_directory}\n{machine.report()}\n{other.report()}")
+            machine.end_guests()
+
+
+# -- User Mode Linux -----------------------------------------------------------------------------------------
+
+
+def test_user_mode_linux():
+    """The lines have the form that the kernel's drivers read."""
+    lines = [line for block in BLOCKS["User Mode Linux"] for _, line in lines_of(block) if line.program == "linux"]
+    forms = [r"eth0=daemon,([0-9a-f:]{17})?,unix,DIR/ctl", r"eth0=vde,DIR,([0-9a-f:]{17})?,\d+", r"vec0:transport=vde,vnl=vde://DIR"]
+    assert len(lines) == len(forms)
+    assert all(re.fullmatch(f"linux ubd0=root.img {form}", line) for form, line in zip(forms, lines))
+
+
+# -- coming-from.md ------------------------------------------------------------------------------------------
+
+ROWS, HEADS = tables(COMING), sections(COMING)
+
+
+def follow_code(machines, code):
+    """A piece of code from a table: of the shell, of the console, or options of QEMU."""
+    here = machines[0]
+    if CONSOLE.match(code):
+        here.vswctl(code)
+    elif code.startswith("-n"):
+        here.follow(f"qemu-system-x86_64 {code}")
+        here.await_guests(here.directory)
+        here.end_guests()
+    elif " " in code or code == "vswitchd":
+        follow(machines, code)
+    else:
+        assert code in {"stream", "isolated", "tcpdump", "-x", "disable_host_loopback"}, f"what is {code}?"
+
+
+@pytest.mark.parametrize("title", ROWS)
+def test_coming_from(title):
+    """Each table on one machine, from top to bottom."""
+    with two_machines() as machines:
+        machines[0].run("ip link add eth1 type veth peer name far1; ip link set eth1 up; ip link set far1 up; mkdir -p /srv/tftp")
+        for block in HEADS[title]:
+            follow(machines, block)
+        for _, here in ROWS[title][1:]:
+            for code in code_of(here):
+                follow_code(machines, code)
+
+
+def test_coming_from_gns3():
+    with GuideMachine() as here:
+        for block in HEADS["GNS3 and Kathará"]:
+            follow([here], block)
+        here.follow("qemu-system-x86_64 -nic socket,udp=127.0.0.1:20001,localaddr=127.0.0.1:20000,mac=52:54:00:02:00:20")
+        here.await_guests()
+
+
+def test_every_guest_has_a_mac_of_its_own():
+    macs = re.findall(r"(?:mac=|mac address=')([0-9a-f:]{17})", GUESTS.read_text() + COMING.read_text())
+    assert len(macs) > 30 and len(set(macs)) == len(macs)
+
+
+def test_links_of_the_guides():
+    for path in (GUESTS, COMING):
+        for target in re.findall(r"\]\(([^)]+)\)", path.read_text()):
+            name, _, anchor = target.partition("#")
+            page = path.parent / name if name else path
+            anchors = {re.sub(r"[^\w\- ]", "", head).strip().lower().replace(" ", "-")
+                       for head in re.findall(r"^#+ (.*)$", page.read_text(), re.M)}
+            assert not anchor or anchor in anchors, target
