@@ -4,11 +4,11 @@
 The parts, and their files, which explain their figures:
 
   clients   clients.py   VDE clients, beside Debian's vde_switch
+  backends  backends.py  streams, datagrams and plugs, beside VDE on the same switch
+  guests    guests.py    TCP between two emulated guests, beside a link without a switch and vde_switch
   taps      taps.py      TCP between two namespaces, beside the kernel bridge, Open vSwitch
                          in user space and vde_switch
   uplink    taps.py      TCP between a guest, its host and the LAN, beside the kernel bridge
-  backends  backends.py  streams, datagrams and plugs, beside VDE on the same switch
-  guests    guests.py    TCP between two emulated guests, beside a link without a switch and vde_switch
 
 How to read a table
 -------------------
@@ -45,7 +45,8 @@ import guests
 import rounds
 import taps
 
-PARTS = {"clients": clients, "taps": taps.TAPS, "uplink": taps.UPLINK, "backends": backends, "guests": guests.GUESTS}
+# The last two may make this process root of a namespace of its own.
+PARTS = {"clients": clients, "backends": backends, "guests": guests.GUESTS, "taps": taps.TAPS, "uplink": taps.UPLINK}
 SCENARIOS = [name for part in PARTS.values() for name in part.SCENARIOS]
 SIDES = [side for side in taps.TAPS.SIDES if side != rounds.OURS]
 

@@ -39,6 +39,7 @@ from taps import Part, Side, Tcp
 
 sys.path.insert(0, str(rounds.ROOT / "tests" / "e2e"))
 from guest import QEMU, Guest  # noqa: E402
+from guest_image import guest_image  # noqa: E402
 
 DIRECT, VDE = "direct", "vde"
 
@@ -113,10 +114,14 @@ class Guests(Part):
     def run(self, options, names):
         """A guest that does not answer once is of no more use: what was measured until then stands."""
         samples, failures = {name: [] for name in names}, {}
+        try:
+            guest_image()
+        except SystemExit as error:
+            return samples, {self.name: str(error)}
         with contextlib.ExitStack() as stack:
             try:
                 self._run(stack, options, names, samples)
-            except (CannotRun, AssertionError, OSError, SystemExit, subprocess.SubprocessError) as error:
+            except (CannotRun, AssertionError, OSError, subprocess.SubprocessError) as error:
                 failures[self.name] = rounds.last_words(str(error))
         rounds.end_progress()
         return samples, failures
