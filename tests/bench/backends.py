@@ -1,4 +1,4 @@
-"""One sender and one receiver on vswitchd, attached in different ways. A part of bench.py, which says how to read a table.
+"""One sender and one receiver on vswitchd, attached in different ways. A part of bench.py, which says how to read it.
 
 The figures
 -----------

@@ -79,8 +79,10 @@ class Lab:
         self._cards = {(scenario, side): make(stack, options)
                        for scenario in scenarios for side, make in scenario.links.items()}
         # The first one listens on direct links, so the other comes when it is up.
-        self._guests = [stack.enter_context(Guest(name, [link.netdevs[end] for link in self._cards.values()])).wait_ready()
-                        for end, name in enumerate(("alice", "bob"))]
+        self._guests = []
+        for end, name in enumerate(("alice", "bob")):
+            guest = Guest(name, [link.netdevs[end] for link in self._cards.values()])
+            self._guests.append(stack.enter_context(guest).wait_ready())
         for end, guest in enumerate(self._guests):
             for card in range(len(self._cards)):
                 guest.up(f"eth{card}", self._address(card, end) + "/24")
