@@ -240,7 +240,10 @@ class GuideMachine:
             return (self.root / f"run/qmp/{number}").is_socket()
 
         wait_for(is_up, message=f"QEMU: {line}")
-        guest.qmp = Qmp(self.root / f"run/qmp/{number}")
+        try:
+            guest.qmp = Qmp(self.root / f"run/qmp/{number}")
+        except (ConnectionError, ValueError) as error:
+            raise AssertionError(f"{line}\n{self.said(guest)}") from error
 
     def said(self, started):
         started.said.seek(0)

@@ -2,13 +2,13 @@
 
 import re
 import shlex
-import subprocess
 import xml.etree.ElementTree
 
 import pytest
 
 from guide import RUNTIME, GuideMachine, Qmp, code_of, lines_of, sections, tables, two_machines
 from switch import ROOT, wait_for
+from vdeclient import needs_two_users
 
 GUESTS = ROOT / "docs" / "guests.md"
 COMING = ROOT / "docs" / "coming-from.md"
@@ -163,12 +163,13 @@ def test_slirp():
     for block in BLOCKS["A network with addresses"][:2]:
         with two_machines() as machines:
             follow(machines, block)
-            assert lease(machines[0]).startswith("10.0.2.")
+            assert lease(machines[0]) == "10.0.2.15"
             if "tcpfwd" in block:
                 listening = machines[0].run("ss -ltn")
                 assert "127.0.0.1:2222 " in listening and "127.0.0.1:8080 " in listening
 
 
+@needs_two_users
 def test_passt():
     """Its user is not root: as root it would become nobody."""
     with two_machines() as machines:
@@ -185,6 +186,9 @@ JOINED = [(title, number) for title in ("Joining switches", "Over ssh", "Over a 
           for number in range(len(BLOCKS[title]))]
 
 
+MACS = ("52:54:00:02:00:01", "52:54:00:02:00:02")
+
+
 @pytest.mark.parametrize("title, number", JOINED)
 def test_joined_switches(title, number):
     """A guest of each is heard by the other, in the VLAN that both ends know."""
@@ -194,10 +198,9 @@ def test_joined_switches(title, number):
         vlan = 10 if "trunk=10" in block else 0
         switches = [(machine, directory) for machine in machines for directory in machine.switches]
         assert len(switches) == 2
-        for (machine, directory), (other, other_directory) in (switches, reversed(switches)):
+        for mac, (machine, directory), (other, other_directory) in zip(MACS, switches, reversed(switches)):
             machine.vswctl(f"port/add vde,name=guest,vlan={vlan}", directory)
-            machine.follow(f"qemu-system-x86_64 -nic vde,sock={directory}[guest],mac=52:54:00:02:00:0{len(directory) % 8}")
-            mac = machine.guests[-1].macs[0]
+            machine.follow(f"qemu-system-x86_64 -nic vde,sock={directory}[guest],mac={mac}")
 
             def is_heard():
                 machine.guests[-1].qmp.announce()
@@ -223,11 +226,11 @@ def test_user_mode_linux():
 ROWS, HEADS = tables(COMING), sections(COMING)
 
 
-def follow_code(machines, code):
+def follow_code(machines, code, console):
     """A piece of code from a table: of the shell, of the console, or options of QEMU."""
     here = machines[0]
     if CONSOLE.match(code):
-        here.vswctl(code)
+        here.vswctl(code, console if console in here.switches else None)
     elif code.startswith("-n"):
         here.follow(f"qemu-system-x86_64 {code}")
         here.await_guests(here.directory)
@@ -245,9 +248,10 @@ def test_coming_from(title):
         machines[0].run("ip link add eth1 type veth peer name far1; ip link set eth1 up; ip link set far1 up; mkdir -p /srv/tftp")
         for block in HEADS[title]:
             follow(machines, block)
+        console = machines[0].directory
         for _, here in ROWS[title][1:]:
             for code in code_of(here):
-                follow_code(machines, code)
+                follow_code(machines, code, console)
 
 
 def test_coming_from_gns3():
@@ -256,6 +260,18 @@ def test_coming_from_gns3():
             follow([here], block)
         here.follow("qemu-system-x86_64 -nic socket,udp=127.0.0.1:20001,localaddr=127.0.0.1:20000,mac=52:54:00:02:00:20")
         here.await_guests()
+
+
+def test_readme():
+    """Its lines for switches and guests; the rest are for one's own machine."""
+    with GuideMachine() as here:
+        here.run("ip link add eth0 type veth peer name far0; ip link set eth0 up; ip link set far0 up")
+        here.follow("vswitchd")
+        for block in sections(ROOT / "README.md")["Plugging in"]:
+            for _, line in lines_of(block):
+                if "qemu-system-x86_64" in line or line.program == "vswitchd":
+                    here.follow(line)
+            here.await_guests(here.directory)
 
 
 def test_every_guest_has_a_mac_of_its_own():
