@@ -142,6 +142,21 @@ def test_many_small_frames_in_one_write(stack, switch):
     assert share < 0.2, f"busy when there is nothing to do: {share:.0%}"
 
 
+def test_one_read_of_many_frames_does_not_hold_up_others(stack, switch):
+    """A thousand frames that are read at once go through the switch a batch a turn; who sends one meanwhile has a turn, too."""
+    flood, ear = plug(stack, switch), plug(stack, switch)
+    early, late = (stack.enter_context(VdeClient(switch.dir)) for _ in range(2))
+    wait_attached(switch, 4)
+    lone = [frame(BROADCAST, host(number), payload=b"a lone frame") for number in (7, 8)]
+    os.kill(switch.pid, signal.SIGSTOP)
+    early.send(lone[0])
+    flood.send(*(frame(BROADCAST, host(1), payload=number.to_bytes(4, "big")) for number in range(1000)))
+    late.send(lone[1])
+    os.kill(switch.pid, signal.SIGCONT)
+    heard = [ear.recv() for _ in range(1002)]
+    assert all(heard.index(each) < 300 for each in lone), [heard.index(each) for each in lone]
+
+
 # -- lengths and cuts ----------------------------------------------------------------------------------------
 
 
