@@ -186,7 +186,7 @@ class GuideMachine:
 
     def start(self, line):
         """Starts what stays. Returns it; `said` is where it writes."""
-        said = open(pathlib.Path(self._logs.name) / f"{time.monotonic_ns()}", "w+", encoding="utf-8", errors="replace")
+        said = open(pathlib.Path(self._logs.name) / f"{time.monotonic_ns()}", "a+", encoding="utf-8", errors="replace")
         started = process.start(*self.prefix, "sh", "-c", f"exec env {line}",
                                 env=self.environment, stdout=said, stderr=subprocess.STDOUT)
         started.line, started.said = line, said
@@ -227,7 +227,10 @@ class GuideMachine:
             assert switch.poll() is None, f"{line}\n{self.said(switch)}"
             return "is switching in" in self.said(switch)
 
-        wait_for(is_up, message=f"{line}\n{self.said(switch)}")
+        try:
+            wait_for(is_up, message=line)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.report()}") from error
 
     def _start_guest(self, line):
         guest = self.start(line)
