@@ -12,6 +12,7 @@
 #include "ports/datagram.h"
 #include "ports/port_type.h"
 #include "ports/switch_dir.h"
+#include "ports/temporary.h"
 #include "util/os_linux.h"
 #include "util/user_names.h"
 
@@ -33,6 +34,7 @@ struct instance {
     struct log log;
     struct switch_dir dir;
     struct report report;
+    struct temporary_ports temporary;
     struct console console;
     struct stdio_console stdio;
     struct pidfile pidfile;
@@ -157,6 +159,7 @@ static int make_switch(struct instance *instance, const struct options *options)
     watch_signals(instance);
     report_start(&instance->report, runtime);
     ageing_start(&instance->program.ageing, runtime);
+    temporary_start(&instance->temporary, runtime);
     turns_start(&instance->program.turns, runtime->loop);
     events_start(&instance->program.events, runtime->sw);
     instance->program.vde = options->vde;
@@ -287,6 +290,8 @@ static void clean_up(struct instance *instance)
         events_stop(&instance->program.events);
     if (instance->program.turns.loop)
         turns_stop(&instance->program.turns);
+    if (instance->temporary.runtime)
+        temporary_stop(&instance->temporary);
     if (instance->program.ageing.runtime)
         ageing_stop(&instance->program.ageing);
     if (instance->report.runtime)

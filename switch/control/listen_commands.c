@@ -6,6 +6,7 @@
 #include "ports/acceptor.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static int print(struct call *call);
@@ -37,11 +38,15 @@ static int print(struct call *call)
     reply_list(call->reply);
     list_for_each (node, &call->program->runtime.acceptors) {
         const struct acceptor *acceptor = container_of(node, struct acceptor, node);
+        char label[PORT_LABEL], gives[PORT_LABEL + 8];
 
         reply_item(call->reply);
         reply_text(call->reply, acceptor->clients);
         reply_text(call->reply, acceptor->place);
-        reply_text(call->reply, acceptor->gives);
+        if (acceptor->port)
+            snprintf(gives, sizeof(gives), "%s%s", *acceptor->port->name ? "port " : "",
+                     port_label(acceptor->port, label));
+        reply_text(call->reply, acceptor->port ? gives : acceptor->gives);
     }
     reply_list_end(call->reply);
     return 0;

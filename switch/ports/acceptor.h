@@ -20,7 +20,8 @@ struct acceptor {
     /* filled in by the owner */
     const char *clients;        /* what kind comes here: "VDE" */
     char place[ACCEPTOR_PLACE]; /* where that is: an address, as people write it */
-    char gives[ACCEPTOR_GIVES]; /* what who comes gets: "any port", "port web" */
+    const struct port *port;    /* the one that who comes gets, or NULL */
+    char gives[ACCEPTOR_GIVES]; /* else what that is: "any port" */
 
     /* accepted() - FD is connected, non-blocking, and the callee's to close */
     void (*accepted)(struct acceptor *acceptor, int fd);

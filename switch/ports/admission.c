@@ -4,6 +4,7 @@
 #include "ports/port_type.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 int admission_choose(struct vswitch *sw, int number, struct port **port, bool *created,
                      struct error *err)
@@ -19,6 +20,14 @@ int admission_choose(struct vswitch *sw, int number, struct port **port, bool *c
                                                              : port_create(sw, (int)chosen, port);
     *created = status == 0;
     return status < 0 ? ports_explain(sw, status, (int)chosen, err) : 0;
+}
+
+int admission_check_number(const struct port *port, const struct os_peer *peer, struct error *err)
+{
+    if (port->for_guests || peer->uid == 0 || peer->uid == geteuid())
+        return 0;
+    return error_set(err, EACCES, "port %u is of type %s, which is not for guests of user %u",
+                     port->number, port->type, (unsigned)peer->uid);
 }
 
 /* Two users never share a port. */

@@ -14,6 +14,11 @@
 int admission_choose(struct vswitch *sw, int number, struct port **port, bool *created,
                      struct error *err);
 
+/* admission_check_number() - may PEER, who asks for PORT by its number, have it at all? A port whose endpoint comes from elsewhere
+ * (a TCP peer, a plug, an uplink) is for the switch's own user and root.
+ * Return: 0 or -EACCES with words in ERR. */
+int admission_check_number(const struct port *port, const struct os_peer *peer, struct error *err);
+
 /* admission_check() - may PEER, connected by FD, attach to PORT? A port's user and group let in whom they name, and root.
  * Return: 0; -EACCES if PORT is not open to it, -EADDRINUSE if another user is there; with words in ERR. */
 int admission_check(const struct port *port, int fd, const struct os_peer *peer, struct error *err);

@@ -102,7 +102,7 @@ static int dgram_open(struct runtime *runtime, const struct port_spec *spec, str
         return error_set(err, ENOMEM, "no memory");
     status = dgram_spec_read(spec, &dgram->spec, err);
     if (status == 0)
-        status = dgram_socket_open(&dgram->sock, &dgram->spec, runtime->dir->mode, err);
+        status = dgram_socket_open(&dgram->sock, &dgram->spec, runtime->dir, err);
     if (status == 0)
         status = attach(dgram, runtime, port, err);
     if (status < 0) {

@@ -22,8 +22,8 @@
 enum { RECEIVE_BUFFER = 4 * 1024 * 1024 };
 
 static int open_udp(struct dgram_socket *sock, const struct dgram_spec *spec, struct error *err);
-static int open_unix(struct dgram_socket *sock, const struct dgram_spec *spec, mode_t mode,
-                     struct error *err);
+static int open_unix(struct dgram_socket *sock, const struct dgram_spec *spec,
+                     const struct switch_dir *dir, struct error *err);
 static int open_group(struct dgram_socket *sock, struct dgram_spec *spec, struct error *err);
 static int join(int fd, const struct dgram_spec *spec, struct error *err);
 static int aim(int fd, struct dgram_spec *spec, struct error *err);
@@ -31,8 +31,8 @@ static int leave_out(int fd, const struct sockaddr_in *source);
 static int take_inherited(struct dgram_socket *sock, struct dgram_spec *spec, struct error *err);
 static int new_socket(int family);
 
-int dgram_socket_open(struct dgram_socket *sock, struct dgram_spec *spec, mode_t mode,
-                      struct error *err)
+int dgram_socket_open(struct dgram_socket *sock, struct dgram_spec *spec,
+                      const struct switch_dir *dir, struct error *err)
 {
     int size = RECEIVE_BUFFER, status = 0;
 
@@ -46,7 +46,7 @@ int dgram_socket_open(struct dgram_socket *sock, struct dgram_spec *spec, mode_t
     else if (spec->kind == DGRAM_UDP)
         status = open_udp(sock, spec, err);
     else if (spec->kind == DGRAM_UNIX)
-        status = open_unix(sock, spec, mode, err);
+        status = open_unix(sock, spec, dir, err);
     else if (spec->kind == DGRAM_GROUP)
         status = open_group(sock, spec, err);
     else
@@ -101,10 +101,11 @@ static int open_udp(struct dgram_socket *sock, const struct dgram_spec *spec, st
                                               : strerror(errno));
 }
 
-static int open_unix(struct dgram_socket *sock, const struct dgram_spec *spec, mode_t mode,
-                     struct error *err)
+static int open_unix(struct dgram_socket *sock, const struct dgram_spec *spec,
+                     const struct switch_dir *dir, struct error *err)
 {
-    return socket_file_bind(&sock->file, sock->in, spec->local.local.sun_path, mode, err);
+    return socket_file_bind(&sock->file, sock->in, spec->local.local.sun_path, dir->mode,
+                            dir->group, err);
 }
 
 /* One hop, and heard by members on this host: both are the kernel's defaults. */

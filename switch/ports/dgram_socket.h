@@ -7,6 +7,7 @@
 
 #include "ports/dgram_spec.h"
 #include "ports/socket_file.h"
+#include "ports/switch_dir.h"
 
 struct dgram_socket {
     int in;
@@ -16,12 +17,12 @@ struct dgram_socket {
 };
 
 /* dgram_socket_open() - opens what SPEC asks for, and completes SPEC's addresses
- * @mode: of a socket that is a file
+ * @dir: whose mode and group a socket gets that is a file
  *
  * A UNIX socket is not connected yet. Return: 0, or -errno with words in ERR and nothing open.
  */
-int dgram_socket_open(struct dgram_socket *sock, struct dgram_spec *spec, mode_t mode,
-                      struct error *err);
+int dgram_socket_open(struct dgram_socket *sock, struct dgram_spec *spec,
+                      const struct switch_dir *dir, struct error *err);
 
 void dgram_socket_close(struct dgram_socket *sock);
 

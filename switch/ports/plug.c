@@ -34,7 +34,13 @@
 #define STEADY_NS                                                                                  \
     UINT64_C(5000000000) /* what was up for less is no success: pauses go on growing */
 
-enum { SHOWN = 256, REASON = HELPER_LINE };
+enum {
+    SHOWN = 256,
+    REASON = HELPER_LINE,
+    /* The helper's first report takes some milliseconds. While the switch runs, frames wait for it. */
+    START_WAITS_MS = 2000,
+    FRAMES_WAIT_MS = 200,
+};
 
 struct plug_service {
     struct service service;
@@ -232,6 +238,7 @@ static void plug_lost(struct fd_endpoint *endpoint, int error)
 
     (void)error;
     detach(plug);
+    ev_timer_set(&plug->patience, CONNECT_SECONDS, 0);
     ev_timer_start(endpoint->runtime->loop, &plug->patience);
 }
 
@@ -246,7 +253,7 @@ static void on_reported(void *owner, const char *line)
     struct plug *plug = owner;
     const char *words = strchr(line, ' ');
 
-    if (!strcmp(line, "up"))
+    if (!strcmp(line, "up") && plug->since == 0)
         attach(plug);
     else if (words && !*plug->reason)
         text_escape(plug->reason, REASON, words + 1, strlen(words + 1));
@@ -293,7 +300,9 @@ static void on_patience_lost(struct ev_loop *loop, ev_timer *timer, int events)
     struct plug *plug = container_of(timer, struct plug, patience);
 
     (void)loop, (void)events;
-    snprintf(plug->reason, REASON, "no answer within %d s", CONNECT_SECONDS);
+    snprintf(plug->reason, REASON,
+             plug->since > 0 ? "its helper does not end within %d s" : "no answer within %d s",
+             CONNECT_SECONDS);
     on_ended(plug);
 }
 
@@ -361,7 +370,9 @@ static int await_module(struct plug *plug, struct error *err)
 {
     static const char fatal[] = "fatal ";
     char line[HELPER_LINE], shown[SHOWN];
-    int status = plug_helper_first_report(plug->helper, line);
+    bool running = plug->service->runtime->dir->sockets.revealed;
+    int status =
+        plug_helper_first_report(plug->helper, running ? FRAMES_WAIT_MS : START_WAITS_MS, line);
 
     text_escape(shown, sizeof(shown), line, strlen(line));
     if (status == -EPIPE)

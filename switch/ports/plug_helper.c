@@ -22,9 +22,8 @@
 #define VSW_LIBEXEC "../libexec/vswitchd"
 #endif
 
-#define NAME            "vswplug"
-#define FIRST_REPORT_NS UINT64_C(2000000000)
-#define GRACE_SECONDS   1.5 /* it gives itself 1 */
+#define NAME          "vswplug"
+#define GRACE_SECONDS 1.5 /* it gives itself 1 */
 
 enum { SEND_BUFFER = 1024 * 1024 };
 
@@ -122,9 +121,9 @@ struct plug_helper *plug_helper_start(struct plug_helpers *helpers, void *owner,
 }
 
 /* Byte by byte: what follows the line is for the event loop. */
-int plug_helper_first_report(struct plug_helper *helper, char line[HELPER_LINE])
+int plug_helper_first_report(struct plug_helper *helper, int patience, char line[HELPER_LINE])
 {
-    uint64_t late = os_now() + FIRST_REPORT_NS;
+    uint64_t late = os_now() + (uint64_t)patience * 1000000;
     size_t length = 0;
 
     while (length < HELPER_LINE - 1) {

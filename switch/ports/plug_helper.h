@@ -72,10 +72,11 @@ struct plug_helper *plug_helper_start(struct plug_helpers *helpers, void *owner,
                                       const struct plug_helper_job *job, struct error *err);
 
 /* plug_helper_first_report() - waits for its first line, and takes it
+ * @patience: milliseconds
  *
- * Return: 1 with LINE; 0 if it says nothing for two seconds; -EPIPE if it ended first, with what it printed in LINE.
+ * Return: 1 with LINE; 0 if it says nothing for so long; -EPIPE if it ended first, with what it printed in LINE.
  */
-int plug_helper_first_report(struct plug_helper *helper, char line[HELPER_LINE]);
+int plug_helper_first_report(struct plug_helper *helper, int patience, char line[HELPER_LINE]);
 
 /* plug_helper_end() - lets go of it: it has a moment to clean up, and is then killed with all that it has started */
 void plug_helper_end(struct plug_helper *helper);

@@ -92,6 +92,7 @@ int port_rename(struct runtime *runtime, struct port *port, const char *name, st
     if (status < 0)
         return status;
     strcpy(port->name, name);
+    port->temporary = port->temporary && !*name; /* who names it wants to find it again */
     /* Only who can ask for it by number or name finds a port that has one. */
     if (*name)
         port_set_allocatable(port, false);
@@ -226,8 +227,8 @@ static int set_up(struct runtime *runtime, const struct port_spec *spec, struct 
         remove_vlans(runtime->sw, &created);
         return status;
     }
-    /* Nor is it free for the taking while its own endpoint is away and may come back. */
-    if (spec->port != PORT_ANY || spec->type->forget)
+    /* Nor is one whose endpoint comes from elsewhere free for the taking when that is away. */
+    if (spec->port != PORT_ANY || has_own_keys(spec))
         port_set_allocatable(port, false);
     return 0;
 }

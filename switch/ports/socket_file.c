@@ -52,7 +52,7 @@ int socket_file_probe(const char *path, int type)
     return status;
 }
 
-int socket_file_bind(struct socket_file *file, int fd, const char *path, mode_t mode,
+int socket_file_bind(struct socket_file *file, int fd, const char *path, mode_t mode, gid_t group,
                      struct error *err)
 {
     struct stat info;
@@ -70,7 +70,12 @@ int socket_file_bind(struct socket_file *file, int fd, const char *path, mode_t 
     strcpy(file->path, path);
     file->device = info.st_dev;
     file->inode = info.st_ino;
-    return 0;
+    status = group == (gid_t)-1 ? 0 : os_set_socket_owner(path, (uid_t)-1, group);
+    if (status == 0)
+        return 0;
+    socket_file_remove(file);
+    return error_set(err, -status, "cannot give %s to group %u: %s", path, (unsigned)group,
+                     strerror(-status));
 }
 
 void socket_file_remove(struct socket_file *file)

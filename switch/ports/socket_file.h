@@ -26,8 +26,11 @@ int socket_file_check_free(const char *path, struct error *err);
 int socket_file_probe(const char *path, int type);
 
 /* socket_file_bind() - gives FD the file PATH with exactly MODE, removing what a dead program left there
- * Return: 0, or -errno with words in ERR and nothing changed but a dead file removed. */
-int socket_file_bind(struct socket_file *file, int fd, const char *path, mode_t mode,
+ * @group: (gid_t)-1: our own
+ *
+ * Return: 0, or -errno with words in ERR and nothing changed but a dead file removed.
+ */
+int socket_file_bind(struct socket_file *file, int fd, const char *path, mode_t mode, gid_t group,
                      struct error *err);
 
 /* socket_file_remove() - removes it, unless somebody has put another in its place */

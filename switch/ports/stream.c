@@ -21,12 +21,9 @@
 
 struct stream_service {
     struct service service;
-    struct runtime *runtime;
     struct doors doors;
     struct list listeners;
     struct list clients;
-    struct stream_owner guests; /* who have a port for as long as they are here */
-    ev_timer reap;              /* ports that guests have left */
 };
 
 /* What the keys of the type say. */
@@ -55,8 +52,6 @@ static int open_fd(struct runtime *runtime, const struct port_spec *spec, const 
                    struct port *port, struct error *err);
 static int add_listener(struct runtime *runtime, const struct place *place, struct port *port,
                         const struct port_spec *spec, struct error *err);
-static void on_guest_left(struct stream_owner *owner, bool by_peer);
-static void on_reap(struct ev_loop *loop, ev_timer *timer, int events);
 
 static const char *const stream_keys[] = {"path", "addr", "server", "fd", NULL};
 
@@ -96,9 +91,6 @@ static int stream_start(struct runtime *runtime, struct service **made, struct e
 
     if (!service)
         return error_set(err, ENOMEM, "no memory");
-    service->runtime = runtime;
-    service->guests.ended = on_guest_left;
-    ev_timer_init(&service->reap, on_reap, 0, 0);
     list_init(&service->service.node);
     list_init(&service->listeners);
     list_init(&service->clients);
@@ -116,7 +108,6 @@ static void stream_stop(struct service *base)
 {
     struct stream_service *service = container_of(base, struct stream_service, service);
 
-    ev_timer_stop(service->runtime->loop, &service->reap);
     doors_close(&service->doors);
     list_for_each_safe (node, &service->listeners)
         stream_listener_close(container_of(node, struct stream_listener, node));
@@ -195,8 +186,7 @@ static void on_entered(struct door *door, int fd)
     int status;
 
     if (*door->name)
-        status =
-            stream_peer_join(runtime, fd, switch_port_named(runtime->sw, door->name), NULL, &err);
+        status = stream_peer_join(runtime, fd, switch_port_named(runtime->sw, door->name), &err);
     else
         status = take_any_port(runtime, fd, &err);
     if (status < 0)
@@ -210,7 +200,7 @@ static int take_any_port(struct runtime *runtime, int fd, struct error *err)
     int status = admission_choose(runtime->sw, PORT_ANY, &port, &created, err);
 
     if (status == 0)
-        status = stream_peer_join(runtime, fd, port, NULL, err);
+        status = stream_peer_join(runtime, fd, port, err);
     if (status < 0 && created)
         port_remove(port);
     return status;
@@ -262,7 +252,7 @@ static int add_listener(struct runtime *runtime, const struct place *place, stru
     struct stream_service *service = service_of(runtime);
     struct stream_listener *listener;
     int status = stream_listener_open(&listener, runtime, &place->address, place->fd, port, spec,
-                                      &service->guests, err);
+                                      &service->clients, err);
 
     if (status < 0)
         return status;
@@ -272,28 +262,4 @@ static int add_listener(struct runtime *runtime, const struct place *place, stru
         log_say(runtime->log, LOG_NOTICE, "stream clients that connect to %s get a port each",
                 listener->acceptor.place);
     return 0;
-}
-
-static void on_guest_left(struct stream_owner *owner, bool by_peer)
-{
-    struct stream_service *service = container_of(owner, struct stream_service, guests);
-
-    (void)by_peer;
-    ev_timer_set(&service->reap, 0, 0);
-    ev_timer_start(service->runtime->loop, &service->reap);
-}
-
-/* Not at once: whoever ended the connection may still hold the port in hand. */
-static void on_reap(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    struct stream_service *service = container_of(timer, struct stream_service, reap);
-    struct vswitch *sw = service->runtime->sw;
-
-    (void)loop, (void)events;
-    for (unsigned number = 1; number <= sw->config.ports; number++) {
-        struct port *port = switch_port(sw, number);
-
-        if (port && port->temporary && !port_active(port))
-            port_close(service->runtime, port);
-    }
 }

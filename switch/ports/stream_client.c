@@ -24,6 +24,7 @@ struct stream_client {
     ev_io connecting; /* its descriptor is -1 while we do not connect */
     ev_timer too_late;
     struct stream_peer *peer; /* NULL while not connected */
+    int fd;                   /* the peer's, -1 while not connected */
     uint64_t connected;       /* when */
     bool told;                /* people know that it does not work */
     struct log_limit said;
@@ -38,6 +39,7 @@ static void failed(struct stream_client *client, const char *why);
 static int stop_connecting(struct stream_client *client);
 static void on_ended(struct stream_owner *owner, bool by_peer);
 static bool is_own_echo(int fd);
+static bool is_end_of(int fd, const struct address *address);
 static void say(struct stream_client *client, int level, const char *what, const char *why);
 
 int stream_client_open(struct runtime *runtime, struct list *clients, struct port *port,
@@ -48,6 +50,7 @@ int stream_client_open(struct runtime *runtime, struct list *clients, struct por
     if (!client)
         return error_set(err, ENOMEM, "no memory");
     client->owner.ended = on_ended;
+    client->fd = -1;
     client->runtime = runtime;
     client->port = port;
     client->address = *address;
@@ -68,6 +71,21 @@ struct stream_client *stream_client_of(struct list *clients, const struct port *
             return client;
     }
     return NULL;
+}
+
+bool stream_clients_have(const struct list *clients, int fd)
+{
+    struct address far = {.length = sizeof(far.storage)};
+
+    if (getpeername(fd, &far.any, &far.length) < 0 || address_is_path(&far))
+        return false;
+    list_for_each (node, clients) {
+        const struct stream_client *client = container_of(node, struct stream_client, node);
+
+        if (is_end_of(client->fd, &far) || is_end_of(client->connecting.fd, &far))
+            return true;
+    }
+    return false;
 }
 
 void stream_client_close(struct stream_client *client)
@@ -155,6 +173,7 @@ static void connected(struct stream_client *client, int fd)
         failed(client, err.text);
         return;
     }
+    client->fd = fd;
     client->connected = os_now();
     if (client->told)
         say(client, LOG_NOTICE, "connected", "");
@@ -186,6 +205,7 @@ static void on_ended(struct stream_owner *owner, bool by_peer)
     struct stream_client *client = container_of(owner, struct stream_client, owner);
 
     client->peer = NULL;
+    client->fd = -1;
     if (!by_peer) {
         stream_client_close(client);
         return;
@@ -203,6 +223,14 @@ static bool is_own_echo(int fd)
     return getsockname(fd, &own.any, &own.length) == 0 &&
            getpeername(fd, &far.any, &far.length) == 0 && !address_is_path(&own) &&
            address_equal(&own, &far);
+}
+
+/* Is ADDRESS that of FD's own end? */
+static bool is_end_of(int fd, const struct address *address)
+{
+    struct address own = {.length = sizeof(own.storage)};
+
+    return fd >= 0 && getsockname(fd, &own.any, &own.length) == 0 && address_equal(&own, address);
 }
 
 /* "web: stream 127.0.0.1:5000: ..." */

@@ -21,6 +21,9 @@ int stream_client_open(struct runtime *runtime, struct list *clients, struct por
 /* stream_client_of() - the client of PORT among CLIENTS, or NULL */
 struct stream_client *stream_client_of(struct list *clients, const struct port *port);
 
+/* stream_clients_have() - is one of CLIENTS at the other end of FD, a TCP connection? */
+bool stream_clients_have(const struct list *clients, int fd);
+
 /* stream_client_close() - hangs up for good */
 void stream_client_close(struct stream_client *client);
 

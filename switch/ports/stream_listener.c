@@ -2,6 +2,7 @@
 #include "ports/stream_listener.h"
 
 #include "ports/port_type.h"
+#include "ports/stream_client.h"
 #include "ports/switch_dir.h"
 #include "util/text.h"
 
@@ -26,7 +27,7 @@ static void on_remove(struct acceptor *acceptor);
 
 int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
                          const struct address *address, int fd, struct port *port,
-                         const struct port_spec *spec, struct stream_owner *guests,
+                         const struct port_spec *spec, const struct list *clients,
                          struct error *err)
 {
     struct stream_listener *listener = calloc(1, sizeof(*listener));
@@ -35,7 +36,7 @@ int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
         return error_set(err, ENOMEM, "no memory");
     list_init(&listener->node);
     listener->port = port;
-    listener->guests = guests;
+    listener->clients = clients;
     write_template(listener->template, spec);
     if (fd < 0)
         fd = listen_at(listener, runtime, address, err);
@@ -61,9 +62,14 @@ static void on_accepted(struct acceptor *acceptor, int fd)
 {
     struct stream_listener *listener = container_of(acceptor, struct stream_listener, acceptor);
     struct error err;
-    int status = listener->port ? stream_peer_join(acceptor->runtime, fd, listener->port,
-                                                   listener->guests, &err)
-                                : take_new_port(listener, fd, &err);
+    int status;
+
+    if (stream_clients_have(listener->clients, fd))
+        status = error_set(&err, ELOOP, "it is this switch itself: frames would go round for ever");
+    else if (listener->port)
+        status = stream_peer_join(acceptor->runtime, fd, listener->port, &err);
+    else
+        status = take_new_port(listener, fd, &err);
 
     if (status < 0)
         client_refuse(acceptor->runtime, acceptor->clients, fd, err.text);
@@ -80,7 +86,7 @@ static int take_new_port(const struct stream_listener *listener, int fd, struct 
         return status;
     port->temporary = true;
     port_set_allocatable(port, false);
-    status = stream_peer_join(runtime, fd, port, listener->guests, err);
+    status = stream_peer_join(runtime, fd, port, err);
     if (status < 0)
         port_close(runtime, port);
     return status;
@@ -115,7 +121,7 @@ static int bind_to(struct stream_listener *listener, struct runtime *runtime, in
 
     if (address_is_path(address))
         return socket_file_bind(&listener->file, fd, address->local.sun_path, runtime->dir->mode,
-                                err);
+                                runtime->dir->group, err);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)); /* [::] is for IPv4, too */
     if (bind(fd, &address->any, address->length) < 0)
@@ -152,17 +158,14 @@ static void describe(struct stream_listener *listener, int fd)
 {
     struct address own = {.length = sizeof(own.storage)};
     struct acceptor *acceptor = &listener->acceptor;
-    char label[PORT_LABEL];
 
     acceptor->clients = "stream";
     acceptor->accepted = on_accepted;
     acceptor->remove = listener->port ? NULL : on_remove;
     if (getsockname(fd, &own.any, &own.length) == 0)
         address_text(&own, acceptor->place);
-    if (listener->port)
-        snprintf(acceptor->gives, sizeof(acceptor->gives), "%s%s",
-                 *listener->port->name ? "port " : "", port_label(listener->port, label));
-    else
+    acceptor->port = listener->port;
+    if (!listener->port)
         snprintf(acceptor->gives, sizeof(acceptor->gives), "a port each: %.100s",
                  listener->template);
 }

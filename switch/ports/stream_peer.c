@@ -10,6 +10,7 @@
 
 #include "ports/address.h"
 #include "ports/admission.h"
+#include "ports/port_type.h"
 #include "util/os_linux.h"
 
 #include <errno.h>
@@ -20,7 +21,9 @@
 #include <unistd.h>
 
 enum {
-    /* A TCP peer that vanished without a word is given up after 10 + 3 * 5 seconds, and its port is free. */
+    /* A TCP peer that vanished without a word is given up after 10 + 3 * 5 seconds, and its port is free. That is while
+     * nothing is on its way to it; else the kernel sends that again for a quarter of an hour. TCP_USER_TIMEOUT would be
+     * quicker, and would end guests that are paused, too: they are there, but do not read. */
     KEEPALIVE_IDLE = 10,
     KEEPALIVE_INTERVAL = 5,
     KEEPALIVE_PROBES = 3,
@@ -87,6 +90,7 @@ struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct p
     status = fd_endpoint_attach(&peer->base, port);
     if (status < 0) {
         error_set(err, -status, "cannot attach: %s", strerror(-status));
+        free(peer->base.endpoint.description);
         free(peer);
         return NULL;
     }
@@ -94,22 +98,21 @@ struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct p
 }
 
 /* The first to come keeps the port: if a guest was started twice by mistake, the one that runs goes on running. */
-int stream_peer_join(struct runtime *runtime, int fd, struct port *port, struct stream_owner *owner,
-                     struct error *err)
+int stream_peer_join(struct runtime *runtime, int fd, struct port *port, struct error *err)
 {
     struct os_peer peer;
     int status = os_peer(fd, &peer);
 
     if (status < 0)
         return error_set(err, -status, "cannot tell who connected: %s", strerror(-status));
-    if (peer.pid == getpid())
+    if (peer.pid == getpid() || ports_employ(runtime, peer.pid))
         return error_set(err, ELOOP, "it is this switch itself: frames would go round for ever");
     status = admission_check(port, fd, &peer, err);
     if (status < 0)
         return status;
     if (port_active(port))
         return explain_busy(port, err);
-    return stream_peer_attach(runtime, fd, port, owner, err) ? 0 : -ENOMEM;
+    return stream_peer_attach(runtime, fd, port, NULL, err) ? 0 : -ENOMEM;
 }
 
 void stream_peer_end(struct stream_peer *peer)
@@ -165,6 +168,10 @@ static void stream_lost(struct fd_endpoint *endpoint, int error)
         log_limited(runtime->log, &runtime->failing, os_now(), LOG_WARNING,
                     "%s: its stream announces a frame of %u bytes, %d at most are possible: reset",
                     port_label(endpoint->endpoint.port, label), length, STREAM_LONGEST);
+    else if (error != EPIPE && error != ECONNRESET)
+        log_limited(runtime->log, &runtime->failing, os_now(), LOG_WARNING,
+                    "%s: its stream broke: %s", port_label(endpoint->endpoint.port, label),
+                    strerror(error));
     end(peer, true);
 }
 
@@ -221,8 +228,6 @@ static void tune(int fd, int family)
         {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE},
         {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL},
         {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES},
-        {IPPROTO_TCP, TCP_USER_TIMEOUT,
-         1000 * (KEEPALIVE_IDLE + KEEPALIVE_PROBES * KEEPALIVE_INTERVAL)},
     };
 
     for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && family != AF_UNIX; i++)

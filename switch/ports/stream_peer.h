@@ -28,8 +28,7 @@ struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct p
 
 /* stream_peer_join() - the same for FD of a client that came by itself: if it may have PORT, and nobody else is there
  * Return: 0, or -errno with words in ERR; FD is the caller's then. */
-int stream_peer_join(struct runtime *runtime, int fd, struct port *port, struct stream_owner *owner,
-                     struct error *err);
+int stream_peer_join(struct runtime *runtime, int fd, struct port *port, struct error *err);
 
 /* stream_peer_end() - hangs up. The owner is not told. */
 void stream_peer_end(struct stream_peer *peer);

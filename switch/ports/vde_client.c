@@ -80,6 +80,8 @@ int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *
         return -ECONNREFUSED;
     status = choose_port(runtime->sw, request, name, &port, &created, err);
     if (status == 0)
+        status = admission_check_number(port, &peer, err);
+    if (status == 0)
         status = admission_check(port, ctl, &peer, err);
     if (status == 0)
         status = attach(client, port, err);

@@ -66,9 +66,10 @@ static struct {
 void os_note_inherited(void)
 {
     for (int fd = STDERR_FILENO + 1; fd < INHERITED_MAX; fd++) {
-        if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
+        if (fcntl(fd, F_GETFD) >= 0)
             inherited.open[fd / 64] |= 1ull << fd % 64;
     }
+    close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
 }
 
 int os_check_inherited(int fd)

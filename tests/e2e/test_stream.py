@@ -18,7 +18,7 @@ from netns import Namespace
 from streamclient import LONGEST, PREFIX, StreamClient, StreamServer, framed, wait_attached, wait_left
 from switch import PROGRAM, Switch, wait_for
 from test_console_trust import acting_as
-from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, cpu_share, frame, host, mac, needs_two_users,
+from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, Refused, VdeClient, cpu_share, frame, host, mac, needs_two_users,
                        public_dir, tag)
 
 SIZES = [14, 15, 59, 60, 61, 1514, 1518, 4096, 9216, LARGEST_FRAME]
@@ -351,7 +351,9 @@ def test_listener_gives_each_client_a_port_like_its_own(stack, tmp_path, where):
     assert plain.heard_nothing(), "it is in VLAN 0"
     text = "\n".join(switch.ok("port/allprint 1"))
     assert "VLAN: 10" in text and "Description: a, b" in text and "of 7" in text
+    joined = stack.enter_context(VdeClient(switch.dir, port=1))
     one.close()
+    joined.close()
     wait_for(lambda: switch.cmd("port/allprint 1")[0] == 1006, message="port 1 to go with its client")
     switch.ok("port/del 2")
     assert two.is_closed() and switch.cmd("port/allprint 2")[0] == 1006
@@ -367,6 +369,8 @@ def test_places_are_listed_and_can_be_closed(stack, tmp_path):
         f"VDE {switch.dir}/ctl any port", f"stream {switch.dir}/stream any port", f"VDE {switch.dir}/web port web",
         f"stream {switch.dir}/web.stream port web", f"stream {tmp_path}/one.sock port 5",
         f"stream {tmp_path}/all.sock a port each: stream,vlan=10"]
+    switch.ok("port/setname 5 db")
+    assert f"stream {tmp_path}/one.sock port db" in switch.ok("listen/print")
     stays = stack.enter_context(StreamClient(tmp_path / "all.sock"))
     wait_attached(switch, 2)
     for place in (f"{tmp_path}/one.sock", f"{switch.dir}/ctl"):
@@ -384,6 +388,70 @@ def test_switch_does_not_plug_into_itself(stack, tmp_path):
     wait_for(lambda: "it is this switch itself" in switch.stderr(), message="a word in the log")
     assert_hear_each_other(one, other, 1, 2)
     assert one.heard_nothing(0.5) and other.heard_nothing(0)
+
+
+def test_nor_by_tcp_nor_by_a_program(stack):
+    """A connection of ours to a place of ours, and a plug whose program connects to DIR/stream."""
+    switch = stack.enter_context(Switch("--port", "stream,addr=127.0.0.1:7303,server=on", "--port",
+                                        "stream,addr=127.0.0.1:7303,port=9"))
+    switch.ok(f"port/add plug,port=8,vnl=cmd://socat - UNIX-CONNECT:{switch.dir}/stream")
+    wait_for(lambda: switch.stderr().count("it is this switch itself") >= 2, message="two words in the log")
+    one, other = plug(stack, switch), plug(stack, switch)
+    sent = content(1, 100)
+    one.send(sent)
+    assert other.recv() == sent
+    assert one.heard_nothing(0.5) and other.heard_nothing(0)
+    assert "loop" not in switch.stderr()
+
+
+@needs_two_users
+def test_vde_clients_of_others_do_not_join_what_is_not_for_guests(stack):
+    """By its number, which anybody may ask for: the port of a TCP peer would let him hear, and keep, what is not his."""
+    public = stack.enter_context(public_dir())
+    switch = stack.enter_context(Switch("-m", "666", "--dirmode", "777", "--port", "stream,addr=127.0.0.1:7304,server=on,port=5",
+                                        "--port", "vde,port=6", dir=public / "sw"))
+    with VdeClient(switch.dir, port=5):
+        pass
+    with acting_as(NOBODY):
+        with pytest.raises(Refused):
+            VdeClient(switch.dir, port=5)
+        with VdeClient(switch.dir, port=6):
+            pass
+    assert f"port 5 is of type stream, which is not for guests of user {NOBODY}" in switch.stderr()
+
+
+def test_unnamed_ports_are_for_whom_they_were_made(stack):
+    """A port that waits for anybody is anybody's; one whose endpoint came from elsewhere is nobody's when that has left."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        switch = stack.enter_context(Switch("--port", f"stream,fd={theirs.fileno()},vlan=10", "--port", "stream,vlan=20",
+                                            inherit=[theirs.fileno()]))
+    ours.close()
+    wait_left(switch, 1)
+    plug(stack, switch)
+    wait_attached(switch, 2)
+    assert "VLAN: 20" in "\n".join(switch.ok("port/allprint 2"))
+    plug(stack, switch)
+    wait_attached(switch, 3)
+
+
+@pytest.mark.full
+def test_paused_tcp_guest_stays_plugged_in(stack):
+    """It takes nothing for longer than a peer may be silent, while others go on talking."""
+    switch = stack.enter_context(Switch("--port", "stream,addr=127.0.0.1:7305,server=on,port=5"))
+    paused, one, other = stack.enter_context(StreamClient(("127.0.0.1", 7305))), plug(stack, switch), plug(stack, switch)
+    wait_attached(switch, 5)
+    wait_attached(switch, 2)
+    end = time.monotonic() + 40
+    while time.monotonic() < end:
+        one.send(*[frame(BROADCAST, host(1), size=9000)] * 20)
+        other.pending()
+        time.sleep(0.05)
+    assert switch.drops(5), "it was not full"
+    paused.pending()
+    wait_for(lambda: paused.pending() == [] and switch.balance()["queued"] == 0, message="the queue to empty")
+    paused.send(content(5, 60))
+    wait_for(lambda: content(5, 60) in other.pending(), message="a word of the paused one")
 
 
 def test_listener_with_a_port_serves_one_client_at_a_time(stack, tmp_path):
@@ -497,10 +565,9 @@ def test_hanging_far_side_disturbs_nobody(stack, tmp_path, silent):
     """A backlog that is full, or a host that swallows everything: others talk, the console answers."""
     namespace = stack.enter_context(Namespace())
     if silent == "does not answer":
-        namespace.run("ip", "addr", "add", "192.0.2.1/24", "dev", "lo")
-        namespace.run("ip", "route", "add", "blackhole", "192.0.2.7/32", check=False)
-        namespace.add_tap("tap0")
-        namespace.up("tap0", "198.51.100.1/24")
+        namespace.add_veth("eth0", stack.enter_context(Namespace()), "far")
+        namespace.up("eth0", "198.51.100.1/24")
+        namespace.run("ip", "neigh", "add", "198.51.100.9", "lladdr", "02:00:00:00:00:09", "dev", "eth0", "nud", "permanent")
         spec = "addr=198.51.100.9:7000"
     else:
         server = stack.enter_context(StreamServer(tmp_path / "far.sock"))
@@ -512,13 +579,14 @@ def test_hanging_far_side_disturbs_nobody(stack, tmp_path, silent):
         spec = f"path={tmp_path}/far.sock"
     switch = stack.enter_context(Switch("--port", f"stream,{spec},port=9", prefix=namespace.prefix))
     one, two = plug(stack, switch), plug(stack, switch)
-    end = time.monotonic() + 1.5
+    end = time.monotonic() + (6 if silent == "does not answer" else 1.5)
     while time.monotonic() < end:
         begin = time.monotonic()
         assert_hear_each_other(one, two, 1, 2)
         switch.ok("port/showinfo")
         assert time.monotonic() - begin < 0.5
     assert cpu_share(switch) < 0.2
+    assert silent != "does not answer" or "not connected, trying again: no answer" in switch.stderr()
     switch.assert_balanced()
 
 
@@ -636,10 +704,11 @@ def test_refused_at_start(spec, words):
 
 def test_a_name_or_number_in_use(stack, tmp_path):
     switch = stack.enter_context(Switch("--port", "stream,name=web,port=5"))
-    for spec, words in (("name=web", 'port name "web" is in use by port 5'), ("port=5", "port 5 is in use"),
-                        (f"path={tmp_path}/x,server=on,port=5", "port 5 is in use")):
-        code, _ = switch.cmd(f"port/add stream,{spec}")
-        assert code == 1017, (spec, words)
+    with Console(switch.dir / "mgmt") as console:
+        for spec, words in (("name=web", 'port name "web" is in use by port 5'), ("port=5", "port 5 is in use"),
+                            (f"path={tmp_path}/x,server=on,port=5", "port 5 is in use")):
+            code, _, said = console.ask(f"port/add stream,{spec}")
+            assert code == 1017 and words in said, (spec, said)
     assert not (tmp_path / "x").exists()
     assert words in refused("--port", "stream,port=5", "--port", "stream,port=5")
 

@@ -214,7 +214,7 @@ TABLE = [
     Deviation(
         "more commands", "We have commands that VDE has not.", r"^help",
         ours=without(r"(frame(/\w+)?|port/(add|del|set|setname|setdescr|setlearn|drops|endpoints|defqlen|epqlen)"
-                     r"|hash/(addstatic|delete|flush)|tap(/\w+)?) +.*"),
+                     r"|hash/(addstatic|delete|flush)|(tap|listen)(/\w+)?) +.*"),
     ),
     Deviation(
         "help of vlan/delport", "VDE 2.3.2 says that it adds, which later versions mend.", r"^help",

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/temporary.h"
+
+#include "ports/port_type.h"
+
+static void on_left(struct observer *observer, const struct event *event);
+static void on_due(struct ev_loop *loop, ev_timer *timer, int events);
+
+void temporary_start(struct temporary_ports *ports, struct runtime *runtime)
+{
+    ports->runtime = runtime;
+    ports->left = (struct observer){.kinds = EVENT_BIT(EVENT_PORT_DOWN), .notify = on_left};
+    ev_timer_init(&ports->due, on_due, 0, 0);
+    switch_observe(runtime->sw, &ports->left);
+}
+
+void temporary_stop(struct temporary_ports *ports)
+{
+    switch_unobserve(ports->runtime->sw, &ports->left);
+    ev_timer_stop(ports->runtime->loop, &ports->due);
+}
+
+/* Not at once: whoever ended the endpoint may still hold the port in hand. */
+static void on_left(struct observer *observer, const struct event *event)
+{
+    struct temporary_ports *ports = container_of(observer, struct temporary_ports, left);
+
+    if (event->port->temporary)
+        ev_timer_start(ports->runtime->loop, &ports->due);
+}
+
+static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct temporary_ports *ports = container_of(timer, struct temporary_ports, due);
+    struct vswitch *sw = ports->runtime->sw;
+
+    (void)loop, (void)events;
+    for (unsigned number = 1; number <= sw->config.ports; number++) {
+        struct port *port = switch_port(sw, number);
+
+        if (port && port->temporary && !port_active(port))
+            port_close(ports->runtime, port);
+    }
+}

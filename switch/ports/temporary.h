@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * temporary.h - ports that were made for one client, and go with it
+ */
+#ifndef VSW_PORTS_TEMPORARY_H
+#define VSW_PORTS_TEMPORARY_H
+
+#include "ports/runtime.h"
+
+struct temporary_ports {
+    struct runtime *runtime;
+    struct observer left;
+    ev_timer due;
+};
+
+/* temporary_start() - removes ports that are marked as temporary, soon after their last endpoint has left */
+void temporary_start(struct temporary_ports *ports, struct runtime *runtime);
+void temporary_stop(struct temporary_ports *ports);
+
+#endif
