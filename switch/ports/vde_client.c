@@ -26,7 +26,6 @@ enum {
     SEND_BUFFER =
         1024 *
         1024, /* the kernel may grant less; what does not fit waits in the endpoint's queue */
-    QEMU_LARGEST = 4096, /* the buffer of QEMU's net/vde.c: it would cut longer frames short */
 };
 
 struct vde_client {
@@ -142,7 +141,6 @@ static struct vde_client *make_client(struct runtime *runtime, int ctl,
                                       const struct vde_request *request, const struct os_peer *peer,
                                       struct error *err)
 {
-    static const char qemu[] = "QEMU";
     struct vde_client *client = calloc(1, sizeof(*client));
     int size = SEND_BUFFER;
     int fd;
@@ -163,9 +161,6 @@ static struct vde_client *make_client(struct runtime *runtime, int ctl,
     client->base.endpoint.user = peer->uid;
     client->base.endpoint.process = peer->pid;
     os_program_name(peer->pid, client->base.endpoint.program, PROGRAM_NAME);
-    if (request->description_length >= sizeof(qemu) - 1 &&
-        !memcmp(request->description, qemu, sizeof(qemu) - 1))
-        client->base.endpoint.largest = QEMU_LARGEST;
     return client;
 }
 

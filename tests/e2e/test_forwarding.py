@@ -331,16 +331,6 @@ def test_empty_datagram_is_nothing(lab):
     assert lab.switch.port(1)["IN"][0] == 0
 
 
-@pytest.mark.parametrize("size, heard", [(4096, True), (4097, False), (9000, False)])
-def test_qemu_takes_4096_bytes(lab, size, heard):
-    """QEMU would cut longer frames itself, so it gets none; others do."""
-    with VdeClient(lab.switch.dir, port=4, descr="QEMU user=root PID=1") as qemu:
-        sent = frame(BROADCAST, host(1), size=size)
-        assert lab.send(1, sent) == {2: [sent], 3: [sent]}
-        assert qemu.pending() == ([sent] if heard else [])
-        assert lab.switch.drops(4) == ({} if heard else {"oversize": 1})
-
-
 # -- duplicates and loops ------------------------------------------------------------------------------------
 
 
