@@ -24,7 +24,9 @@ int admission_choose(struct vswitch *sw, int number, struct port **port, bool *c
 
 int admission_check_number(const struct port *port, const struct os_peer *peer, struct error *err)
 {
-    if (port->for_guests || peer->uid == 0 || peer->uid == geteuid())
+    bool left_over = port->allocatable && !port_active(port);
+
+    if (port->for_guests || left_over || peer->uid == 0 || peer->uid == geteuid())
         return 0;
     return error_set(err, EACCES, "port %u is of type %s, which is not for guests of user %u",
                      port->number, port->type, (unsigned)peer->uid);

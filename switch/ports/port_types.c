@@ -26,7 +26,8 @@ static int make_port(struct runtime *runtime, const struct port_spec *spec, stru
 static int set_up(struct runtime *runtime, const struct port_spec *spec, struct port *port,
                   struct error *err);
 static int check_name_is_free(const struct vswitch *sw, const char *name, struct error *err);
-static bool has_own_keys(const struct port_spec *spec);
+static unsigned own_keys(const struct port_spec *spec);
+static bool is_kept(const struct port_spec *spec);
 static int move_doors(struct runtime *runtime, const struct port *port, const char *name,
                       struct error *err);
 static void close_doors(struct runtime *runtime, const char *name, unsigned count);
@@ -213,7 +214,7 @@ static int set_up(struct runtime *runtime, const struct port_spec *spec, struct 
 
     port->type = spec->type->name;
     port->outside = spec->type->outside;
-    port->for_guests = spec->type->open_door && !has_own_keys(spec);
+    port->for_guests = spec->type->open_door && own_keys(spec) == 0;
     if (status == 0 && port_set_membership(port, &spec->membership) < 0)
         status = error_set(err, ENOMEM, "no memory");
     if (status == 0)
@@ -227,8 +228,7 @@ static int set_up(struct runtime *runtime, const struct port_spec *spec, struct 
         remove_vlans(runtime->sw, &created);
         return status;
     }
-    /* Nor is one whose endpoint comes from elsewhere free for the taking when that is away. */
-    if (spec->port != PORT_ANY || has_own_keys(spec))
+    if (spec->port != PORT_ANY || is_kept(spec))
         port_set_allocatable(port, false);
     return 0;
 }
@@ -242,14 +242,21 @@ static int check_name_is_free(const struct vswitch *sw, const char *name, struct
                  : 0;
 }
 
-/* Do keys of its type say where the port's endpoint comes from? */
-static bool has_own_keys(const struct port_spec *spec)
+/* How many keys of its type say where the port's endpoint comes from? */
+static unsigned own_keys(const struct port_spec *spec)
 {
-    for (const char *const *key = spec->type->keys; *key; key++) {
-        if (spec_value(spec, *key))
-            return true;
-    }
-    return false;
+    unsigned count = 0;
+
+    for (const char *const *key = spec->type->keys; *key; key++)
+        count += spec_value(spec, *key) != NULL;
+    return count;
+}
+
+/* A port whose endpoint comes from elsewhere is not free for the taking when that is away, if it may come back, or if the port has
+ * settings that were meant for it: its VLAN, for one. */
+static bool is_kept(const struct port_spec *spec)
+{
+    return own_keys(spec) > 0 && (spec->type->forget || spec->pairs > own_keys(spec));
 }
 
 /* Everywhere where clients might look for PORT: first the new doors, which may fail, then the old ones go. */
