@@ -66,6 +66,7 @@ def test_frames_of_every_size_arrive_as_they_were(stack, switch):
 def test_however_the_stream_is_cut(stack, switch, most):
     """Most is 1: a peer that trickles single bytes."""
     one, other = plug(stack, switch), plug(stack, switch)
+    wait_attached(switch, 2)
     chance = random.Random(most)
     sizes = [60, 14, 1514] if most == 1 else [chance.choice(SIZES[:6 if most < 10 else None]) for _ in range(200)]
     frames = [content(1, size) for size in sizes]
@@ -385,6 +386,7 @@ def test_switch_does_not_plug_into_itself(stack, tmp_path):
     switch = stack.enter_context(Switch(dir=tmp_path / "sw"))
     switch.ok(f"port/add stream,path={switch.dir}/stream,port=9")
     one, other = plug(stack, switch), plug(stack, switch)
+    wait_attached(switch, 2)
     wait_for(lambda: "it is this switch itself" in switch.stderr(), message="a word in the log")
     assert_hear_each_other(one, other, 1, 2)
     assert one.heard_nothing(0.5) and other.heard_nothing(0)
@@ -397,6 +399,7 @@ def test_nor_by_tcp_nor_by_a_program(stack):
     switch.ok(f"port/add plug,port=8,vnl=cmd://socat - UNIX-CONNECT:{switch.dir}/stream")
     wait_for(lambda: switch.stderr().count("it is this switch itself") >= 2, message="two words in the log")
     one, other = plug(stack, switch), plug(stack, switch)
+    wait_attached(switch, 2)
     sent = content(1, 100)
     one.send(sent)
     assert other.recv() == sent
@@ -579,6 +582,7 @@ def test_hanging_far_side_disturbs_nobody(stack, tmp_path, silent):
         spec = f"path={tmp_path}/far.sock"
     switch = stack.enter_context(Switch("--port", f"stream,{spec},port=9", prefix=namespace.prefix))
     one, two = plug(stack, switch), plug(stack, switch)
+    wait_attached(switch, 2)
     end = time.monotonic() + (6 if silent == "does not answer" else 1.5)
     while time.monotonic() < end:
         begin = time.monotonic()
