@@ -7,6 +7,8 @@ import select
 import socket
 import time
 
+from process import Closes
+
 PROMPT = b"\nvde$ "
 DATA = "0000 DATA END WITH '.'"
 REPLY = re.compile(r"^(1\d{3})(?: (.*))?$")
@@ -18,7 +20,7 @@ class Closed(Exception):
     """The switch has closed the session."""
 
 
-class Console:
+class Console(Closes):
     """A session. Events that arrive between replies are kept in `events`."""
 
     def __init__(self, path, greet=True, timeout=20.0):
@@ -122,9 +124,3 @@ class Console:
 
     def close(self):
         self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()

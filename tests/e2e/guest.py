@@ -35,7 +35,7 @@ class Nic(typing.NamedTuple):
     extra: tuple = ()
 
 
-class Guest:
+class Guest(process.Closes):
     """A running guest. Its memory is shareable, as vhost-user wants it."""
 
     _numbers = itertools.count(1)
@@ -159,9 +159,3 @@ class Guest:
 
     def close(self):
         process.stop(self._qemu)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()

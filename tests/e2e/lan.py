@@ -145,7 +145,7 @@ def content(size):
     return data, hashlib.sha256(data).hexdigest()
 
 
-class Listener:
+class Listener(process.Closes):
     """A TCP listener in a namespace, that tells the digest of what it was sent."""
 
     def __init__(self, namespace, address):
@@ -183,12 +183,6 @@ class Listener:
 
     def close(self):
         self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def send_tcp(sender, receiver, address, size=20 * MIB, timeout=PATIENCE):
@@ -244,7 +238,7 @@ def can_reach(sender, address, timeout=0.3):
         return True
 
 
-class Conversation:
+class Conversation(process.Closes):
     """A TCP connection that stays open, and that is asked now and then whether it still works."""
 
     def __init__(self, client, server, address):
@@ -277,17 +271,11 @@ class Conversation:
         self.client.close()
         self.server.close()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
 
 # -- raw frames ----------------------------------------------------------------------------------------------
 
 
-class Wire:
+class Wire(process.Closes):
     """A packet socket on an interface: what goes over it, tags included, and frames that no kernel would send.
 
     Only frames that arrive at the interface are heard, unless OUTGOING. With VNET, frames are sent and heard
@@ -341,12 +329,6 @@ class Wire:
 
     def close(self):
         self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def marked(frames, text):
@@ -437,7 +419,7 @@ CHECK = [word for name in ("ip", "tcp", "udp") for word in ("-o", f"{name}.check
 TWICE_SECONDS = 0.05  # the same bytes again so soon are a duplicate; later they are a host that asks again
 
 
-class Capture:
+class Capture(process.Closes):
     """What goes over an interface during the `with` block, for tshark to judge afterwards."""
 
     def __init__(self, namespace, ifname):
@@ -502,12 +484,6 @@ class Capture:
         self._said.close()
         shutil.rmtree(self.home, ignore_errors=True)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
 
 REPORTS = (b"\x33\x33\0\0\0\x16", b"\x01\0\x5e\0\0\x16")  # who hears what is said at least twice (RFC 3810, 3376)
 
@@ -564,7 +540,7 @@ class Lan:
         return guest
 
 
-class Dhcp:
+class Dhcp(process.Closes):
     """dnsmasq in a namespace: addresses by DHCP and, with a prefix, by router advertisements."""
 
     def __init__(self, namespace, ifname, low="10.0.0.50", high="10.0.0.99", prefix=None):
@@ -592,12 +568,6 @@ class Dhcp:
         process.stop(self._program)
         self._said.close()
         shutil.rmtree(self.home, ignore_errors=True)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def ask_dhcp(namespace, ifname):

@@ -22,7 +22,7 @@ class Ended(Exception):
     """QEMU did not start; the text is what it said."""
 
 
-class Machine:
+class Machine(process.Closes):
     """A QEMU whose network is real and which has nothing else: a hub joins its back end to a socket of the test.
 
     QEMU runs the scripts as it does for any guest, and `send` and `heard` are what a guest would send and hear.
@@ -97,14 +97,8 @@ class Machine:
             self.said = self._said.read()
             self._said.close()
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, *_):
-        self.close()
-
-
-class BareTap:
+class BareTap(process.Closes):
     """A TAP as any program makes one, for what QEMU cannot send."""
 
     def __init__(self, namespace, name):
@@ -121,12 +115,6 @@ class BareTap:
 
     def close(self):
         os.close(self.fd)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def receive_all(source, seconds):

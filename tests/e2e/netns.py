@@ -32,7 +32,7 @@ def become_root():
     pathlib.Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
 
 
-class Namespace:
+class Namespace(process.Closes):
     """A network namespace with `lo` up and IPv6 off (its chatter would blur counters and captures)."""
 
     def __init__(self):
@@ -122,12 +122,6 @@ class Namespace:
     def close(self):
         """Ends the holder; what still runs in here keeps the namespace alive until it ends."""
         process.stop(self._holder)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 class Replies(int):

@@ -10,6 +10,16 @@ import time
 LEASH = ("setpriv", "--pdeathsig=KILL", "--")
 
 
+class Closes:
+    """What has a close() is closed at the end of its `with` block."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
 def start(*argv, **options):
     """Starts a program in a process group of its own. OPTIONS are those of Popen."""
     options.setdefault("stdin", subprocess.DEVNULL)

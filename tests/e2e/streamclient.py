@@ -4,6 +4,7 @@ import socket
 import struct
 import time
 
+from process import Closes
 from switch import wait_for
 
 PREFIX = struct.Struct("!I")
@@ -15,7 +16,7 @@ def framed(*frames):
     return b"".join(PREFIX.pack(len(frame)) + frame for frame in frames)
 
 
-class StreamClient:
+class StreamClient(Closes):
     """One connection. PLACE is a path, an (address, port) pair, or a socket that is connected already."""
 
     def __init__(self, place, timeout=10.0):
@@ -93,14 +94,8 @@ class StreamClient:
     def close(self):
         self.socket.close()
 
-    def __enter__(self):
-        return self
 
-    def __exit__(self, *_):
-        self.close()
-
-
-class StreamServer:
+class StreamServer(Closes):
     """Waits for the switch to connect. PLACE as for StreamClient."""
 
     def __init__(self, place, namespace_socket=None):
@@ -119,12 +114,6 @@ class StreamServer:
 
     def close(self):
         self.socket.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def wait_attached(switch, port):

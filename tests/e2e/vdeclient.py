@@ -21,6 +21,7 @@ import time
 
 import pytest
 
+from process import Closes
 from switch import PROGRAM, wait_for
 
 MAGIC = 0xFEEDFACE
@@ -132,7 +133,7 @@ def reply_path(reply):
     return os.fsdecode(name)
 
 
-class VdeClient:
+class VdeClient(Closes):
     """One endpoint: a ctl connection and a data socket connected to the switch's.
 
     Its socket file is unlinked straight after the reply, as libvdeplug 4 does, so nothing stays in /tmp.
@@ -183,12 +184,6 @@ class VdeClient:
     def close(self):
         self.data.close()
         self.ctl.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
 
 def is_refused(dir, request, ctl="ctl"):
