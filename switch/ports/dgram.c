@@ -16,6 +16,7 @@
 #include "ports/datagram.h"
 #include "ports/dgram_socket.h"
 #include "ports/fd_endpoint.h"
+#include "ports/port_say.h"
 #include "ports/retry.h"
 #include "ports/switch_dir.h"
 #include "util/os_linux.h"
@@ -315,13 +316,12 @@ static void describe(struct dgram *dgram)
 /* "web: dgram /run/b.sock: ..." */
 static void say(struct dgram *dgram, int level, const char *text)
 {
-    struct runtime *runtime = dgram->base.runtime;
-    char label[PORT_LABEL], shown[ADDRESS_TEXT];
+    char shown[ADDRESS_TEXT];
 
     if (dgram->spec.kind == DGRAM_FD)
         snprintf(shown, sizeof(shown), "descriptor %d", dgram->spec.fd);
     else
         address_text(&dgram->spec.remote, shown);
-    log_limited(runtime->log, &dgram->said, os_now(), level, "%s: dgram %s: %s",
-                port_label(dgram->base.endpoint.port, label), shown, text);
+    port_say(dgram->base.runtime, dgram->base.endpoint.port, &dgram->said, level, shown, "%s",
+             text);
 }

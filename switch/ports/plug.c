@@ -15,6 +15,7 @@
 #include "ports/fd_endpoint.h"
 #include "ports/plug_helper.h"
 #include "ports/plug_vnl.h"
+#include "ports/port_say.h"
 #include "ports/retry.h"
 #include "ports/switch_dir.h"
 #include "util/os_linux.h"
@@ -445,12 +446,9 @@ static void destroy(struct plug *plug)
 /* "lan: plug slirp://: ..." */
 static void say(struct plug *plug, struct log_limit *limit, int level, const char *format, ...)
 {
-    char label[PORT_LABEL], text[REASON + 64];
     va_list arguments;
 
     va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
+    port_vsay(plug->service->runtime, plug->port, limit, level, plug->shown, format, arguments);
     va_end(arguments);
-    log_limited(plug->service->runtime->log, limit, os_now(), level, "%s: plug %s: %s",
-                port_label(plug->port, label), plug->shown, text);
 }

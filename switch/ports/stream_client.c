@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/stream_client.h"
 
+#include "ports/port_say.h"
 #include "ports/retry.h"
 #include "util/os_linux.h"
 
@@ -236,9 +237,8 @@ static bool is_end_of(int fd, const struct address *address)
 /* "web: stream 127.0.0.1:5000: ..." */
 static void say(struct stream_client *client, int level, const char *what, const char *why)
 {
-    struct runtime *runtime = client->runtime;
-    char label[PORT_LABEL], place[ADDRESS_TEXT];
+    char place[ADDRESS_TEXT];
 
-    log_limited(runtime->log, &client->said, os_now(), level, "%s: stream %s: %s%s",
-                port_label(client->port, label), address_text(&client->address, place), what, why);
+    port_say(client->runtime, client->port, &client->said, level,
+             address_text(&client->address, place), "%s%s", what, why);
 }

@@ -15,6 +15,7 @@
 #include "ports/uplink.h"
 
 #include "ports/fd_endpoint.h"
+#include "ports/port_say.h"
 #include "ports/uplink_filter.h"
 #include "ports/uplink_host.h"
 #include "ports/uplink_socket.h"
@@ -568,14 +569,12 @@ static int explain_privilege(struct error *err, const struct uplink *uplink, con
 /* "lan: uplink eth0: ..." */
 static void say(struct uplink *uplink, int level, const char *format, ...)
 {
-    struct runtime *runtime = uplink->service->runtime;
-    char label[PORT_LABEL], shown[4 * IFNAMSIZ], text[256];
+    char shown[4 * IFNAMSIZ];
     va_list arguments;
 
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
     text_escape(shown, sizeof(shown), uplink->ifname, strlen(uplink->ifname));
-    log_limited(runtime->log, &uplink->said, os_now(), level, "%s: uplink %s: %s",
-                port_label(uplink->port, label), shown, text);
+    va_start(arguments, format);
+    port_vsay(uplink->service->runtime, uplink->port, &uplink->said, level, shown, format,
+              arguments);
+    va_end(arguments);
 }
