@@ -54,15 +54,13 @@ int datagram_rx_from(int fd, struct datagram_vector *vector, struct batch *batch
     return count;
 }
 
-int datagram_tx(int fd, const struct packet *packets, unsigned count, const struct address *to)
+int datagram_tx(int fd, const struct packet *packets, unsigned count)
 {
     struct mmsghdr message[BATCH_FRAMES];
     int sent;
 
     for (unsigned i = 0; i < count; i++) {
         message[i].msg_hdr = (struct msghdr){
-            .msg_name = to ? (void *)&to->storage : NULL,
-            .msg_namelen = to ? to->length : 0,
             .msg_iov = (struct iovec *)packets[i].iov,
             .msg_iovlen = packets[i].iov_count,
         };

@@ -28,7 +28,7 @@ int datagram_rx(int fd, struct datagram_vector *vector, struct batch *batch);
 /* datagram_rx_from() - the same, and vector->from[] says who sent each frame; of no family: a socket without a name */
 int datagram_rx_from(int fd, struct datagram_vector *vector, struct batch *batch);
 
-/* datagram_tx() - as endpoint_ops.tx, to TO, or if that is NULL to the peer that FD is connected to */
-int datagram_tx(int fd, const struct packet *packets, unsigned count, const struct address *to);
+/* datagram_tx() - as endpoint_ops.tx, to the peer that FD is connected to */
+int datagram_tx(int fd, const struct packet *packets, unsigned count);
 
 #endif

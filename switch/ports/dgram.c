@@ -19,6 +19,7 @@
 #include "ports/port_say.h"
 #include "ports/retry.h"
 #include "ports/switch_dir.h"
+#include "ports/udp_tx.h"
 #include "util/os_linux.h"
 
 #include <errno.h>
@@ -31,8 +32,9 @@ struct dgram {
     struct fd_endpoint base;
     struct dgram_spec spec;
     struct dgram_socket sock;
-    bool exclusive; /* the kernel lets in nobody but the peer: no need to ask who sent a frame */
-    bool over;      /* a descriptor's peer is gone for good */
+    struct udp_tx udp; /* unless its sockets are UNIX sockets */
+    bool exclusive;    /* the kernel lets in nobody but the peer: no need to ask who sent a frame */
+    bool over;         /* a descriptor's peer is gone for good */
     struct log_limit said;
 
     /* DGRAM_UNIX */
@@ -145,9 +147,11 @@ static int dgram_tx(struct endpoint *core, const struct packet *packets, unsigne
 
     if (dgram->spec.kind == DGRAM_UNIX && !dgram->connected)
         return -ENOTCONN;
-    sent = datagram_tx(dgram->sock.out, packets, count,
-                       dgram->spec.kind == DGRAM_UDP ? &dgram->spec.remote : NULL);
-    if ((sent == -ECONNREFUSED || sent == -ENOTCONN) && address_is_path(&dgram->spec.remote))
+    if (!address_is_path(&dgram->spec.remote))
+        return udp_tx(&dgram->udp, packets, count,
+                      dgram->spec.kind == DGRAM_UDP ? &dgram->spec.remote : NULL);
+    sent = datagram_tx(dgram->sock.out, packets, count);
+    if (sent == -ECONNREFUSED || sent == -ENOTCONN)
         peer_gone(dgram);
     return sent;
 }
@@ -184,6 +188,8 @@ static int attach(struct dgram *dgram, struct runtime *runtime, struct port *por
 
     fd_endpoint_init(&dgram->base, runtime, &dgram_ops, dgram->sock.in);
     ev_io_set(&dgram->base.writable, dgram->sock.out, EV_WRITE);
+    if (!address_is_path(&dgram->spec.remote))
+        udp_tx_init(&dgram->udp, dgram->sock.out);
     dgram->exclusive = dgram->spec.kind == DGRAM_GROUP || dgram->spec.kind == DGRAM_FD;
     endpoint->id = dgram->sock.in;
     endpoint->process = getpid();

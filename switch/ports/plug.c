@@ -229,7 +229,7 @@ static int plug_rx(struct fd_endpoint *endpoint, struct batch *batch)
 static int plug_tx(struct endpoint *core, const struct packet *packets, unsigned count)
 {
     return datagram_tx(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), packets,
-                       count, NULL);
+                       count);
 }
 
 /* The helper is gone or about to be; that it is, and why, comes by its pipe. */

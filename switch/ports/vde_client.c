@@ -106,7 +106,7 @@ static int vde_rx(struct fd_endpoint *endpoint, struct batch *batch)
 static int vde_tx(struct endpoint *core, const struct packet *packets, unsigned count)
 {
     return datagram_tx(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), packets,
-                       count, NULL);
+                       count);
 }
 
 /* Closing ctl is what tells the client that it is unplugged. */

@@ -105,7 +105,7 @@ class Lab:
 
 
 class Guests(Part):
-    DEFAULTS = {"rounds": 13, "seconds": 2}
+    DEFAULTS = {"rounds": 25, "seconds": 2}
     QUICK = {"rounds": 3, "seconds": 2}
     WARM_UP = 2
 

@@ -19,6 +19,7 @@ from console import Console
 from lan import allow_ipv6, inside
 from machine import Machine
 from netns import Namespace
+from streamclient import StreamClient, wait_attached
 from switch import PROGRAM, Switch, wait_for
 from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, as_user, frame, host, needs_two_users, public_dir,
                        settle, tag)
@@ -473,6 +474,42 @@ def test_what_the_kernel_lost_is_counted(wire):
     assert 0 < missed < count and switch.port(1)["IN"][0] == count - missed
     assert switch.assert_balanced()["received"] == count
     assert client.recv()
+
+
+@pytest.mark.parametrize("mtu, offload, together", [(9216, "on", True), (1500, "on", False), (9216, "off", True)],
+                         ids=["wide", "narrow", "checksums are ours"])
+def test_bulk_by_udp(wire, mtu, offload, together):
+    """What is sent flat out leaves many frames at a time, if the way allows it; it arrives as it was, in any case."""
+    net = wire("udp")
+    with contextlib.ExitStack() as stack:
+        far = stack.enter_context(Namespace())
+        net.namespace.add_veth("v0", far, "v1")
+        net.namespace.run("ethtool", "-K", "v0", "tx", offload)
+        net.namespace.up("v0", "10.7.0.1/24", mtu)
+        far.up("v1", "10.7.0.2/24", mtu)
+        with inside(far):
+            peer = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        peer.bind(("10.7.0.2", 5002))
+        peer.settimeout(5)
+        switch = stack.enter_context(Switch("--port", "dgram,port=1,local=10.7.0.1:5001,remote=10.7.0.2:5002",
+                                            prefix=net.namespace.prefix))
+        client = stack.enter_context(StreamClient(switch.dir / "stream"))
+        wait_attached(switch, 2)
+        sizes = [*[1514] * 20, 700, 60, 60, 1514, 1514, 900, 1000, *[60] * 20, *[1514] * 5, *[590] * 30, 4000, 60]
+        sent = [frame(BROADCAST, host(1), payload=struct.pack("!I", number), size=size) for number, size in enumerate(sizes)]
+        before = udp_messages(net.namespace)
+        client.send(*sent)
+        assert [peer.recv(65536) for _ in sent] == sent
+        messages = udp_messages(net.namespace) - before
+        assert messages < len(sent) / 3 if together else 28 < messages < len(sent)
+        assert switch.drops(1) == {} and switch.port(1)["OUT"][0] == len(sent)
+        switch.assert_balanced()
+
+
+def udp_messages(namespace):
+    """How many messages UDP has sent here. One that is cut on its way counts once."""
+    names, figures = (line.split() for line in namespace.sh("grep ^Udp: /proc/net/snmp").stdout.splitlines())
+    return int(figures[names.index("OutDatagrams")])
 
 
 # -- strangers -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * udp_tx.h - a batch of frames into a UDP socket, runs of one length as one message
+ */
+#ifndef VSW_PORTS_UDP_TX_H
+#define VSW_PORTS_UDP_TX_H
+
+#include "core/frame.h"
+#include "ports/address.h"
+
+struct udp_tx {
+    int fd;
+    uint32_t
+        cut_below; /* shorter frames than this may leave as a run: what the kernel has taught us */
+};
+
+/* udp_tx_init() - frames are to leave by FD, a UDP socket, which stays the caller's */
+void udp_tx_init(struct udp_tx *tx, int fd);
+
+/* udp_tx() - as endpoint_ops.tx, to TO, or if that is NULL to the peer that the socket is connected to */
+int udp_tx(struct udp_tx *tx, const struct packet *packets, unsigned count,
+           const struct address *to);
+
+#endif
