@@ -8,8 +8,9 @@
  *     vswplug FRAMES STATUS DESCRIPTION VNL
  *
  * FRAMES is a socket on which a message is a frame. On STATUS, a pipe, it says how it goes, a line each: "module" (what
- * the VNL needs is installed) or "fatal WHY"; then "up" or "error WHY"; last, "end WHY". It ends when the far side hangs
- * up or the switch does, and everything that it has started ends with it.
+ * the VNL needs is installed) or "fatal WHY"; then "up" or "error WHY"; from then on "refused N", of how many frames the far
+ * side would have nothing; last, "end WHY". It ends when the far side hangs up or the switch does, and everything that it
+ * has started ends with it.
  */
 #include "core/frame.h"
 
@@ -22,12 +23,14 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -37,7 +40,8 @@ enum {
     SEND_BUFFER = 1024 * 1024, /* the kernel may grant less */
     SCHEME_MAX = 64,
     MESSAGE = 400,
-    GRACE = 1, /* second to clean up in */
+    GRACE = 1,         /* second to clean up in */
+    PATIENCE_MS = 100, /* from the first frame that is refused to its report */
 };
 
 struct frames {
@@ -55,6 +59,8 @@ struct plug {
     bool may_wait;         /* vde_recv() waits when there is nothing */
     bool datagrams;        /* an empty one, or an error, is not the end */
     bool threaded;         /* a thread of its own sends to the far side */
+    atomic_uint refused;   /* by the far side, not reported yet */
+    int64_t due;           /* ms: when they are to be reported; 0 if there were none */
     struct frames in, out; /* from the switch, and to it */
 };
 
@@ -74,6 +80,7 @@ static void connect_far_side(char *vnl, char *description);
 static void look_at_data(void);
 static void prepare(struct frames *frames);
 static const char *carry(void);
+static int report_refused(void);
 static const char *take_from_far_side(void);
 static bool more_from_far_side(void);
 static const char *give_to_switch(void);
@@ -85,6 +92,8 @@ static _Noreturn void end(void);
 
 int main(int argc, char *argv[])
 {
+    const char *why;
+
     if (argc != 5) {
         fprintf(stderr, "usage: vswplug FRAMES STATUS DESCRIPTION VNL\n"
                         "vswitchd starts it for each of its plugs: vswitchd --port plug,vnl=VNL\n");
@@ -96,7 +105,10 @@ int main(int argc, char *argv[])
     check_module(argv[4]);
     connect_far_side(argv[4], argv[3]);
     report("up");
-    report("end %s", carry());
+    why = carry();
+    if (plug.refused > 0)
+        report("refused %u", plug.refused);
+    report("end %s", why);
     end();
 }
 
@@ -279,7 +291,7 @@ static const char *carry(void)
             {.fd = plug.ctl, .events = POLLIN},
         };
 
-        if (poll(side, 3, -1) < 0)
+        if (poll(side, 3, report_refused()) < 0)
             continue;
         if (side[0].revents & ~POLLIN)
             over = "the switch hung up";
@@ -293,6 +305,25 @@ static const char *carry(void)
             over = take_from_switch(MSG_DONTWAIT);
     }
     return over ? over : "it was told to end";
+}
+
+/* Not each by itself, which would cost more than the frame. Return: milliseconds until it is due again, -1 for never. */
+static int report_refused(void)
+{
+    struct timespec now;
+    int64_t ms;
+
+    if (plug.refused == 0)
+        return -1;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    if (plug.due == 0)
+        plug.due = ms + PATIENCE_MS;
+    if (ms < plug.due)
+        return (int)(plug.due - ms);
+    plug.due = 0;
+    report("refused %u", atomic_exchange(&plug.refused, 0));
+    return -1;
 }
 
 /* Return: NULL, or why it is over. */
@@ -361,7 +392,7 @@ static void *keep_taking(void *unused)
     return unused;
 }
 
-/* What the far side refuses is lost, as on any wire; what it does not take now stays. */
+/* What the far side refuses is lost, and counted; what it does not take now stays. */
 static void give_to_far_side(void)
 {
     struct frames *in = &plug.in;
@@ -371,6 +402,7 @@ static void give_to_far_side(void)
 
         if (sent < 0 && errno == EAGAIN && !plug.may_wait)
             return;
+        plug.refused += sent < 0;
     }
 }
 

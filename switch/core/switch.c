@@ -225,6 +225,17 @@ void port_drop_early(struct port *port, struct endpoint *endpoint, enum drop_rea
     port_count_drops(port, endpoint, reason, count);
 }
 
+void port_drop_late(struct endpoint *endpoint, uint64_t count)
+{
+    const struct counters *counters = &endpoint->counters;
+    uint64_t most = counters->out_frames - counters->drops[DROP_REFUSED];
+
+    if (count > most)
+        count = most;
+    endpoint->port->sw->balance.handed -= count;
+    port_count_drops(endpoint->port, endpoint, DROP_REFUSED, count);
+}
+
 int port_set_membership(struct port *port, const struct membership *wanted)
 {
     struct vswitch *sw = port->sw;
@@ -288,7 +299,7 @@ void port_detach(struct endpoint *endpoint)
 }
 
 void port_count_drops(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
-                      unsigned count)
+                      uint64_t count)
 {
     port->counters.drops[reason] += count;
     if (endpoint)

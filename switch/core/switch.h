@@ -142,6 +142,10 @@ int port_set_policy(struct port *port, const struct port_policy *policy);
 void port_drop_early(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
                      unsigned count);
 
+/* port_drop_late() - COUNT frames that ENDPOINT had taken got no further (DROP_REFUSED): they are not handed any more, but
+ * dropped. No more are believed than it has taken. */
+void port_drop_late(struct endpoint *endpoint, uint64_t count);
+
 /* port_set_membership() - replaces PORT's VLANs, forgetting what was learned in those it leaves
  *
  * All VLANs named must exist (-ENXIO).
@@ -154,7 +158,7 @@ void port_detach(struct endpoint *endpoint);
 
 /* port_count_drops() - counts COUNT frames dropped at PORT, and at ENDPOINT unless that is NULL */
 void port_count_drops(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
-                      unsigned count);
+                      uint64_t count);
 
 /* switch_set_ports() - changes the highest port number. Return: 0, -EINVAL, -EADDRINUSE (one would vanish), -ENOMEM. */
 int switch_set_ports(struct vswitch *sw, unsigned ports);

@@ -93,6 +93,7 @@ static struct plug *make_plug(struct plug_service *service, const char *vnl, str
 static int start_helper(struct plug *plug, struct error *err);
 static int await_module(struct plug *plug, struct error *err);
 static void attach(struct plug *plug);
+static void count_refused(struct plug *plug, uint64_t frames);
 static void detach(struct plug *plug);
 static void end_helper(struct plug *plug);
 static void complain(struct plug *plug, const char *reason);
@@ -251,10 +252,13 @@ static void plug_close(struct endpoint *core)
 
 static void on_reported(void *owner, const char *line)
 {
+    static const char refused[] = "refused ";
     struct plug *plug = owner;
     const char *words = strchr(line, ' ');
 
-    if (!strcmp(line, "up") && plug->since == 0)
+    if (!strncmp(line, refused, strlen(refused)))
+        count_refused(plug, strtoull(words, NULL, 10));
+    else if (!strcmp(line, "up") && plug->since == 0)
         attach(plug);
     else if (words && !*plug->reason)
         text_escape(plug->reason, REASON, words + 1, strlen(words + 1));
@@ -406,6 +410,12 @@ static void attach(struct plug *plug)
     ev_timer_stop(runtime->loop, &plug->patience);
     endpoint_describe(endpoint, plug->vnl, strlen(plug->vnl));
     say(plug, &plug->said, LOG_NOTICE, "connected");
+}
+
+static void count_refused(struct plug *plug, uint64_t frames)
+{
+    if (plug->attached)
+        port_drop_late(&plug->base.endpoint, frames);
 }
 
 static void detach(struct plug *plug)

@@ -15,7 +15,7 @@ import time
 import pytest
 
 from console import Console
-from lan import MIB, ask_dhcp, send_tcp
+from lan import MIB, ask_dhcp, send_tcp, statistics
 from netns import Namespace
 from switch import PROGRAM, Switch, wait_for
 from test_console_trust import console_of
@@ -251,6 +251,26 @@ def test_tap_of_libvdeplug(stack):
     send_tcp(*reversed(guests), HERE, 4 * MIB)
     guests[1].run("ip", "link", "del", "far0")
     wait_said(switch, "lost: ")
+
+
+def test_what_the_far_side_refuses_is_counted(stack):
+    """A TAP that is down takes nothing; up again, all."""
+    net = stack.enter_context(Namespace())
+    switch = stack.enter_context(Switch(*plug("tap://far0"), prefix=net.prefix))
+    wait_up(switch)
+    with VdeClient(switch.dir) as alice:
+        for number in (40, 80):
+            net.down("far0")
+            for _ in range(40):
+                alice.send(frame(BROADCAST, host(ALICE)))
+            wait_for(lambda: switch.drops(PLUG) == {"refused": number}, message=f"{number} refused: {switch.drops(PLUG)}")
+            balance = switch.assert_balanced()
+            assert balance["egress_drops"] == number and balance["handed"] == balance["copies"] - number
+            net.up("far0")
+            before = statistics(net, "far0", "rx_packets")
+            alice.send(frame(BROADCAST, host(ALICE)))
+            wait_for(lambda: statistics(net, "far0", "rx_packets") > before, message="the frame at the TAP")  # pylint: disable=cell-var-from-loop
+            assert switch.drops(PLUG) == {"refused": number}
 
 
 def test_point_to_point(stack, tmp_path):

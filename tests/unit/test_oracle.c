@@ -799,7 +799,8 @@ static void check_coverage(const struct coverage *coverage)
     assert_true(coverage->unheard > 100);
     assert_true(coverage->moved > 100);
     for (unsigned reason = DROP_RUNT; reason < DROP_REASONS; reason++) {
-        if (reason == DROP_LOOP_IN || reason == DROP_LOOP_OUT || reason == DROP_SEND_ERROR)
+        if (reason == DROP_LOOP_IN || reason == DROP_LOOP_OUT || reason == DROP_SEND_ERROR ||
+            reason == DROP_REFUSED)
             continue;
         if (coverage->drops[reason] < 20)
             fail_msg("only %llu dropped as %s", (unsigned long long)coverage->drops[reason],

@@ -238,6 +238,23 @@ static void test_broken_endpoint_loses_its_frames_only(void **state)
     assert_heard_many(other, 0, 20);
 }
 
+static void test_what_is_refused_later_is_not_handed(void **state)
+{
+    struct lab *lab = *state;
+    struct fake *to = lab_attach(lab, 1), *from = lab_attach(lab, 2);
+
+    send_many(lab, from, 0, 20);
+    port_drop_late(&to->endpoint, 3);
+    assert_int_equal(lab->sw->balance.handed, 17);
+    assert_conserved(lab->sw);
+    port_drop_late(&to->endpoint, UINT64_MAX);
+    port_drop_late(&to->endpoint, 1);
+    assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_REFUSED], 20);
+    assert_int_equal(to->endpoint.counters.drops[DROP_REFUSED], 20);
+    assert_int_equal(lab->sw->balance.handed, 0);
+    assert_conserved(lab->sw);
+}
+
 static void test_error_while_frames_wait(void **state)
 {
     struct lab *lab = *state;
@@ -400,6 +417,7 @@ int main(void)
         WITH_LAB(test_queued_frames_keep_their_tags),
         WITH_LAB(test_detaching_drops_what_is_queued),
         WITH_LAB(test_broken_endpoint_loses_its_frames_only),
+        WITH_LAB(test_what_is_refused_later_is_not_handed),
         WITH_LAB(test_error_while_frames_wait),
         WITH_LAB(test_too_long_for_one_endpoint),
         WITH_LAB(test_the_tag_counts_towards_the_length),
