@@ -102,8 +102,9 @@ struct port {
     const char *type;     /* the port type that it was made for; NULL: none in particular */
     bool allocatable;     /* may be given to a client that asks for any port */
     bool for_guests;      /* whoever knows its name may plug in, by any protocol */
-    bool temporary;       /* made for one client, and gone with it */
-    bool outside;         /* somebody else's network is behind it: see frame_hides_tag() */
+    unsigned
+        temporary; /* made for one client, and gone with it: which place made it, from 1 up; else 0 */
+    bool outside; /* somebody else's network is behind it: see frame_hides_tag() */
     struct port_policy policy;
     uid_t acl_user;  /* only this user may attach; (uid_t)-1: anyone */
     gid_t acl_group; /* or members of this group; (gid_t)-1: anyone */

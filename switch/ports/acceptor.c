@@ -13,6 +13,7 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
 void acceptor_start(struct acceptor *acceptor, struct runtime *runtime, int fd)
 {
     acceptor->runtime = runtime;
+    acceptor->number = ++runtime->last_acceptor;
     list_append(&runtime->acceptors, &acceptor->node);
     ev_io_init(&acceptor->readable, on_connection, fd, EV_READ);
     ev_io_start(runtime->loop, &acceptor->readable);

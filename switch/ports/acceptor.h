@@ -16,6 +16,7 @@ struct acceptor {
     struct list node; /* in runtime->acceptors */
     struct runtime *runtime;
     ev_io readable;
+    unsigned number; /* no other has it or had it, from 1 up */
 
     /* filled in by the owner */
     const char *clients;        /* what kind comes here: "VDE" */

@@ -93,7 +93,8 @@ int port_rename(struct runtime *runtime, struct port *port, const char *name, st
     if (status < 0)
         return status;
     strcpy(port->name, name);
-    port->temporary = port->temporary && !*name; /* who names it wants to find it again */
+    if (*name)
+        port->temporary = 0; /* who names it wants to find it again */
     /* Only who can ask for it by number or name finds a port that has one. */
     if (*name)
         port_set_allocatable(port, false);

@@ -23,6 +23,7 @@ struct runtime {
     struct switch_dir *dir;            /* where clients find us */
     int spare;                         /* descriptor in reserve, -1: none; see os_accept() */
     struct list acceptors;             /* where clients can connect; see acceptor.h */
+    unsigned last_acceptor;            /* number of the newest */
     struct list services;              /* of the port types that are started; see port_type.h */
     struct log_limit refused;          /* clients turned away */
     struct log_limit failing;          /* endpoints in trouble */

@@ -14,10 +14,14 @@
 #include "ports/inherited.h"
 #include "ports/stream_client.h"
 #include "ports/stream_listener.h"
+#include "util/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* Of what most= may be told otherwise: whoever comes by TCP shall not use up all ports. */
+enum { MOST = 256 };
 
 struct stream_service {
     struct service service;
@@ -32,6 +36,7 @@ struct place {
     bool server;
     struct address address;
     int fd;
+    unsigned most; /* clients that get a port each; 0: it was not said */
 };
 
 static int stream_check(const struct port_spec *spec, struct error *err);
@@ -48,12 +53,14 @@ static struct stream_service *service_of(const struct runtime *runtime);
 static void on_entered(struct door *door, int fd);
 static int take_any_port(struct runtime *runtime, int fd, struct error *err);
 static int read_place(const struct port_spec *spec, struct place *place, struct error *err);
+static int read_most(const struct port_spec *spec, struct place *place, struct error *err);
+static int refuse_most(struct error *err);
 static int open_fd(struct runtime *runtime, const struct port_spec *spec, const struct place *place,
                    struct port *port, struct error *err);
 static int add_listener(struct runtime *runtime, const struct place *place, struct port *port,
                         const struct port_spec *spec, struct error *err);
 
-static const char *const stream_keys[] = {"path", "addr", "server", "fd", NULL};
+static const char *const stream_keys[] = {"path", "addr", "server", "fd", "most", NULL};
 
 const struct port_type stream_type = {
     .name = "stream",
@@ -223,11 +230,34 @@ static int read_place(const struct port_spec *spec, struct place *place, struct 
         return error_set(err, EINVAL, "addr=%s is a path: path= takes it", addr);
     if (fd && inherited_read(fd, &place->fd, err) < 0)
         return -EINVAL;
-    if (spec_switch(spec, "server", &place->server, err) < 0)
+    if (spec_switch(spec, "server", &place->server, err) < 0 || read_most(spec, place, err) < 0)
         return -EINVAL;
     return path || addr ? address_read(path ? "path" : "addr", path ? path : addr, place->server,
                                        &place->address, err)
                         : 0;
+}
+
+static int read_most(const struct port_spec *spec, struct place *place, struct error *err)
+{
+    const char *text = spec_value(spec, "most");
+    unsigned long most = 0;
+
+    if (!text)
+        return 0;
+    if (!text_to_number(text, PORT_NUMBER_MAX, &most) || most == 0)
+        return error_set(err, EINVAL, "most=%s is not a number of clients, 1 to %d", text,
+                         PORT_NUMBER_MAX);
+    place->most = (unsigned)most;
+    if (spec->port != PORT_ANY || *spec->name || (place->kind != PLACE_FD && !place->server))
+        return refuse_most(err);
+    return 0;
+}
+
+static int refuse_most(struct error *err)
+{
+    return error_set(err, EINVAL,
+                     "most= is for a place where each client gets a port: one that "
+                     "listens (server=on), without port= and name=");
 }
 
 static int open_fd(struct runtime *runtime, const struct port_spec *spec, const struct place *place,
@@ -240,6 +270,8 @@ static int open_fd(struct runtime *runtime, const struct port_spec *spec, const 
         return status;
     if (listening)
         return add_listener(runtime, place, port, spec, err);
+    if (place->most > 0)
+        return refuse_most(err);
     if (!stream_peer_attach(runtime, place->fd, port, NULL, err))
         return -ENOMEM;
     inherited_take(place->fd);
@@ -251,8 +283,9 @@ static int add_listener(struct runtime *runtime, const struct place *place, stru
 {
     struct stream_service *service = service_of(runtime);
     struct stream_listener *listener;
-    int status = stream_listener_open(&listener, runtime, &place->address, place->fd, port, spec,
-                                      &service->clients, err);
+    unsigned most = place->most > 0 ? place->most : MOST;
+    int status = stream_listener_open(&listener, runtime, &place->address, place->fd, port, most,
+                                      spec, &service->clients, err);
 
     if (status < 0)
         return status;

@@ -17,6 +17,7 @@ enum { BACKLOG = 128 };
 
 static void on_accepted(struct acceptor *acceptor, int fd);
 static int take_new_port(const struct stream_listener *listener, int fd, struct error *err);
+static unsigned count_clients(const struct stream_listener *listener);
 static int listen_at(struct stream_listener *listener, struct runtime *runtime,
                      const struct address *address, struct error *err);
 static int bind_to(struct stream_listener *listener, struct runtime *runtime, int fd,
@@ -26,7 +27,7 @@ static void describe(struct stream_listener *listener, int fd);
 static void on_remove(struct acceptor *acceptor);
 
 int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
-                         const struct address *address, int fd, struct port *port,
+                         const struct address *address, int fd, struct port *port, unsigned most,
                          const struct port_spec *spec, const struct list *clients,
                          struct error *err)
 {
@@ -37,6 +38,7 @@ int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
     list_init(&listener->node);
     listener->port = port;
     listener->clients = clients;
+    listener->most = most;
     write_template(listener->template, spec);
     if (fd < 0)
         fd = listen_at(listener, runtime, address, err);
@@ -80,16 +82,33 @@ static int take_new_port(const struct stream_listener *listener, int fd, struct 
 {
     struct runtime *runtime = listener->acceptor.runtime;
     struct port *port;
-    int status = port_open(runtime, listener->template, true, &port, err);
+    int status;
 
+    if (count_clients(listener) >= listener->most)
+        return error_set(err, EUSERS, "%s has %u clients, and most= allows no more",
+                         listener->acceptor.place, listener->most);
+    status = port_open(runtime, listener->template, true, &port, err);
     if (status < 0)
         return status;
-    port->temporary = true;
+    port->temporary = listener->acceptor.number;
     port_set_allocatable(port, false);
     status = stream_peer_join(runtime, fd, port, err);
     if (status < 0)
         port_close(runtime, port);
     return status;
+}
+
+static unsigned count_clients(const struct stream_listener *listener)
+{
+    const struct vswitch *sw = listener->acceptor.runtime->sw;
+    unsigned count = 0;
+
+    for (unsigned number = 0; number <= sw->config.ports; number++) {
+        const struct port *port = switch_port(sw, number);
+
+        count += port && port->temporary == listener->acceptor.number && port_active(port);
+    }
+    return count;
 }
 
 /* Return: a listening socket, or -errno with words in ERR. */
@@ -133,7 +152,7 @@ static int bind_to(struct stream_listener *listener, struct runtime *runtime, in
 /* "stream,vlan=10,descr=a,, b": all that SPEC says about a port, and nothing of where it listens */
 static void write_template(char *text, const struct port_spec *spec)
 {
-    static const char *const left_out[] = {"path", "addr", "fd", "server", "port", "name"};
+    static const char *const left_out[] = {"path", "addr", "fd", "server", "most", "port", "name"};
     char *end = stpcpy(text, spec->type->name);
 
     for (unsigned i = 0; i < spec->pairs; i++) {
@@ -166,8 +185,8 @@ static void describe(struct stream_listener *listener, int fd)
         address_text(&own, acceptor->place);
     acceptor->port = listener->port;
     if (!listener->port)
-        snprintf(acceptor->gives, sizeof(acceptor->gives), "a port each: %.100s",
-                 listener->template);
+        snprintf(acceptor->gives, sizeof(acceptor->gives), "a port each, %u at most: %.90s",
+                 listener->most, listener->template);
 }
 
 static void on_remove(struct acceptor *acceptor)

@@ -16,16 +16,18 @@ struct stream_listener {
     const struct list *clients; /* of this switch */
     struct port *port; /* the one that its only client gets; NULL: a new one for each client */
     char template[SPEC_TEXT]; /* of the new ones */
+    unsigned most;            /* of the new ones, at a time */
 };
 
 /* stream_listener_open() - begins to listen at ADDRESS, or on FD, a socket that listens already, if that is not -1
  * @port:    NULL: each client gets a port as SPEC describes it
+ * @most:    so many clients at a time get one
  * @clients: ours (stream_client.h): none of them is let in
  *
  * Return: 0, or -errno with words in ERR and nothing open; FD is still the caller's then.
  */
 int stream_listener_open(struct stream_listener **listener, struct runtime *runtime,
-                         const struct address *address, int fd, struct port *port,
+                         const struct address *address, int fd, struct port *port, unsigned most,
                          const struct port_spec *spec, const struct list *clients,
                          struct error *err);
 
