@@ -17,7 +17,7 @@ _vswitchd_port() {
         ;;
     esac
     case $type in
-    stream) keys="path= addr= server= fd= $common" ;;
+    stream) keys="path= addr= server= fd= most= $common" ;;
     dgram) keys="local= remote= mcast= fd= $common" ;;
     tap) keys="ifname= $common" ;;
     uplink) keys="ifname= host= $common" ;;

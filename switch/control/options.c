@@ -387,7 +387,7 @@ static void print_type(const struct port_type *type)
     for (unsigned k = 0; type->keys[k]; k++)
         end += snprintf(end, (size_t)(keys + sizeof(keys) - end), "%s%s=", k ? "," : "",
                         type->keys[k]);
-    printf("      %-6s %-25s %s\n", type->name, keys, type->help);
+    printf("      %-6s %-29s %s\n", type->name, keys, type->help);
 }
 
 static void print_version(void)

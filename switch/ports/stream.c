@@ -64,7 +64,7 @@ static const char *const stream_keys[] = {"path", "addr", "server", "fd", "most"
 
 const struct port_type stream_type = {
     .name = "stream",
-    .help = "frames over a UNIX or TCP connection: QEMU, passt",
+    .help = "UNIX or TCP connections: QEMU, passt",
     .keys = stream_keys,
     .restricted = stream_keys,
     .check = stream_check,
