@@ -66,6 +66,15 @@ const char *address_text(const struct address *address, char text[ADDRESS_TEXT])
     return text;
 }
 
+void address_any_ipv4(struct address *address)
+{
+    const struct sockaddr_in6 v6 = *(const struct sockaddr_in6 *)(const void *)&address->storage;
+    struct sockaddr_in *v4 = (void *)&address->storage;
+
+    *v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = v6.sin6_port};
+    address->length = sizeof(*v4);
+}
+
 bool address_is_any(const struct address *address)
 {
     const struct sockaddr_in *v4 = (const void *)&address->storage;

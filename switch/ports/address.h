@@ -35,6 +35,9 @@ int address_read(const char *key, const char *text, bool any, struct address *ad
 /* address_text() - writes ADDRESS, of any family, for people to TEXT, which is returned. A path is escaped. */
 const char *address_text(const struct address *address, char text[ADDRESS_TEXT]);
 
+/* address_any_ipv4() - makes ADDRESS 0.0.0.0, with the port that it has, an IPv6 one */
+void address_any_ipv4(struct address *address);
+
 /* address_is_any() - is ADDRESS every address of this host: 0.0.0.0 or [::]? */
 bool address_is_any(const struct address *address);
 

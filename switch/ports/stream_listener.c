@@ -19,7 +19,8 @@ static void on_accepted(struct acceptor *acceptor, int fd);
 static int take_new_port(const struct stream_listener *listener, int fd, struct error *err);
 static unsigned count_clients(const struct stream_listener *listener);
 static int listen_at(struct stream_listener *listener, struct runtime *runtime,
-                     const struct address *address, struct error *err);
+                     struct address address, struct error *err);
+static int new_socket(struct address *address);
 static int bind_to(struct stream_listener *listener, struct runtime *runtime, int fd,
                    const struct address *address, struct error *err);
 static void write_template(char *text, const struct port_spec *spec);
@@ -41,7 +42,7 @@ int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
     listener->most = most;
     write_template(listener->template, spec);
     if (fd < 0)
-        fd = listen_at(listener, runtime, address, err);
+        fd = listen_at(listener, runtime, *address, err);
     if (fd < 0) {
         free(listener);
         return fd;
@@ -113,23 +114,34 @@ static unsigned count_clients(const struct stream_listener *listener)
 
 /* Return: a listening socket, or -errno with words in ERR. */
 static int listen_at(struct stream_listener *listener, struct runtime *runtime,
-                     const struct address *address, struct error *err)
+                     struct address address, struct error *err)
 {
-    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    int status;
+    int fd = new_socket(&address), status;
     char text[ADDRESS_TEXT];
 
     if (fd < 0)
         return error_set(err, errno, "cannot make a socket: %s", strerror(errno));
-    status = bind_to(listener, runtime, fd, address, err);
+    status = bind_to(listener, runtime, fd, &address, err);
     if (status == 0 && listen(fd, BACKLOG) < 0)
-        status = error_set(err, errno, "cannot listen on %s: %s", address_text(address, text),
+        status = error_set(err, errno, "cannot listen on %s: %s", address_text(&address, text),
                            strerror(errno));
     if (status == 0)
         return fd;
     socket_file_remove(&listener->file);
     close(fd);
     return status;
+}
+
+/* A kernel without IPv6 still has all of its IPv4 addresses, which [::] stands for as well. */
+static int new_socket(struct address *address)
+{
+    const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    int fd = socket(address->any.sa_family, type, 0);
+
+    if (fd >= 0 || errno != EAFNOSUPPORT || !address_is_any(address))
+        return fd;
+    address_any_ipv4(address);
+    return socket(AF_INET, type, 0);
 }
 
 static int bind_to(struct stream_listener *listener, struct runtime *runtime, int fd,

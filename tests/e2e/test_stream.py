@@ -363,6 +363,42 @@ def test_listener_gives_each_client_a_port_like_its_own(stack, tmp_path, where):
     switch.assert_balanced()
 
 
+NO_IPV6 = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/socket.h>
+
+int socket(int family, int type, int protocol)
+{
+    int (*real)(int, int, int) = dlsym(RTLD_NEXT, "socket");
+
+    if (family != AF_INET6)
+        return real(family, type, protocol);
+    errno = EAFNOSUPPORT;
+    return -1;
+}
+"""
+
+
+@pytest.mark.parametrize("ipv6", [True, False], ids=["with IPv6", "kernel without IPv6"])
+@pytest.mark.parametrize("addr", ["", "[::]"])
+def test_listener_at_all_addresses(stack, tmp_path, addr, ipv6):
+    env = {}
+    if not ipv6:
+        library = tmp_path / "no_ipv6.so"
+        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=NO_IPV6, text=True, check=True)
+        env = {"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    switch = stack.enter_context(Switch("--port", f"stream,addr={addr}:0,server=on", env=env))
+    said, number = re.search(r"stream clients that connect to (\S+):(\d+) get a port each", switch.stderr()).groups()
+    assert said == ("[::]" if ipv6 else "0.0.0.0")
+    one = stack.enter_context(StreamClient(("127.0.0.1", int(number))))
+    wait_attached(switch, 1)
+    other = stack.enter_context(StreamClient(("::1" if ipv6 else "127.0.0.1", int(number))))
+    wait_attached(switch, 2)
+    assert_hear_each_other(one, other, 1, 2)
+
+
 def test_place_is_full(stack, tmp_path):
     """Whom a listener gives ports to cannot take them all, whatever becomes of the listener's other clients."""
     switch = stack.enter_context(Switch("--port", f"stream,path={tmp_path}/a,server=on,most=2,vlan=10",
