@@ -10,7 +10,7 @@
  * FRAMES is a socket on which a message is a frame. On STATUS, a pipe, it says how it goes, a line each: "module" (what
  * the VNL needs is installed) or "fatal WHY"; then "up" or "error WHY"; from then on "refused N", of how many frames the far
  * side would have nothing; last, "end WHY". It ends when the far side hangs up or the switch does, and everything that it
- * has started ends with it.
+ * has started ends with it, unless that has left its session.
  */
 #include "core/frame.h"
 
@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -59,6 +60,7 @@ struct plug {
     bool may_wait;         /* vde_recv() waits when there is nothing */
     bool datagrams;        /* an empty one, or an error, is not the end */
     bool threaded;         /* a thread of its own sends to the far side */
+    int wake;              /* by which that thread says that something was refused; else -1 */
     atomic_uint refused;   /* by the far side, not reported yet */
     int64_t due;           /* ms: when they are to be reported; 0 if there were none */
     struct frames in, out; /* from the switch, and to it */
@@ -106,6 +108,8 @@ int main(int argc, char *argv[])
     connect_far_side(argv[4], argv[3]);
     report("up");
     why = carry();
+    if (!plug.threaded)
+        plug.refused += plug.in.count - plug.in.sent;
     if (plug.refused > 0)
         report("refused %u", plug.refused);
     report("end %s", why);
@@ -266,7 +270,8 @@ static void look_at_data(void)
     if (!plug.may_wait)
         fcntl(plug.data, F_SETFL, fcntl(plug.data, F_GETFL) | O_NONBLOCK);
     /* A program behind two pipes may write before it reads on, and we are given one of them alone. */
-    plug.threaded = S_ISFIFO(info.st_mode) && pthread_create(&thread, NULL, keep_taking, NULL) == 0;
+    plug.wake = S_ISFIFO(info.st_mode) ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+    plug.threaded = plug.wake >= 0 && pthread_create(&thread, NULL, keep_taking, NULL) == 0;
 }
 
 static void prepare(struct frames *frames)
@@ -289,10 +294,14 @@ static const char *carry(void)
             {.fd = plug.frames, .events = waiting || plug.threaded ? 0 : POLLIN},
             {.fd = plug.data, .events = waiting ? POLLIN | POLLOUT : POLLIN},
             {.fd = plug.ctl, .events = POLLIN},
+            {.fd = plug.wake, .events = POLLIN},
         };
+        eventfd_t ignored;
 
-        if (poll(side, 3, report_refused()) < 0)
+        if (poll(side, 4, report_refused()) < 0)
             continue;
+        if (side[3].revents)
+            eventfd_read(plug.wake, &ignored);
         if (side[0].revents & ~POLLIN)
             over = "the switch hung up";
         else if (side[2].revents || side[1].revents == POLLHUP)
@@ -402,7 +411,8 @@ static void give_to_far_side(void)
 
         if (sent < 0 && errno == EAGAIN && !plug.may_wait)
             return;
-        plug.refused += sent < 0;
+        if (sent < 0 && plug.refused++ == 0 && plug.threaded)
+            eventfd_write(plug.wake, 1);
     }
 }
 

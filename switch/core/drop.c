@@ -24,7 +24,7 @@ const struct drop_info drop_info[] = {
     [DROP_QUEUE_FULL] = {"queue-full", "endpoint is slow and its queue is full"},
     [DROP_SEND_ERROR] = {"send-error", "endpoint refused the frame"},
     [DROP_REFUSED] = {"refused", "network behind the plug refused the frame"},
-    [DROP_DETACHED] = {"detached", "still queued when the endpoint went away"},
+    [DROP_DETACHED] = {"detached", "not sent, or in part, when the endpoint went away"},
     [DROP_LOOP_OUT] = {"loop", "port is blocked by the loop guard"},
     [DROP_DOWN_OUT] = {"down", "port is switched off (up=off)"},
     [DROP_RESERVED_OUT] = {"reserved", "for addresses that bridges keep to themselves"},

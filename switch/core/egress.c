@@ -206,6 +206,7 @@ static void count_handed(struct endpoint *endpoint, const struct packet *packets
     port->out_frames += count;
     port->out_bytes += bytes;
     endpoint->counters.out_frames += count;
+    endpoint->handed += count;
     endpoint->counters.out_bytes += bytes;
     endpoint->port->sw->balance.handed += count;
 }

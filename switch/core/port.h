@@ -61,6 +61,8 @@ struct endpoint {
     char program[PROGRAM_NAME]; /* that process's name, escaped */
     unsigned queue_frames;      /* most that its queue may hold */
     struct counters counters;
+    uint64_t
+        handed; /* frames since it was attached, but for what got no further: port_drop_late() */
     struct queue queue;
     char *description; /* escaped text, or NULL; owned */
 };

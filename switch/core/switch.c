@@ -225,15 +225,13 @@ void port_drop_early(struct port *port, struct endpoint *endpoint, enum drop_rea
     port_count_drops(port, endpoint, reason, count);
 }
 
-void port_drop_late(struct endpoint *endpoint, uint64_t count)
+void port_drop_late(struct endpoint *endpoint, enum drop_reason reason, uint64_t count)
 {
-    const struct counters *counters = &endpoint->counters;
-    uint64_t most = counters->out_frames - counters->drops[DROP_REFUSED];
-
-    if (count > most)
-        count = most;
+    if (count > endpoint->handed)
+        count = endpoint->handed;
+    endpoint->handed -= count;
     endpoint->port->sw->balance.handed -= count;
-    port_count_drops(endpoint->port, endpoint, DROP_REFUSED, count);
+    port_count_drops(endpoint->port, endpoint, reason, count);
 }
 
 int port_set_membership(struct port *port, const struct membership *wanted)

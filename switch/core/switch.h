@@ -142,9 +142,9 @@ int port_set_policy(struct port *port, const struct port_policy *policy);
 void port_drop_early(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
                      unsigned count);
 
-/* port_drop_late() - COUNT frames that ENDPOINT had taken got no further (DROP_REFUSED): they are not handed any more, but
- * dropped. No more are believed than it has taken. */
-void port_drop_late(struct endpoint *endpoint, uint64_t count);
+/* port_drop_late() - COUNT frames that ENDPOINT had taken got no further: they are not handed any more, but dropped for REASON.
+ * They stay counted as having left the port. No more are believed than it has taken. */
+void port_drop_late(struct endpoint *endpoint, enum drop_reason reason, uint64_t count);
 
 /* port_set_membership() - replaces PORT's VLANs, forgetting what was learned in those it leaves
  *

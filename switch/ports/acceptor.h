@@ -10,7 +10,7 @@
 #include "ports/runtime.h"
 #include "ports/socket_dir.h"
 
-enum { ACCEPTOR_PLACE = 2 * SOCKET_PATH, ACCEPTOR_GIVES = 128 };
+enum { ACCEPTOR_PLACE = 2 * SOCKET_PATH, ACCEPTOR_GIVES = 256 };
 
 struct acceptor {
     struct list node; /* in runtime->acceptors */

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+static int ask(int (*call)(int, struct sockaddr *, socklen_t *), int fd, struct address *address);
+static void path_text(const struct address *address, char text[ADDRESS_TEXT]);
 static int read_path(const char *key, const char *text, struct address *address, struct error *err);
 static int split(const char *text, char *host, size_t size, const char **port);
 static int resolve(const char *host, unsigned long port, struct address *address);
@@ -45,18 +47,23 @@ int address_read(const char *key, const char *text, bool any, struct address *ad
     return 0;
 }
 
+int address_own(int fd, struct address *address)
+{
+    return ask(getsockname, fd, address);
+}
+
+int address_peer(int fd, struct address *address)
+{
+    return ask(getpeername, fd, address);
+}
+
 const char *address_text(const struct address *address, char text[ADDRESS_TEXT])
 {
     char host[NI_MAXHOST], port[NI_MAXSERV];
     bool v6 = address->any.sa_family == AF_INET6;
 
     if (address_is_path(address)) {
-        const char *path = address->local.sun_path;
-
-        text_escape(text, ADDRESS_TEXT, path,
-                    address->length > offsetof(struct sockaddr_un, sun_path)
-                        ? strnlen(path, address->length - offsetof(struct sockaddr_un, sun_path))
-                        : 0);
+        path_text(address, text);
     } else if (getnameinfo(&address->any, address->length, host, sizeof(host), port, sizeof(port),
                            NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
         snprintf(text, ADDRESS_TEXT, "%s%.64s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "", port);
@@ -112,7 +119,13 @@ bool address_equal(const struct address *one, const struct address *other)
                 !b6->sin6_scope_id) &&
                !memcmp(&a6->sin6_addr, &b6->sin6_addr, sizeof(a6->sin6_addr));
     default:
-        return !strncmp(one->local.sun_path, other->local.sun_path, sizeof(one->local.sun_path));
+        if (*one->local.sun_path)
+            return !strncmp(one->local.sun_path, other->local.sun_path,
+                            sizeof(one->local.sun_path));
+        /* Abstract names may have any bytes in them. */
+        return one->length == other->length &&
+               !memcmp(one->local.sun_path, other->local.sun_path,
+                       one->length - offsetof(struct sockaddr_un, sun_path));
     }
 }
 
@@ -125,6 +138,36 @@ static int read_path(const char *key, const char *text, struct address *address,
     strcpy(address->local.sun_path, text);
     address->length = sizeof(address->local);
     return 0;
+}
+
+static int ask(int (*call)(int, struct sockaddr *, socklen_t *), int fd, struct address *address)
+{
+    const struct sockaddr_in6 *v6 = (const void *)&address->storage;
+
+    *address = (struct address){.length = sizeof(address->storage)};
+    if (call(fd, &address->any, &address->length) < 0)
+        return -errno;
+    if (v6->sin6_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+        struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = v6->sin6_port};
+
+        memcpy(&v4.sin_addr, &v6->sin6_addr.s6_addr[12], sizeof(v4.sin_addr));
+        address->length = sizeof(v4);
+        memcpy(&address->storage, &v4, sizeof(v4));
+    }
+    return 0;
+}
+
+static void path_text(const struct address *address, char text[ADDRESS_TEXT])
+{
+    const char *path = address->local.sun_path;
+    size_t begin = offsetof(struct sockaddr_un, sun_path);
+    size_t length = address->length > begin ? address->length - begin : 0;
+    bool abstract = length > 0 && !*path;
+
+    if (abstract)
+        *text++ = '@';
+    text_escape(text, (size_t)(ADDRESS_TEXT - abstract), path + abstract,
+                abstract ? length - 1 : strnlen(path, length));
 }
 
 /* "host:port" or "[host]:port" */

@@ -32,7 +32,13 @@ struct address {
 int address_read(const char *key, const char *text, bool any, struct address *address,
                  struct error *err);
 
-/* address_text() - writes ADDRESS, of any family, for people to TEXT, which is returned. A path is escaped. */
+/* address_own(), address_peer() - where socket FD's own end is, and the other one. What [::] has accepted by IPv4 is an IPv4
+ * address. Return: 0 or -errno. */
+int address_own(int fd, struct address *address);
+int address_peer(int fd, struct address *address);
+
+/* address_text() - writes ADDRESS, of any family, for people to TEXT, which is returned. A path is escaped; "@name" is
+ * abstract (unix(7)), and "" has no name. */
 const char *address_text(const struct address *address, char text[ADDRESS_TEXT]);
 
 /* address_any_ipv4() - makes ADDRESS 0.0.0.0, with the port that it has, an IPv6 one */

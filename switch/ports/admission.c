@@ -25,8 +25,10 @@ int admission_choose(struct vswitch *sw, int number, struct port **port, bool *c
 int admission_check_number(const struct port *port, const struct os_peer *peer, struct error *err)
 {
     bool left_over = port->allocatable && !port_active(port);
+    bool own = port_active(port) && port_user(port) == peer->uid;
+    bool guests = port->for_guests && (!port->temporary || own);
 
-    if (port->for_guests || left_over || peer->uid == 0 || peer->uid == geteuid())
+    if (guests || left_over || peer->uid == 0 || peer->uid == geteuid())
         return 0;
     return error_set(err, EACCES, "port %u is of type %s, which is not for guests of user %u",
                      port->number, port->type, (unsigned)peer->uid);

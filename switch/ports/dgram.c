@@ -23,6 +23,7 @@
 #include "util/os_linux.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,7 @@ static void dgram_close(struct endpoint *endpoint);
 
 static int attach(struct dgram *dgram, struct runtime *runtime, struct port *port,
                   struct error *err);
+static bool is_shut(int fd);
 static int sift(struct dgram *dgram, struct batch *batch, int count);
 static void peer_gone(struct dgram *dgram);
 static void watch_path(struct dgram *dgram);
@@ -137,6 +139,8 @@ static int dgram_rx(struct fd_endpoint *endpoint, struct batch *batch)
         missed = dgram_socket_missed(&dgram->sock);
     if (missed > 0)
         port_drop_early(endpoint->endpoint.port, &endpoint->endpoint, DROP_MISSED, missed);
+    if (count == 0 && dgram->spec.kind == DGRAM_FD && is_shut(dgram->sock.in))
+        return -EPIPE;
     return count > 0 ? count : 0;
 }
 
@@ -200,6 +204,14 @@ static int attach(struct dgram *dgram, struct runtime *runtime, struct port *por
         return error_set(err, -status, "cannot attach: %s", strerror(-status));
     }
     return 0;
+}
+
+/* Who started us may have closed the way in: the kernel then makes up empty datagrams for ever. */
+static bool is_shut(int fd)
+{
+    struct pollfd way_in = {.fd = fd, .events = POLLRDHUP};
+
+    return poll(&way_in, 1, 0) == 1 && way_in.revents & POLLRDHUP;
 }
 
 /* Keeps the peer's among the COUNT frames of BATCH. Return: how many they are. */

@@ -153,8 +153,7 @@ static int aim(int fd, struct dgram_spec *spec, struct error *err)
                          errno == ENETUNREACH
                              ? "; local= names the interface by its address, as 127.0.0.1"
                              : "");
-    spec->local.length = sizeof(spec->local.storage);
-    getsockname(fd, &spec->local.any, &spec->local.length);
+    address_own(fd, &spec->local);
     return 0;
 }
 
@@ -183,9 +182,8 @@ static int take_inherited(struct dgram_socket *sock, struct dgram_spec *spec, st
         return status;
     inherited_take(spec->fd);
     sock->in = sock->out = spec->fd;
-    spec->local.length = spec->remote.length = sizeof(spec->remote.storage);
-    getpeername(spec->fd, &spec->remote.any, &spec->remote.length);
-    getsockname(spec->fd, &spec->local.any, &spec->local.length);
+    address_peer(spec->fd, &spec->remote);
+    address_own(spec->fd, &spec->local);
     return 0;
 }
 

@@ -11,6 +11,7 @@ static int read_group(const char *group, const char *local, struct dgram_spec *w
                       struct error *err);
 static int read_pair(const char *local, const char *remote, struct dgram_spec *wanted,
                      struct error *err);
+static bool is_broadcast(const struct address *address);
 static int check_peers(const char *local, const char *remote, const struct dgram_spec *wanted,
                        struct error *err);
 
@@ -79,6 +80,13 @@ static int read_pair(const char *local, const char *remote, struct dgram_spec *w
     return check_peers(local, remote, wanted, err);
 }
 
+static bool is_broadcast(const struct address *address)
+{
+    const struct sockaddr_in *v4 = (const void *)&address->storage;
+
+    return address->any.sa_family == AF_INET && v4->sin_addr.s_addr == htonl(INADDR_BROADCAST);
+}
+
 /* Could the one send to the other, and hear it? */
 static int check_peers(const char *local, const char *remote, const struct dgram_spec *wanted,
                        struct error *err)
@@ -92,9 +100,9 @@ static int check_peers(const char *local, const char *remote, const struct dgram
         return error_set(err, EINVAL, "%s=%s is a multicast group: that is what mcast= is for",
                          address_is_group(&wanted->local) ? "local" : "remote",
                          address_is_group(&wanted->local) ? local : remote);
-    if (address_is_any(&wanted->remote))
-        return error_set(err, EINVAL, "remote=%s is nobody's address: it must be the peer's own",
-                         remote);
+    if (address_is_any(&wanted->remote) || is_broadcast(&wanted->remote))
+        return error_set(err, EINVAL, "remote=%s is %s address: it must be the peer's own", remote,
+                         is_broadcast(&wanted->remote) ? "everybody's" : "nobody's");
     if (address_equal(&wanted->local, &wanted->remote))
         return error_set(err, EINVAL, "local= and remote= are the same: %s", local);
     return 0;

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 
+static bool is_known_family(int family);
 static int check_type(int fd, int wanted, struct error *err);
 
 int inherited_read(const char *text, int *fd, struct error *err)
@@ -23,9 +24,10 @@ int inherited_read(const char *text, int *fd, struct error *err)
 
 int inherited_check(int fd, int type, bool *listening, struct error *err)
 {
-    struct address far = {.length = sizeof(far.storage)};
+    struct address own, far = {0};
     int accepts = 0, status = os_check_inherited(fd);
     socklen_t size = sizeof(accepts);
+    char text[ADDRESS_TEXT];
 
     if (status == -EBUSY)
         return error_set(err, EBUSY, "fd=%d was given to a port before", fd);
@@ -37,11 +39,16 @@ int inherited_check(int fd, int type, bool *listening, struct error *err)
     status = check_type(fd, type, err);
     if (status < 0)
         return status;
+    if (address_own(fd, &own) < 0 || !is_known_family(own.any.sa_family))
+        return error_set(err, EAFNOSUPPORT,
+                         "fd=%d is a socket of another family than UNIX, IPv4 or IPv6", fd);
     getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &accepts, &size);
-    if (!(accepts && listening) && getpeername(fd, &far.any, &far.length) < 0)
+    if (!(accepts && listening) && address_peer(fd, &far) < 0)
         return error_set(err, ENOTCONN, "fd=%d is %s", fd,
                          listening ? "neither connected nor listening"
                                    : "not connected: it has nobody to send to");
+    if (!accepts && *address_text(&own, text) && address_equal(&own, &far))
+        return error_set(err, ELOOP, "fd=%d is connected to itself", fd);
     if (listening)
         *listening = accepts;
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
@@ -51,6 +58,11 @@ int inherited_check(int fd, int type, bool *listening, struct error *err)
 void inherited_take(int fd)
 {
     os_take_inherited(fd);
+}
+
+static bool is_known_family(int family)
+{
+    return family == AF_UNIX || family == AF_INET || family == AF_INET6;
 }
 
 static int check_type(int fd, int wanted, struct error *err)

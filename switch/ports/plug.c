@@ -415,7 +415,7 @@ static void attach(struct plug *plug)
 static void count_refused(struct plug *plug, uint64_t frames)
 {
     if (plug->attached)
-        port_drop_late(&plug->base.endpoint, frames);
+        port_drop_late(&plug->base.endpoint, DROP_REFUSED, frames);
 }
 
 static void detach(struct plug *plug)

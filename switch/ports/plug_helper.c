@@ -286,6 +286,7 @@ static void watch(struct plug_helper *helper, const struct ends *ends)
     ev_io_init(&helper->output.readable, on_output, ends->output[0], EV_READ);
     ev_child_init(&helper->gone, on_gone, helper->process, 0);
     ev_timer_init(&helper->overdue, on_overdue, GRACE_SECONDS, 0);
+    ev_set_priority(&helper->status.readable, 1); /* its last words, before the end of its frames */
     ev_io_start(loop, &helper->status.readable);
     ev_io_start(loop, &helper->output.readable);
     ev_child_start(loop, &helper->gone);

@@ -76,9 +76,9 @@ struct stream_client *stream_client_of(struct list *clients, const struct port *
 
 bool stream_clients_have(const struct list *clients, int fd)
 {
-    struct address far = {.length = sizeof(far.storage)};
+    struct address far;
 
-    if (getpeername(fd, &far.any, &far.length) < 0 || address_is_path(&far))
+    if (address_peer(fd, &far) < 0 || address_is_path(&far))
         return false;
     list_for_each (node, clients) {
         const struct stream_client *client = container_of(node, struct stream_client, node);
@@ -219,19 +219,18 @@ static void on_ended(struct stream_owner *owner, bool by_peer)
 /* A TCP connection to a free port of this host may meet itself, when its own end gets that very number. */
 static bool is_own_echo(int fd)
 {
-    struct address own = {.length = sizeof(own.storage)}, far = {.length = sizeof(far.storage)};
+    struct address own, far;
 
-    return getsockname(fd, &own.any, &own.length) == 0 &&
-           getpeername(fd, &far.any, &far.length) == 0 && !address_is_path(&own) &&
+    return address_own(fd, &own) == 0 && address_peer(fd, &far) == 0 && !address_is_path(&own) &&
            address_equal(&own, &far);
 }
 
 /* Is ADDRESS that of FD's own end? */
 static bool is_end_of(int fd, const struct address *address)
 {
-    struct address own = {.length = sizeof(own.storage)};
+    struct address own;
 
-    return fd >= 0 && getsockname(fd, &own.any, &own.length) == 0 && address_equal(&own, address);
+    return fd >= 0 && address_own(fd, &own) == 0 && address_equal(&own, address);
 }
 
 /* "web: stream 127.0.0.1:5000: ..." */

@@ -187,18 +187,18 @@ static void write_template(char *text, const struct port_spec *spec)
 /* What the kernel has made of it: a port number, if any was good enough. */
 static void describe(struct stream_listener *listener, int fd)
 {
-    struct address own = {.length = sizeof(own.storage)};
+    struct address own;
     struct acceptor *acceptor = &listener->acceptor;
 
     acceptor->clients = "stream";
     acceptor->accepted = on_accepted;
     acceptor->remove = listener->port ? NULL : on_remove;
-    if (getsockname(fd, &own.any, &own.length) == 0)
+    if (address_own(fd, &own) == 0)
         address_text(&own, acceptor->place);
     acceptor->port = listener->port;
     if (!listener->port)
-        snprintf(acceptor->gives, sizeof(acceptor->gives), "a port each, %u at most: %.90s",
-                 listener->most, listener->template);
+        snprintf(acceptor->gives, sizeof(acceptor->gives), "a port each, %u at most: %.200s%s",
+                 listener->most, listener->template, strlen(listener->template) > 200 ? "..." : "");
 }
 
 static void on_remove(struct acceptor *acceptor)

@@ -198,13 +198,13 @@ static void identify(struct stream_peer *peer)
 {
     struct endpoint *endpoint = &peer->base.endpoint;
     int fd = fd_endpoint_fd(&peer->base);
-    struct address address = {.length = sizeof(address.storage)};
+    struct address address;
     char text[ADDRESS_TEXT];
     struct os_peer who;
 
     endpoint->id = fd;
     endpoint->user = (uid_t)-1;
-    if (getpeername(fd, &address.any, &address.length) < 0)
+    if (address_peer(fd, &address) < 0)
         return;
     tune(fd, address.any.sa_family);
     if (address_is_path(&address) && os_peer(fd, &who) == 0) {
@@ -327,6 +327,8 @@ static void end(struct stream_peer *peer, bool by_peer)
 {
     struct stream_owner *owner = peer->owner;
 
+    if (peer->rest_begin < peer->rest_end)
+        port_drop_late(&peer->base.endpoint, DROP_DETACHED, 1);
     ev_timer_stop(peer->base.runtime->loop, &peer->more);
     ev_io_stop(peer->base.runtime->loop, &peer->rest_writable);
     fd_endpoint_detach(&peer->base);

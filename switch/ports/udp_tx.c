@@ -6,10 +6,12 @@
  * message, carries it through its layers once, and cuts it into datagrams at the end: UDP_SEGMENT, udp(7), Linux 4.18. What
  * goes out is the same, at a fraction of the cost.
  *
- * It refuses to cut what would have to be fragmented as well (a frame that is longer than the way's MTU), and for interfaces
- * that leave checksums to us. Then the frames go one by one, and so do all of that length from there on.
+ * It refuses to cut what would have to be fragmented as well (a frame that is longer than the way's MTU), and, before Linux 6.11, for
+ * interfaces that leave checksums to us. Then the frames go one by one, and so do all of that length for a minute: ways change.
  */
 #include "ports/udp_tx.h"
+
+#include "util/os_linux.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -21,6 +23,8 @@ enum {
     RUN_BYTES_MAX = 65507, /* what an IPv4 packet has room for behind its headers */
     LENGTH_MAX = 1U << 16, /* longer than any frame */
 };
+
+#define FORGET_NS (60 * UINT64_C(1000000000))
 
 /* Room for what tells the kernel where to cut. */
 union cut {
@@ -51,7 +55,8 @@ void udp_tx_init(struct udp_tx *tx, int fd)
 
     tx->fd = fd;
     /* An older kernel knows no such option, and would send a run as it is. */
-    tx->cut_below = setsockopt(fd, SOL_UDP, UDP_SEGMENT, &none, sizeof(none)) == 0 ? LENGTH_MAX : 0;
+    tx->cuts = setsockopt(fd, SOL_UDP, UDP_SEGMENT, &none, sizeof(none)) == 0;
+    tx->cut_below = tx->cuts ? LENGTH_MAX : 0;
 }
 
 int udp_tx(struct udp_tx *tx, const struct packet *packets, unsigned count,
@@ -60,10 +65,13 @@ int udp_tx(struct udp_tx *tx, const struct packet *packets, unsigned count,
     struct messages out;
     int sent, frames = 0;
 
+    if (tx->cuts && tx->cut_below < LENGTH_MAX && os_now() >= tx->forget)
+        tx->cut_below = LENGTH_MAX;
     lay_out(&out, tx, packets, count, to);
     sent = sendmmsg(tx->fd, out.message, out.count, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && out.run[0] > 1 && is_about_cutting(errno)) {
         tx->cut_below = errno == EIO ? 0 : packets[0].length;
+        tx->forget = os_now() + FORGET_NS;
         return udp_tx(tx, packets, count, to);
     }
     for (int i = 0; i < sent; i++)

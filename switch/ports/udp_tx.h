@@ -10,8 +10,9 @@
 
 struct udp_tx {
     int fd;
-    uint32_t
-        cut_below; /* shorter frames than this may leave as a run: what the kernel has taught us */
+    bool cuts;          /* the kernel knows how */
+    uint32_t cut_below; /* shorter frames than this may leave as a run, as far as we know */
+    uint64_t forget;    /* when that may not be so any more */
 };
 
 /* udp_tx_init() - frames are to leave by FD, a UDP socket, which stays the caller's */

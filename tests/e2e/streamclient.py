@@ -59,6 +59,10 @@ class StreamClient(Closes):
             frames.append(self._take())
         return frames
 
+    def has_part(self):
+        """Whether the beginning of a frame is here, and no more of it."""
+        return self._unread != b""
+
     def heard_nothing(self, seconds=0.2):
         time.sleep(seconds)
         return not self.pending()

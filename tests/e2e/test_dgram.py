@@ -21,7 +21,7 @@ from machine import Machine
 from netns import Namespace
 from streamclient import StreamClient, wait_attached
 from switch import PROGRAM, Switch, wait_for
-from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, as_user, frame, host, needs_two_users, public_dir,
+from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, as_user, cpu_share, frame, host, needs_two_users, public_dir,
                        settle, tag)
 
 SIZES = (60, 64, 1514, 4096, LARGEST_FRAME - 4, LARGEST_FRAME)
@@ -506,6 +506,44 @@ def test_bulk_by_udp(wire, mtu, offload, together):
         switch.assert_balanced()
 
 
+NOT_CUT = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/socket.h>
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
+{
+    int (*real)(int, struct mmsghdr *, unsigned, int) = dlsym(RTLD_NEXT, "sendmmsg");
+    unsigned fine = 0;
+
+    while (fine < count && !messages[fine].msg_hdr.msg_controllen)
+        fine++;
+    if (fine > 0)
+        return real(fd, messages, fine, flags);
+    errno = EIO;
+    return -1;
+}
+"""
+
+
+def test_bulk_by_udp_where_nothing_is_cut(wire, tmp_path):
+    """Kernels before 6.11 refuse it, with EIO, where checksums are left to them; single frames in front of a run are fine."""
+    library = tmp_path / "not_cut.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=NOT_CUT, text=True, check=True)
+    net = wire("udp")
+    switch = net.switch(env={"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"})
+    peer = net.socket(address=("127.0.0.1", 5002))
+    with StreamClient(switch.dir / "stream") as client:
+        wait_attached(switch, 2)
+        sent = [frame(BROADCAST, host(1), payload=struct.pack("!I", number), size=size)
+                for number, size in enumerate([60, 100, *[1514] * 20, 60, 100, *[60] * 20])]
+        client.send(*sent)
+        assert [peer.recv(65536) for _ in sent] == sent
+    assert switch.drops(1) == {}
+    switch.assert_balanced()
+
+
 def udp_messages(namespace):
     """How many messages UDP has sent here. One that is cut on its way counts once."""
     names, figures = (line.split() for line in namespace.sh("grep ^Udp: /proc/net/snmp").stdout.splitlines())
@@ -689,12 +727,21 @@ def test_descriptors_that_will_not_do(tmp_path):
     stream, other = socket.socketpair()
     lonely = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     pair, peer = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-    with stream, other, lonely, pair, peer, open(tmp_path / "file", "wb") as plain:
-        passed = [each.fileno() for each in (stream, lonely, pair, plain)]
+    narcissus, echo = (socket.socket(family, socket.SOCK_DGRAM) for family in (socket.AF_INET, socket.AF_UNIX))
+    narcissus.bind(("127.0.0.1", 0))
+    echo.bind(str(tmp_path / "echo"))
+    for each in (narcissus, echo):
+        each.connect(each.getsockname())
+    netlink = socket.socket(socket.AF_NETLINK, socket.SOCK_DGRAM)
+    netlink.connect((0, 0))
+    with stream, other, lonely, pair, peer, narcissus, echo, netlink, open(tmp_path / "file", "wb") as plain:
+        passed = [each.fileno() for each in (stream, lonely, pair, plain, narcissus, echo, netlink)]
         with Switch(inherit=passed) as switch, Console(switch.dir / "mgmt") as console:
             refused = {
                 900: "fd=900 is not open", 99999: "fd=99999 is not open",
                 stream.fileno(): "not a datagram socket: the port type stream takes it",
+                narcissus.fileno(): "is connected to itself", echo.fileno(): "is connected to itself",
+                netlink.fileno(): "is a socket of another family than UNIX, IPv4 or IPv6",
                 lonely.fileno(): "is not connected", plain.fileno(): "is not a socket", 0: "is not open",
                 "x": "fd=x is not the number of a descriptor", -1: "fd=-1 is not the number", "": "fd= is not the number",
             }
@@ -708,6 +755,21 @@ def test_descriptors_that_will_not_do(tmp_path):
             assert code != 1000 and "was given to a port before" in said
             peer.send(frame(BROADCAST, host(2)))
             wait_for(lambda: switch.port(1)["IN"][0] == 1, message="the frame")
+
+
+@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
+def test_descriptor_that_is_shut(wire, family):
+    """The kernel makes up empty datagrams for who reads from one, without end."""
+    net = wire("udp")
+    ours = net.socket(family, ("127.0.0.1", 5001) if family == socket.AF_INET else f"{net.dir}/a")
+    peer = net.socket(family, ("127.0.0.1", 5002) if family == socket.AF_INET else f"{net.dir}/b")
+    ours.connect(peer.getsockname())
+    with Switch("--port", f"dgram,port=1,fd={ours.fileno()}", inherit=[ours.fileno()], prefix=net.namespace.prefix) as switch:
+        assert port_text(switch).count("-- endpoint") == 1
+        ours.shutdown(socket.SHUT_RD)
+        wait_for(lambda: "-- endpoint" not in port_text(switch), message="the port to be given up")
+        assert cpu_share(switch) < 0.2
+        switch.assert_balanced()
 
 
 def test_descriptors_of_the_switch_itself_are_not_to_be_had(switch, console):
@@ -734,6 +796,7 @@ def test_descriptors_of_the_switch_itself_are_not_to_be_had(switch, console):
     ("local=[::1]:1,remote=[ff02::1]:1", "is a multicast group"),
     ("local=230.0.0.1:1,remote=127.0.0.1:1", "local=230.0.0.1:1 is a multicast group"),
     ("local=127.0.0.1:1,remote=0.0.0.0:1", "remote=0.0.0.0:1 is nobody's address"),
+    ("local=127.0.0.1:1,remote=255.255.255.255:1", "remote=255.255.255.255:1 is everybody's address"),
     ("local=127.0.0.1:1,remote=127.0.0.1:0", '"0" is not a port number (1 to 65535)'),
     ("local=127.0.0.1:65536,remote=127.0.0.1:1", '"65536" is not a port number'),
     ("local=127.0.0.1,remote=127.0.0.1:1", "local=127.0.0.1 is neither an absolute path nor ADDRESS:PORT"),

@@ -1,4 +1,4 @@
-"""passt on a stream port: the way out for a guest, without a TAP or a privilege.
+"""passt on a stream port, and slirp behind a plug: ways out for a guest, without a TAP or a privilege.
 
 passt listens and the switch connects. It serves one guest: it has one address to give, sends whatever comes to the MAC address
 that it has heard last, and answers ARP for all addresses but the guest's. So each guest has a passt, and a VLAN with it.
@@ -59,10 +59,11 @@ def lab(boot):
         host.wait_listening(8080)
         ports = [f"stream,name={name},{keys}vlan={vlan}" for name, vlan in (("alice", 10), ("bob", 20))
                  for name, keys in ((name, ""), (f"{name}-nat", f"path={public}/{name}.socket,"))]
-        switch = stack.enter_context(Switch(*(word for port in ports for word in ("--port", port))))
+        ports += ["stream,name=alice-2,vlan=30", "plug,vlan=30,vnl=slirp://"]
+        switch = stack.enter_context(Switch(*(word for port in ports for word in ("--port", port)), prefix=host.prefix))
         passts = {name: stack.enter_context(Passt(host, public / f"{name}.socket")) for name in ("alice", "bob")}
         card = f"stream,server=off,addr.type=unix,addr.path={switch.dir}/{{}}.stream".format
-        guests = boot(alice=[card("alice")], bob=[card("bob")])
+        guests = boot(alice=[card("alice"), card("alice-2")], bob=[card("bob")])
         for guest in guests:
             wait_for(lambda: is_attached(switch, f"{guest.name}-nat"), message="passt")  # pylint: disable=cell-var-from-loop
             guest.up("eth0")
@@ -75,6 +76,7 @@ def lab(boot):
 
 
 FETCH = f"wget -q -O - http://{GATEWAY}:8080/file | sha256sum"
+FETCH_BY_SLIRP = FETCH.replace(GATEWAY, "10.0.2.2")
 
 
 def test_address_and_file(lab):
@@ -102,3 +104,13 @@ def test_passt_is_found_again(lab):
     lab.passts["alice"].start()
     wait_for(lambda: is_attached(lab.switch, "alice-nat"), 2, "passt to be found again")
     assert alice.ok(FETCH, 60) == lab.digest
+
+
+def test_slirp(lab):
+    """The same by a plug: an address, and the host's loopback as 10.0.2.2."""
+    alice, _ = lab.guests
+    alice.up("eth1")
+    alice.ok("udhcpc -i eth1 -n -q -t 5 -T 1")
+    assert "inet 10.0.2.15/24" in alice.ok("ip addr show dev eth1")
+    assert alice.ok(FETCH_BY_SLIRP, 60) == lab.digest
+    lab.switch.assert_balanced()

@@ -273,6 +273,19 @@ def test_what_the_far_side_refuses_is_counted(stack):
             assert switch.drops(PLUG) == {"refused": number}
 
 
+def test_what_a_program_refuses_is_counted(stack):
+    """It does not read, nor ever writes a word."""
+    switch = stack.enter_context(Switch(*plug("cmd://sh -c 'exec 0<&-; sleep 30'")))
+    wait_up(switch)
+    with VdeClient(switch.dir) as alice:
+        time.sleep(0.3)  # the shell has closed its end
+        for number in (40, 80):
+            for _ in range(40):
+                alice.send(frame(BROADCAST, host(ALICE)))
+            wait_for(lambda: switch.drops(PLUG) == {"refused": number}, message=f"{number} refused: {switch.drops(PLUG)}")  # pylint: disable=cell-var-from-loop
+        switch.assert_balanced()
+
+
 def test_point_to_point(stack, tmp_path):
     """Also after one end was killed and has left its sockets."""
     ends = [stack.enter_context(Switch(*plug(f"ptp://{tmp_path}/wire"))) for _ in range(2)]
@@ -502,9 +515,11 @@ time.sleep(1000)
 
 
 @pytest.mark.parametrize("deed", ["pass", "os.close(frames)", "os.close(status)",
-                                  "os.write(status, b'up\\nup\\n' + b'x' * 5000)"])
+                                  "os.write(status, b'up\\nup\\n' + b'x' * 5000)",
+                                  "os.write(status, b'refused 18446744073709551616\\nrefused -1\\nrefused \\nrefused x\\n')"])
 def test_helper_that_behaves_badly_is_ended(stack, tmp_path, deed):
-    """It ignores that it is told to end, closes one of its ends and stays, or says that it is up again and again."""
+    """It ignores that it is told to end, closes one of its ends and stays, says that it is up again and again, or that more
+    was refused than it ever got."""
     (tmp_path / "vswplug").write_text(FAKE % deed)
     (tmp_path / "vswplug").chmod(0o755)
     shutil.copy(PROGRAM, tmp_path / "vswitchd")
@@ -513,6 +528,7 @@ def test_helper_that_behaves_badly_is_ended(stack, tmp_path, deed):
     wait_said(near, "connected")
     time.sleep(0.5)
     assert cpu_share(near) < 0.2
+    near.assert_balanced()
     if deed.startswith("os.close"):
         wait_for(lambda: not status_of(first), 14, "it to end")
         wait_for(lambda: helper(near) != first, message="another one")
