@@ -9,6 +9,7 @@ fuzz    each parser of outside bytes, from its saved corpus (briefly; --full: a 
 e2e     real clients, real guests, against the ASan and UBSan build (pytest); --full adds the long ones
 """
 
+import concurrent.futures
 import os
 import pathlib
 import re
@@ -91,18 +92,22 @@ def unit(tally, full):
 def fuzz(tally, full):
     if not make(tally, "build fuzzers", "fuzzers"):
         return
-    for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c")):
-        corpus = ROOT / "tests" / "fuzz" / "corpus" / source.stem
-        found = tempfile.mkdtemp(prefix="fuzz.")
-        print(f"--- {source.stem}", flush=True)
-        status, output = run([str(BUILD / "fuzz" / source.stem), f"-max_total_time={60 if full else 5}",
-                              "-timeout=5", "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={found}/",
-                              found, str(corpus)], quiet=True)
-        if status == 0:
-            shutil.rmtree(found)
-        else:
-            print(output)
-        tally.add(source.stem, *((1, 0) if status == 0 else (0, 1)))
+    sources = sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for source, (status, output) in zip(sources, pool.map(lambda source: fuzz_target(source.stem, full), sources)):
+            print(f"--- {source.stem}\n{output if status else ''}", end="", flush=True)
+            tally.add(source.stem, *((1, 0) if status == 0 else (0, 1)))
+
+
+def fuzz_target(name, full):
+    """One target, for its time. What it has found stays if that made it fail. Returns (status, output)."""
+    corpus, found = ROOT / "tests" / "fuzz" / "corpus" / name, tempfile.mkdtemp(prefix="fuzz.")
+    status, output = run([str(BUILD / "fuzz" / name), f"-max_total_time={60 if full else 5}", "-timeout=5",
+                          "-rss_limit_mb=2048", "-print_final_stats=1", f"-artifact_prefix={found}/", found, str(corpus)],
+                         quiet=True)
+    if status == 0:
+        shutil.rmtree(found)
+    return status, output
 
 
 def privileged():
