@@ -61,8 +61,7 @@ struct endpoint {
     char program[PROGRAM_NAME]; /* that process's name, escaped */
     unsigned queue_frames;      /* most that its queue may hold */
     struct counters counters;
-    uint64_t
-        handed; /* frames since it was attached, but for what got no further: port_drop_late() */
+    uint64_t handed; /* frames that it took, but for those of port_drop_late() */
     struct queue queue;
     char *description; /* escaped text, or NULL; owned */
 };
@@ -104,9 +103,8 @@ struct port {
     const char *type;     /* the port type that it was made for; NULL: none in particular */
     bool allocatable;     /* may be given to a client that asks for any port */
     bool for_guests;      /* whoever knows its name may plug in, by any protocol */
-    unsigned
-        temporary; /* made for one client, and gone with it: which place made it, from 1 up; else 0 */
-    bool outside; /* somebody else's network is behind it: see frame_hides_tag() */
+    unsigned temporary;   /* gone with its client: the place that made it, from 1 up; else 0 */
+    bool outside;         /* somebody else's network is behind it: see frame_hides_tag() */
     struct port_policy policy;
     uid_t acl_user;  /* only this user may attach; (uid_t)-1: anyone */
     gid_t acl_group; /* or members of this group; (gid_t)-1: anyone */

@@ -30,6 +30,14 @@ def wait_for(what, timeout=10.0, message="condition"):
         time.sleep(0.01)
 
 
+def preloaded(directory, source):
+    """The environment of a switch that finds the functions of SOURCE, in C, before those of the C library."""
+    library = directory / "preloaded.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=source, text=True, check=True)
+    options = [os.environ.get("ASAN_OPTIONS", ""), "verify_asan_link_order=0"]
+    return {"LD_PRELOAD": str(library), "ASAN_OPTIONS": ":".join(filter(None, options))}
+
+
 class Switch:
     """A running switch. Use it as a context manager; leaving it asserts a clean exit."""
 

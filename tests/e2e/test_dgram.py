@@ -20,7 +20,7 @@ from lan import allow_ipv6, inside
 from machine import Machine
 from netns import Namespace
 from streamclient import StreamClient, wait_attached
-from switch import PROGRAM, Switch, wait_for
+from switch import PROGRAM, Switch, preloaded, wait_for
 from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, as_user, cpu_share, frame, host, needs_two_users, public_dir,
                        settle, tag)
 
@@ -327,11 +327,9 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
 
 def test_unix_peer_that_is_not_ready_at_once(wire, tmp_path):
     """The kernel shows a socket's path a moment before it can be connected to."""
-    library = tmp_path / "refusal.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=REFUSAL, text=True, check=True)
     net = wire("unix")
     with net.socket(socket.AF_UNIX, f"{net.dir}/b"):
-        switch = net.switch(env={"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"})
+        switch = net.switch(env=preloaded(tmp_path, REFUSAL))
         assert "nobody there" in port_text(switch)
         wait_for(lambda: "nobody there" not in port_text(switch), 1.5, message="the peer to be noticed")
 
@@ -529,10 +527,8 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 
 def test_bulk_by_udp_where_nothing_is_cut(wire, tmp_path):
     """Kernels before 6.11 refuse it, with EIO, where checksums are left to them; single frames in front of a run are fine."""
-    library = tmp_path / "not_cut.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=NOT_CUT, text=True, check=True)
     net = wire("udp")
-    switch = net.switch(env={"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"})
+    switch = net.switch(env=preloaded(tmp_path, NOT_CUT))
     peer = net.socket(address=("127.0.0.1", 5002))
     with StreamClient(switch.dir / "stream") as client:
         wait_attached(switch, 2)

@@ -16,7 +16,7 @@ import lan
 from console import Console
 from netns import Namespace
 from streamclient import LONGEST, PREFIX, StreamClient, StreamServer, framed, wait_attached, wait_left
-from switch import PROGRAM, Switch, wait_for
+from switch import PROGRAM, Switch, preloaded, wait_for
 from test_console_trust import acting_as
 from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, Refused, VdeClient, cpu_share, frame, host, mac, needs_two_users,
                        public_dir, tag)
@@ -384,11 +384,7 @@ int socket(int family, int type, int protocol)
 @pytest.mark.parametrize("ipv6", [True, False], ids=["with IPv6", "kernel without IPv6"])
 @pytest.mark.parametrize("addr", ["", "[::]"])
 def test_listener_at_all_addresses(stack, tmp_path, addr, ipv6):
-    env = {}
-    if not ipv6:
-        library = tmp_path / "no_ipv6.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=NO_IPV6, text=True, check=True)
-        env = {"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    env = {} if ipv6 else preloaded(tmp_path, NO_IPV6)
     switch = stack.enter_context(Switch("--port", f"stream,addr={addr}:0,server=on", env=env))
     said, number = re.search(r"stream clients that connect to (\S+):(\d+) get a port each", switch.stderr()).groups()
     assert said == ("[::]" if ipv6 else "0.0.0.0")

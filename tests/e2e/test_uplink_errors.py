@@ -13,7 +13,7 @@ import pytest
 import lan
 from lan import GUEST, HOST, LAN, MIB, Conversation, Lan, Wire, send_tcp, tcp_frame, vnet_header
 from netns import NO_CAPABILITIES, Namespace
-from switch import PROGRAM, Switch, wait_for
+from switch import PROGRAM, Switch, preloaded, wait_for
 from vdeclient import BROADCAST, VdeClient, cpu_share, frame, host
 
 NO_BPF = ("setpriv", "--bounding-set=-bpf,-sys_admin", "--inh-caps=-bpf,-sys_admin", "--")
@@ -389,9 +389,7 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 @pytest.fixture
 def refusing(tmp_path):
     """The environment of a switch whose interfaces refuse super-frames."""
-    library = tmp_path / "refusal.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-x", "c", "-", "-o", library], input=REFUSAL, text=True, check=True)
-    return {"LD_PRELOAD": str(library), "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    return preloaded(tmp_path, REFUSAL)
 
 
 def test_an_interface_that_refuses_super_frames_gets_them_cut(stack, refusing):
