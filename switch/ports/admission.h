@@ -15,7 +15,8 @@ int admission_choose(struct vswitch *sw, int number, struct port **port, bool *c
                      struct error *err);
 
 /* admission_check_number() - may PEER, who asks for PORT by its number, have it at all? A port whose endpoint comes from elsewhere
- * (a TCP peer, a plug, an uplink) is for the switch's own user and root.
+ * (a TCP peer, a plug, an uplink) is for the switch's own user and root; one that a place made for its client, for them and that
+ * client's user.
  * Return: 0 or -EACCES with words in ERR. */
 int admission_check_number(const struct port *port, const struct os_peer *peer, struct error *err);
 

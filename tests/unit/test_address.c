@@ -7,6 +7,7 @@
 #include "ports/address.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 static struct address read_any(const char *text, bool any)
@@ -178,6 +179,33 @@ static void check_equal(const char *one, const char *other, bool equal)
         fail_msg("%s and %s", one, other);
 }
 
+/* unix(7): an abstract name begins with a NUL, is as long as the address says, and may have any bytes in it. */
+static struct address make_abstract(const char *name, size_t length)
+{
+    struct address made = {.length =
+                               (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + length)};
+
+    made.local.sun_family = AF_UNIX;
+    memcpy(made.local.sun_path + 1, name, length);
+    return made;
+}
+
+static void test_abstract_names(void **state)
+{
+    struct address one = make_abstract("a\0b", 3), same = one, other = make_abstract("a\0c", 3),
+                   shorter = make_abstract("a", 1);
+    char shown[ADDRESS_TEXT], longest[107];
+
+    (void)state;
+    assert_string_equal(address_text(&one, shown), "@a\\x00b");
+    assert_true(address_equal(&one, &same));
+    assert_false(address_equal(&one, &other));
+    assert_false(address_equal(&one, &shorter));
+    memset(longest, 1, sizeof(longest));
+    other = make_abstract(longest, sizeof(longest));
+    assert_true(strlen(address_text(&other, shown)) < ADDRESS_TEXT);
+}
+
 static void test_equal(void **state)
 {
     (void)state;
@@ -227,6 +255,7 @@ int main(void)
         cmocka_unit_test(test_path_lengths),
         cmocka_unit_test(test_text_is_harmless),
         cmocka_unit_test(test_senders),
+        cmocka_unit_test(test_abstract_names),
         cmocka_unit_test(test_equal),
         cmocka_unit_test(test_kinds),
     };
