@@ -48,6 +48,16 @@ def _await_end(process, timeout):
 
 
 @contextlib.contextmanager
+def paused(pid):
+    """The process does not run during the `with` block."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
 def running(*argv, **options):
     """A program that runs as long as the `with` block."""
     process = start(*argv, **options)

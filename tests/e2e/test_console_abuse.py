@@ -13,6 +13,7 @@ import pytest
 
 import process
 from console import DATA, END_OF_SESSION, PROMPT, Closed, Console
+from process import paused
 from switch import PROGRAM, Switch, wait_for
 from test_console_trust import acting_as, console_of
 from test_robustness import NO_HOARDING
@@ -188,12 +189,9 @@ def test_rest_of_a_line_that_came_in_time_but_is_read_late(switch, mgmt):
             session.send("vlan/cre")
             while unread(session.socket):
                 pass  # there is no time to sleep: the rest must follow at once
-            switch.process.send_signal(signal.SIGSTOP)
-            try:
+            with paused(switch.pid):
                 session.send("ate 77\n")
                 time.sleep(0.1)
-            finally:
-                switch.process.send_signal(signal.SIGCONT)
             assert session.reply()[0] in (1000, 1017)
         assert session.read_for(0.1) == b""
 

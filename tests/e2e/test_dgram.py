@@ -19,6 +19,7 @@ from console import Console
 from lan import allow_ipv6, inside
 from machine import Machine
 from netns import Namespace
+from process import paused
 from streamclient import StreamClient, wait_attached
 from switch import PROGRAM, Switch, preloaded, wait_for
 from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, as_user, cpu_share, frame, host, needs_two_users, public_dir,
@@ -286,11 +287,10 @@ def test_unix_peer_with_another_name_for_its_path(wire):
     client = net.client(switch)
     (net.dir / "link").symlink_to(net.dir)
     for strangers in range(2):
-        os.kill(switch.pid, signal.SIGSTOP)
-        for _ in range(strangers):
-            net.socket(socket.AF_UNIX).sendto(frame(BROADCAST, host(66)), f"{net.dir}/a")
-        peer = net.socket(socket.AF_UNIX, f"{net.dir}/link/b")
-        os.kill(switch.pid, signal.SIGCONT)
+        with paused(switch.pid):
+            for _ in range(strangers):
+                net.socket(socket.AF_UNIX).sendto(frame(BROADCAST, host(66)), f"{net.dir}/a")
+            peer = net.socket(socket.AF_UNIX, f"{net.dir}/link/b")
         wait_for(lambda: "nobody there" not in port_text(switch), message="the peer to be noticed")
         wait_for(lambda: switch.drops(1).get("stranger", 0) == strangers, message="strangers counted")  # pylint: disable=cell-var-from-loop
         peer.sendto(frame(BROADCAST, host(2)), f"{net.dir}/a")
@@ -462,11 +462,10 @@ def test_what_the_kernel_lost_is_counted(wire):
     switch = net.switch()
     client = net.client(switch)
     peer = net.socket(address=("127.0.0.1", 5002))
-    os.kill(switch.pid, signal.SIGSTOP)
-    count, size = 9000, 1514
-    for each in numbered(count, host(2), size=size):
-        peer.sendto(each, ("127.0.0.1", 5001))
-    os.kill(switch.pid, signal.SIGCONT)
+    with paused(switch.pid):
+        count, size = 9000, 1514
+        for each in numbered(count, host(2), size=size):
+            peer.sendto(each, ("127.0.0.1", 5001))
     wait_for(lambda: switch.balance()["received"] >= count, message="the rest")
     missed = switch.drops(1)["missed"]
     assert 0 < missed < count and switch.port(1)["IN"][0] == count - missed
@@ -560,13 +559,12 @@ def test_udp_strangers(wire, name):
     strangers = [net.socket(family, (here, 0)), net.socket(family, (other, 5002)), net.socket(family, (here, 5003))]
     peer = net.socket(family, (here, 5002)) if name == "udp" else net.pair[0]
     good = [frame(BROADCAST, host(2), payload=b"%d" % number) for number in range(20)]
-    os.kill(switch.pid, signal.SIGSTOP)  # so that it reads them in full batches
-    for each in good:
-        for stranger in strangers:
-            stranger.sendto(frame(BROADCAST, host(66)), (here, 5001))
-            stranger.sendto(b"", (here, 5001))
-        peer.send(each) if name == "udp6" else peer.sendto(each, (here, 5001))
-    os.kill(switch.pid, signal.SIGCONT)
+    with paused(switch.pid):  # so that it reads them in full batches
+        for each in good:
+            for stranger in strangers:
+                stranger.sendto(frame(BROADCAST, host(66)), (here, 5001))
+                stranger.sendto(b"", (here, 5001))
+            peer.send(each) if name == "udp6" else peer.sendto(each, (here, 5001))
     assert [client.recv() for _ in good] == good
     settle(switch, client)
     assert client.pending() == []
@@ -589,14 +587,13 @@ def test_unix_strangers(wire):
         stranger.sendto(bad, ours)
     wait_for(lambda: switch.drops(1) == {"stranger": 3}, message="strangers counted")
     # What came before the peer may still wait when it is there: so does its own first frame, and nothing is mixed up.
-    os.kill(switch.pid, signal.SIGSTOP)
-    nameless.sendto(bad, ours)
-    peer = net.socket(socket.AF_UNIX, f"{net.dir}/b")
-    good = [frame(BROADCAST, host(2), payload=b"%d" % number) for number in range(3)]
-    for each in good:
-        peer.sendto(each, ours)
+    with paused(switch.pid):
         nameless.sendto(bad, ours)
-    os.kill(switch.pid, signal.SIGCONT)
+        peer = net.socket(socket.AF_UNIX, f"{net.dir}/b")
+        good = [frame(BROADCAST, host(2), payload=b"%d" % number) for number in range(3)]
+        for each in good:
+            peer.sendto(each, ours)
+            nameless.sendto(bad, ours)
     assert [client.recv() for _ in good] == good
     assert client.pending() == [] and switch.drops(1) == {"stranger": 7}
     wait_for(lambda: "nobody there" not in port_text(switch), message="the peer to be noticed")
@@ -606,10 +603,9 @@ def test_unix_strangers(wire):
     peer.sendto(good[0], ours)
     assert client.recv() == good[0]
     leave(net, switch, client, peer)
-    os.kill(switch.pid, signal.SIGSTOP)
-    for _ in range(5):
-        nameless.sendto(bad, ours)
-    os.kill(switch.pid, signal.SIGCONT)
+    with paused(switch.pid):
+        for _ in range(5):
+            nameless.sendto(bad, ours)
     wait_for(lambda: switch.drops(1) == {"stranger": 12, "send-error": 1}, message="strangers counted")
     assert switch.assert_balanced()["ingress_drops"] == 12
 

@@ -1,12 +1,12 @@
 """Events: what sessions that asked are told, in which words and order, and what they miss if they do not read."""
 
 import re
-import signal
 import time
 
 import pytest
 
 from console import EVENT, PROMPT, Console
+from process import paused
 from switch import Switch, wait_for
 from test_console import endpoint_ids, text
 from vdeclient import BROADCAST, NEW_PORT0, Lab, Refused, VdeClient, ask, frame, host, request_v3, settle, tag
@@ -395,12 +395,9 @@ def test_slow_reader_that_asks_something_is_told_as_well(switch, listener):
         switch.ok("port/setlearn 1 65536")
         listener.ok("debug/add hash/+")
         learn_many(lab, 1, 1000, happened)
-        switch.process.send_signal(signal.SIGSTOP)
-        try:
+        with paused(switch.pid):
             said = listener.read_for(0.2)
             listener.send("showinfo\n")
-        finally:
-            switch.process.send_signal(signal.SIGCONT)
         said += listener.read_to(PROMPT)
         said += listener.read_for(0.5)
         received, lost = tally(said.decode().replace(PROMPT.decode(), "\n").splitlines())

@@ -17,6 +17,7 @@ import pytest
 from console import Console
 from lan import MIB, ask_dhcp, send_tcp, statistics
 from netns import Namespace
+from process import paused
 from switch import PROGRAM, Switch, wait_for
 from test_console_trust import console_of
 from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, cpu_share, frame, host, needs_two_users, public_dir,
@@ -378,8 +379,7 @@ def test_far_side_that_stops_reading_under_traffic(stack, frozen):
     with VdeClient(near.dir, port=ALICE) as alice, VdeClient(far.dir) as bob:
         exchange(alice, bob)
         victim = far.pid if frozen == "far switch" else helper(near)
-        os.kill(victim, signal.SIGSTOP)
-        try:
+        with paused(victim):
             for number in range(10):
                 for _ in range(1500):
                     alice.send(frame(host(2), host(1), size=1514))
@@ -389,8 +389,6 @@ def test_far_side_that_stops_reading_under_traffic(stack, frozen):
             assert not others.clients[0].pending(), "frames for the far side went elsewhere"
             near.assert_balanced()
             assert cpu_share(near) < 0.1
-        finally:
-            os.kill(victim, signal.SIGCONT)
         wait_for(lambda: "unsent packets: 0 " in "\n".join(near.ok(f"port/allprint {PLUG}")), message="an empty queue")
         bob.pending()
         exchange(alice, bob)

@@ -15,6 +15,7 @@ import time
 import pytest
 
 import process
+from process import paused
 from switch import PROGRAM, Switch, wait_for
 from test_cli import run_with_defaults
 from test_forwarding import Bridge, is_quiet
@@ -341,13 +342,10 @@ def test_client_that_hangs_up_before_the_reply(tmp_path):
     """It asked for any port: the port that was made for it would stay for ever."""
     path = str(tmp_path / "data")
     with Switch() as switch, data_socket(path):
-        try:
-            switch.process.send_signal(signal.SIGSTOP)
+        with paused(switch.pid):
             for _ in range(3):
                 with connect_ctl(switch.dir) as stream:
                     stream.sendall(request_v3(path))
-        finally:
-            switch.process.send_signal(signal.SIGCONT)
         wait_for(lambda: switch.stderr().count("Broken pipe") == 3, message="three hang-ups to be noticed")
         assert switch.ok("port/allprint") == []
         assert names(switch) == ["ctl", "mgmt", "stream"]

@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import signal
 import subprocess
 import threading
 import time
@@ -13,6 +12,7 @@ import pytest
 import lan
 from lan import GUEST, HOST, LAN, MIB, Conversation, Lan, Wire, send_tcp, tcp_frame, vnet_header
 from netns import NO_CAPABILITIES, Namespace
+from process import paused
 from switch import PROGRAM, Switch, preloaded, wait_for
 from vdeclient import BROADCAST, VdeClient, cpu_share, frame, host
 
@@ -197,13 +197,10 @@ def test_interface_that_was_away_while_nobody_looked(running, stack):
     """It has the same number as before, but the kernel has taken it off the switch's socket."""
     net, switch, guest = running
     elsewhere = stack.enter_context(Namespace())
-    switch.process.send_signal(signal.SIGSTOP)
-    try:
+    with paused(switch.pid):
         elsewhere.take("eth0", net.host)
         net.host.take("eth0", elsewhere)
         net.host.up("eth0", f"{HOST}/24")
-    finally:
-        switch.process.send_signal(signal.SIGCONT)
     wait_said(switch, "eth0: .*back")
     all_reach_all(net, guest)
 
@@ -233,11 +230,10 @@ def test_flood_in_the_fallback_does_not_come_back(stack):
     before = lan.frames_in(switch, 1)
     mouths = [stack.enter_context(Wire(guest, f"tap{number}")) for number, guest in enumerate(guests)]
     for _ in range(3):
-        switch.process.send_signal(signal.SIGSTOP)  # what piles up meanwhile comes in at once
-        for number, mouth in enumerate(mouths):
-            for _ in range(400):
-                mouth.send(frame(BROADCAST, host(0x70 + number), payload=os.urandom(8)))
-        switch.process.send_signal(signal.SIGCONT)
+        with paused(switch.pid):  # what piles up meanwhile comes in at once
+            for number, mouth in enumerate(mouths):
+                for _ in range(400):
+                    mouth.send(frame(BROADCAST, host(0x70 + number), payload=os.urandom(8)))
         switch.ok("ds/showinfo")
         wait_for(lambda: guests[0].ping(HOST, 1) == 1, message="a ping to the host")
     assert lan.frames_in(switch, 1) - before < 50

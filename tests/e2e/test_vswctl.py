@@ -2,12 +2,12 @@
 
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 
 import pytest
 
+from process import paused
 from switch import PROGRAM, ROOT, Switch
 from vdeclient import NOBODY, needs_two_users, public_dir
 
@@ -89,11 +89,8 @@ def test_dead_and_stopped_switches(tmp_path):
     dead.close()
     assert "the switch has ended" in vswctl("-M", tmp_path / "dead", "help")[2]
     with Switch() as switch:
-        switch.process.send_signal(signal.SIGSTOP)
-        try:
+        with paused(switch.pid):
             status, _, error = vswctl("-s", switch.dir, "help")
-        finally:
-            switch.process.send_signal(signal.SIGCONT)
         assert status == 2 and "no reply for 10 s" in error
 
 
