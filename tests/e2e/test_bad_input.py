@@ -253,7 +253,7 @@ def test_out_of_descriptors():
                 assert other.recv() == sent
                 assert clients[-1].recv() == sent
                 assert re.search("descriptor|open files", switch.stderr()[said:])
-                assert cpu_share(switch) < 0.5, "busy while it can accept nobody"
+                assert cpu_share(switch.pid) < 0.5, "busy while it can accept nobody"
             for client in clients:
                 client.close()
             wait_for(lambda: switch.fds() == before, message=f"descriptors to fall back to {before}")

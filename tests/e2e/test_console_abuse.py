@@ -394,7 +394,7 @@ def test_memory_of_sessions_that_do_not_read():
                     while True:
                         session.socket.send(b"help\n" * 1000)
             settle(switch)
-            wait_for(lambda: cpu_share(switch, 0.2) < 2, 20, "the switch to have run what it runs")
+            wait_for(lambda: cpu_share(switch.pid, 0.2) < 2, 20, "the switch to have run what it runs")
             assert is_well(mgmt)
         assert memory(switch) - before < sessions * 1 * MIB + 16 * MIB
 
@@ -403,7 +403,7 @@ def test_waiting_commands_cost_no_time(switch, mgmt):
     """A session whose output waits must not make the switch spin."""
     with Console(mgmt) as session:
         pile_up(session)
-        assert cpu_share(switch) < 0.2
+        assert cpu_share(switch.pid) < 0.2
 
 
 def test_one_reply_has_a_bound(mgmt, switch):
@@ -495,7 +495,7 @@ def test_rate_of_frames_is_not_theirs_to_take(switch, mgmt):
             with contextlib.suppress(BlockingIOError):
                 while True:
                     session.socket.send(b"help\n" * 1000)
-        wait_for(lambda: cpu_share(switch, 0.1) < 0.2, message="the sessions to stand still")
+        wait_for(lambda: cpu_share(switch.pid, 0.1) < 0.2, message="the sessions to stand still")
         assert rate(switch) > alone / 3
 
 
@@ -550,7 +550,7 @@ def test_no_descriptors_left():
         mgmt = switch.dir / "mgmt"
         sessions = [stack.enter_context(Console(mgmt, greet=False)) for _ in range(60)]
         wait_for(lambda: switch.fds() >= 39, message="the limit to be reached")
-        assert cpu_share(switch, 2.5) < 0.2, "it tries again and again, but not all the time"
+        assert cpu_share(switch.pid, 2.5) < 0.2, "it tries again and again, but not all the time"
         let_in = [session for session in sessions if select.select([session.socket], [], [], 0.01)[0]]
         assert 10 < len(let_in) < 40
         late = sessions[-1]

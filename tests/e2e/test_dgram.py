@@ -763,7 +763,7 @@ def test_descriptor_that_is_shut(wire, family):
         assert port_text(switch).count("-- endpoint") == 1
         ours.shutdown(socket.SHUT_RD)
         wait_for(lambda: "-- endpoint" not in port_text(switch), message="the port to be given up")
-        assert cpu_share(switch) < 0.2
+        assert cpu_share(switch.pid) < 0.2
         switch.assert_balanced()
 
 

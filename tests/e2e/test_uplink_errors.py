@@ -320,7 +320,7 @@ def test_helper_that_somebody_took_away_is_back_at_once(running, mistake):
     assert guest.ping(LAN, 1) == 1
     wait_for(lambda: guest.ping(HOST, 1) == 1, message="a ping to the host")
     send_tcp(guest, net.host, HOST, size=MIB)
-    share = cpu_share(switch)
+    share = cpu_share(switch.pid)
     assert share < 0.2, f"the switch is busy with a descriptor that is gone: {share:.0%}"
     if verb == "del":
         wait_said(switch, "eth0: the way to the host was deleted")
@@ -481,7 +481,7 @@ def test_two_uplinks_on_one_lan_are_cut_apart(stack):
         before = sum(lan.frames_in(switch, port) for port in (2, 3))
         time.sleep(1)
         assert sum(lan.frames_in(switch, port) for port in (2, 3)) - before < 1000, "a storm"
-        assert cpu_share(switch) < 0.3
+        assert cpu_share(switch.pid) < 0.3
         wait_for(lambda: guest.ping(LAN, 1) == 1, 5, "the guest to reach the LAN by the uplink that is left")
         assert talk.works()
     switch.assert_balanced()

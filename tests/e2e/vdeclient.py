@@ -387,14 +387,14 @@ def memory(switch):
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
 
 
-def cpu_seconds(switch):
-    """Processor time the switch has used so far."""
-    fields = pathlib.Path(f"/proc/{switch.pid}/stat").read_text().rpartition(")")[2].split()
+def cpu_seconds(pid):
+    """Processor time that a process has used so far."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def cpu_share(switch, seconds=0.5):
-    """The part of one processor that the switch uses over the next SECONDS."""
-    before = cpu_seconds(switch)
+def cpu_share(pid, seconds=0.5):
+    """The part of one processor that a process uses over the next SECONDS."""
+    before = cpu_seconds(pid)
     time.sleep(seconds)
-    return (cpu_seconds(switch) - before) / seconds
+    return (cpu_seconds(pid) - before) / seconds
