@@ -48,11 +48,11 @@ MODE_CFLAGS  := $(HARDEN)
 MODE_LDFLAGS := -pie -Wl,-z,relro,-z,now
 endif
 
-SOURCES  := $(wildcard switch/*/*.c)
+SOURCES  := $(wildcard switch/*/*.c switch/ports/*/*.c)
 OBJECTS  := $(SOURCES:%.c=$(OUT)/obj/%.o)
 UNITS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_COMMON := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
-HEADERS  := $(wildcard switch/*/*.h tests/unit/*.h)
+HEADERS  := $(wildcard switch/*/*.h switch/ports/*/*.h tests/unit/*.h)
 
 ifneq ($(V),1)
 say = @printf '%-6s %s\n' $(1) $(2);
@@ -89,7 +89,7 @@ $(OUT)/flags: FORCE
 	@echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' | cmp -s - $@ || echo '$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS)' > $@
 FORCE:
 
--include $(wildcard $(OUT)/obj/switch/*.d $(OUT)/obj/*/*/*.d)
+-include $(wildcard $(OUT)/obj/switch/*.d $(OUT)/obj/*/*/*.d $(OUT)/obj/*/*/*/*.d)
 
 # ---- packages -------------------------------------------------------------------------------------------------------
 

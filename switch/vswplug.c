@@ -3,7 +3,7 @@
  * vswplug.c - the far half of a plug: libvdeplug, in a process of its own
  *
  * libvdeplug may block for ever where it connects, starts threads and programs, and loads code as it is asked to. None of
- * that belongs into the process that switches, so the switch starts one of these for each plug (ports/plug_helper.c):
+ * that belongs into the process that switches, so the switch starts one of these for each plug (ports/plug/helper.c):
  *
  *     vswplug FRAMES STATUS DESCRIPTION VNL
  *

@@ -3,7 +3,7 @@
  * tap_commands.c - which TAP of this host belongs to which program? An old question of people with many guests.
  */
 #include "control/command.h"
-#include "ports/tap_holders.h"
+#include "ports/tap/holders.h"
 
 static int tap_list(struct call *call);
 static void list_holder(void *context, const struct tap_holder *holder);

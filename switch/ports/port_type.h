@@ -2,7 +2,7 @@
  *
  * port_type.h - what the switch knows of a kind of endpoint
  *
- * A port type is one file with one const struct port_type, and one row in port_types.c. No port type names another.
+ * A port type is a folder with one const struct port_type, and one row in port_types.c. No port type names another.
  */
 #ifndef VSW_PORTS_PORT_TYPE_H
 #define VSW_PORTS_PORT_TYPE_H

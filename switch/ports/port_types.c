@@ -2,13 +2,13 @@
  *
  * port_types.c - the only list of port types, and how a port of any type is made
  */
-#include "ports/dgram.h"
-#include "ports/plug.h"
+#include "ports/dgram/dgram.h"
+#include "ports/plug/plug.h"
 #include "ports/port_type.h"
-#include "ports/stream.h"
-#include "ports/tap.h"
-#include "ports/uplink.h"
-#include "ports/vde.h"
+#include "ports/stream/stream.h"
+#include "ports/tap/tap.h"
+#include "ports/uplink/uplink.h"
+#include "ports/vde/vde.h"
 #include "util/os_linux.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * fuzz_stream_framing.c - any bytes that a stream client may send, arriving in pieces: the frames must be those that a look
  * at all of it at once finds
  */
-#include "ports/stream_framing.h"
+#include "ports/stream/framing.h"
 
 #include <assert.h>
 #include <errno.h>

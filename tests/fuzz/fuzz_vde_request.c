@@ -2,7 +2,7 @@
  *
  * fuzz_vde_request.c - any bytes that a client may write to ctl, arriving in pieces
  */
-#include "ports/vde_request.h"
+#include "ports/vde/request.h"
 #include "util/text.h"
 
 #include <assert.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "ports/plug_vnl.h"
+#include "ports/plug/vnl.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -2,7 +2,7 @@
  *
  * test_stream_framing.c - frames out of a byte stream, however it is cut
  */
-#include "ports/stream_framing.h"
+#include "ports/stream/framing.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -4,7 +4,7 @@
  */
 #include "fake_port.h"
 
-#include "ports/udp_tx.h"
+#include "ports/dgram/udp_tx.h"
 #include "util/os_linux.h"
 
 #include <netinet/in.h>

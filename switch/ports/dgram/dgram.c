@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * dgram.c - the endpoint of a dgram port
+ *
+ * Theory of operation. A datagram is a frame; nobody greets, and nobody says goodbye. So the endpoint is attached from the start
+ * to the end, and what is sent while nobody is there is dropped as a send error.
+ *
+ * UDP sockets are not connected: what does not come from the peer's address is a stranger's, dropped and counted.
+ * UNIX sockets are connected whenever somebody is at remote=: only then the kernel tells us when there is room again, and does
+ * not hold the peer to max_dgram_qlen datagrams on their way to us. It then refuses whatever others send. That includes a peer that
+ * was started again, at a new socket of the same path, so we watch that path, and connect anew as soon as it changes.
+ * Of a group everybody is a member, and nobody a stranger.
+ */
+#include "ports/dgram/dgram.h"
+
+#include "ports/datagram.h"
+#include "ports/dgram/socket.h"
+#include "ports/dgram/udp_tx.h"
+#include "ports/fd_endpoint.h"
+#include "ports/port_say.h"
+#include "ports/retry.h"
+#include "ports/switch_dir.h"
+#include "util/os_linux.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct dgram {
+    struct fd_endpoint base;
+    struct dgram_spec spec;
+    struct dgram_socket sock;
+    struct udp_tx udp; /* unless its sockets are UNIX sockets */
+    bool exclusive;    /* the kernel lets in nobody but the peer: no need to ask who sent a frame */
+    bool over;         /* a descriptor's peer is gone for good */
+    struct log_limit said;
+
+    /* DGRAM_UNIX */
+    bool connected; /* to somebody who, when we last heard of it, was there */
+    ev_stat path;   /* remote= */
+    struct retry retry;
+};
+
+static int dgram_check(const struct port_spec *spec, struct error *err);
+static int dgram_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                      struct error *err);
+static int dgram_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int dgram_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static void dgram_lost(struct fd_endpoint *endpoint, int error);
+static void dgram_close(struct endpoint *endpoint);
+
+static int attach(struct dgram *dgram, struct runtime *runtime, struct port *port,
+                  struct error *err);
+static bool is_shut(int fd);
+static int sift(struct dgram *dgram, struct batch *batch, int count);
+static void peer_gone(struct dgram *dgram);
+static void watch_path(struct dgram *dgram);
+static void expect_change(struct dgram *dgram);
+static void on_path_changed(struct ev_loop *loop, ev_stat *watcher, int events);
+static void on_retry(struct retry *retry);
+static int reach(struct dgram *dgram);
+static void set_connected(struct dgram *dgram, bool connected);
+static void describe(struct dgram *dgram);
+static void say(struct dgram *dgram, int level, const char *text);
+
+static const char *const dgram_keys[] = {"local", "remote", "mcast", "fd", NULL};
+
+const struct port_type dgram_type = {
+    .name = "dgram",
+    .help = "QEMU's dgram, UDP or UNIX",
+    .keys = dgram_keys,
+    .restricted = dgram_keys,
+    .check = dgram_check,
+    .open = dgram_open,
+};
+
+static const struct fd_endpoint_ops dgram_ops = {
+    .core =
+        {
+            .type = "dgram",
+            .module = "dgram",
+            .tx = dgram_tx,
+            .wait_writable = fd_endpoint_wait_writable,
+            .close = dgram_close,
+        },
+    .rx = dgram_rx,
+    .lost = dgram_lost,
+};
+
+static int dgram_check(const struct port_spec *spec, struct error *err)
+{
+    struct dgram_spec wanted;
+
+    return dgram_spec_read(spec, &wanted, err);
+}
+
+static int dgram_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                      struct error *err)
+{
+    struct dgram *dgram = calloc(1, sizeof(*dgram));
+    int status;
+
+    if (!dgram)
+        return error_set(err, ENOMEM, "no memory");
+    status = dgram_spec_read(spec, &dgram->spec, err);
+    if (status == 0)
+        status = dgram_socket_open(&dgram->sock, &dgram->spec, runtime->dir, err);
+    if (status == 0)
+        status = attach(dgram, runtime, port, err);
+    if (status < 0) {
+        free(dgram);
+        return status;
+    }
+    if (dgram->spec.kind == DGRAM_UNIX)
+        watch_path(dgram);
+    describe(dgram);
+    return 0;
+}
+
+/* A connected UDP socket reports what ICMP said of earlier datagrams: no reason to end. */
+static int dgram_rx(struct fd_endpoint *endpoint, struct batch *batch)
+{
+    struct dgram *dgram = container_of(endpoint, struct dgram, base);
+    struct datagram_vector *vector = endpoint->runtime->datagrams;
+    unsigned missed = 0;
+    int count;
+
+    if (dgram->over)
+        return -ECONNREFUSED;
+    if (dgram->exclusive)
+        count = datagram_rx(dgram->sock.in, vector, batch);
+    else
+        count = sift(dgram, batch, datagram_rx_from(dgram->sock.in, vector, batch));
+    /* A UNIX socket has its senders wait; and of a group the kernel also counts what our filter takes out. */
+    if (dgram->spec.kind != DGRAM_GROUP && !address_is_path(&dgram->spec.remote))
+        missed = dgram_socket_missed(&dgram->sock);
+    if (missed > 0)
+        port_drop_early(endpoint->endpoint.port, &endpoint->endpoint, DROP_MISSED, missed);
+    if (count == 0 && dgram->spec.kind == DGRAM_FD && is_shut(dgram->sock.in))
+        return -EPIPE;
+    return count > 0 ? count : 0;
+}
+
+static int dgram_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+{
+    struct dgram *dgram = container_of(core, struct dgram, base.endpoint);
+    int sent;
+
+    if (dgram->spec.kind == DGRAM_UNIX && !dgram->connected)
+        return -ENOTCONN;
+    if (!address_is_path(&dgram->spec.remote))
+        return udp_tx(&dgram->udp, packets, count,
+                      dgram->spec.kind == DGRAM_UDP ? &dgram->spec.remote : NULL);
+    sent = datagram_tx(dgram->sock.out, packets, count);
+    if (sent == -ECONNREFUSED || sent == -ENOTCONN)
+        peer_gone(dgram);
+    return sent;
+}
+
+static void dgram_lost(struct fd_endpoint *endpoint, int error)
+{
+    struct dgram *dgram = container_of(endpoint, struct dgram, base);
+
+    (void)error;
+    say(dgram, LOG_WARNING, "nobody is at the other end any more; the port waits for another");
+    dgram_close(&endpoint->endpoint);
+}
+
+static void dgram_close(struct endpoint *core)
+{
+    struct dgram *dgram = container_of(core, struct dgram, base.endpoint);
+    struct ev_loop *loop = dgram->base.runtime->loop;
+
+    if (dgram->spec.kind == DGRAM_UNIX) {
+        ev_stat_stop(loop, &dgram->path);
+        retry_stop(&dgram->retry, loop);
+    }
+    fd_endpoint_detach(&dgram->base);
+    dgram_socket_close(&dgram->sock);
+    free(dgram);
+}
+
+/* Return: 0, or -errno with words in ERR and the sockets closed. */
+static int attach(struct dgram *dgram, struct runtime *runtime, struct port *port,
+                  struct error *err)
+{
+    struct endpoint *endpoint = &dgram->base.endpoint;
+    int status;
+
+    fd_endpoint_init(&dgram->base, runtime, &dgram_ops, dgram->sock.in);
+    ev_io_set(&dgram->base.writable, dgram->sock.out, EV_WRITE);
+    if (!address_is_path(&dgram->spec.remote))
+        udp_tx_init(&dgram->udp, dgram->sock.out);
+    dgram->exclusive = dgram->spec.kind == DGRAM_GROUP || dgram->spec.kind == DGRAM_FD;
+    endpoint->id = dgram->sock.in;
+    endpoint->process = getpid();
+    os_program_name(getpid(), endpoint->program, PROGRAM_NAME);
+    status = fd_endpoint_attach(&dgram->base, port);
+    if (status < 0) {
+        dgram_socket_close(&dgram->sock);
+        return error_set(err, -status, "cannot attach: %s", strerror(-status));
+    }
+    return 0;
+}
+
+/* Who started us may have closed the way in: the kernel then makes up empty datagrams for ever. */
+static bool is_shut(int fd)
+{
+    struct pollfd way_in = {.fd = fd, .events = POLLRDHUP};
+
+    return poll(&way_in, 1, 0) == 1 && way_in.revents & POLLRDHUP;
+}
+
+/* Keeps the peer's among the COUNT frames of BATCH. Return: how many they are. */
+static int sift(struct dgram *dgram, struct batch *batch, int count)
+{
+    struct endpoint *endpoint = &dgram->base.endpoint;
+    const struct address *from = dgram->base.runtime->datagrams->from;
+    int kept = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (address_equal(&from[i], &dgram->spec.remote))
+            batch->frame[kept++] = batch->frame[i];
+    }
+    if (kept < count)
+        port_drop_early(endpoint->port, endpoint, DROP_STRANGER, (unsigned)(count - kept));
+    if (dgram->connected)
+        dgram->exclusive = dgram_socket_empty(&dgram->sock);
+    return kept;
+}
+
+/* A batch is on its way: nothing may be detached now. */
+static void peer_gone(struct dgram *dgram)
+{
+    struct runtime *runtime = dgram->base.runtime;
+
+    if (dgram->spec.kind == DGRAM_FD) {
+        dgram->over = true;
+        ev_feed_event(runtime->loop, &dgram->base.readable, EV_READ);
+        return;
+    }
+    set_connected(dgram, false);
+    retry_stop(&dgram->retry, runtime->loop);
+    retry_later(&dgram->retry, runtime->loop);
+}
+
+static void watch_path(struct dgram *dgram)
+{
+    char text[128];
+    int status;
+
+    retry_init(&dgram->retry, on_retry);
+    ev_stat_init(&dgram->path, on_path_changed, dgram->spec.remote.local.sun_path, 0);
+    ev_stat_start(dgram->base.runtime->loop, &dgram->path);
+    expect_change(dgram);
+    status = reach(dgram);
+    snprintf(text, sizeof(text), "nobody is there yet: %s", strerror(-status));
+    if (status < 0)
+        say(dgram, LOG_NOTICE, text);
+}
+
+/* libev looks when inotify tells it to, and compares times in seconds; and a new socket may get the inode of the old one. A time
+ * that no file has makes every look at one a change. */
+static void expect_change(struct dgram *dgram)
+{
+    dgram->path.attr.st_ctime = 0;
+}
+
+static void on_path_changed(struct ev_loop *loop, ev_stat *watcher, int events)
+{
+    struct dgram *dgram = container_of(watcher, struct dgram, path);
+
+    (void)events;
+    expect_change(dgram);
+    retry_stop(&dgram->retry, loop);
+    retry_succeeded(&dgram->retry);
+    reach(dgram);
+}
+
+static void on_retry(struct retry *retry)
+{
+    reach(container_of(retry, struct dgram, retry));
+}
+
+/* A path is there a moment before its socket can be connected to; later than a second it is a dead program's. Until the receive
+ * queue has been empty once, what is in it may be a stranger's. Return: 0, or -errno if we are where we were. */
+static int reach(struct dgram *dgram)
+{
+    const struct address *remote = &dgram->spec.remote;
+
+    if (connect(dgram->sock.in, &remote->any, remote->length) < 0) {
+        int status = -errno;
+
+        if (status != -ENOENT && dgram->retry.pause < 1)
+            retry_later(&dgram->retry, dgram->base.runtime->loop);
+        return status;
+    }
+    retry_succeeded(&dgram->retry);
+    dgram->exclusive = dgram_socket_empty(&dgram->sock);
+    set_connected(dgram, true);
+    return 0;
+}
+
+static void set_connected(struct dgram *dgram, bool connected)
+{
+    if (dgram->connected == connected)
+        return;
+    dgram->connected = connected;
+    dgram->exclusive = dgram->exclusive && connected;
+    describe(dgram);
+    say(dgram, LOG_NOTICE, connected ? "somebody is there" : "nobody is there any more");
+}
+
+/* "127.0.0.1:5001 to 127.0.0.1:5002" */
+static void describe(struct dgram *dgram)
+{
+    char local[ADDRESS_TEXT], remote[ADDRESS_TEXT], text[2 * ADDRESS_TEXT + 64];
+    bool unnamed = dgram->spec.kind == DGRAM_FD && address_is_path(&dgram->spec.remote);
+    int length;
+
+    if (unnamed)
+        length = snprintf(text, sizeof(text), "descriptor %d", dgram->spec.fd);
+    else
+        length =
+            snprintf(text, sizeof(text), "%s to %s%s", address_text(&dgram->spec.local, local),
+                     address_text(&dgram->spec.remote, remote),
+                     dgram->spec.kind == DGRAM_UNIX && !dgram->connected ? ", nobody there" : "");
+    endpoint_describe(&dgram->base.endpoint, text, (size_t)length);
+}
+
+/* "web: dgram /run/b.sock: ..." */
+static void say(struct dgram *dgram, int level, const char *text)
+{
+    char shown[ADDRESS_TEXT];
+
+    if (dgram->spec.kind == DGRAM_FD)
+        snprintf(shown, sizeof(shown), "descriptor %d", dgram->spec.fd);
+    else
+        address_text(&dgram->spec.remote, shown);
+    port_say(dgram->base.runtime, dgram->base.endpoint.port, &dgram->said, level, shown, "%s",
+             text);
+}

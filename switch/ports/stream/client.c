@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/stream/client.h"
+
+#include "ports/port_say.h"
+#include "ports/retry.h"
+#include "util/os_linux.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    CONNECT_SECONDS = 5,
+    STEADY_SECONDS = 1, /* a connection that lasted so long was a good one */
+};
+
+struct stream_client {
+    struct list node;
+    struct stream_owner owner;
+    struct runtime *runtime;
+    struct port *port;
+    struct address address;
+    struct retry retry;
+    ev_io connecting; /* its descriptor is -1 while we do not connect */
+    ev_timer too_late;
+    struct stream_peer *peer; /* NULL while not connected */
+    int fd;                   /* the peer's, -1 while not connected */
+    uint64_t connected;       /* when */
+    bool told;                /* people know that it does not work */
+    struct log_limit said;
+};
+
+static void try_to_connect(struct retry *retry);
+static int begin_to_connect(struct stream_client *client);
+static void on_connecting(struct ev_loop *loop, ev_io *watcher, int events);
+static void on_too_late(struct ev_loop *loop, ev_timer *timer, int events);
+static void connected(struct stream_client *client, int fd);
+static void failed(struct stream_client *client, const char *why);
+static int stop_connecting(struct stream_client *client);
+static void on_ended(struct stream_owner *owner, bool by_peer);
+static bool is_own_echo(int fd);
+static bool is_end_of(int fd, const struct address *address);
+static void say(struct stream_client *client, int level, const char *what, const char *why);
+
+int stream_client_open(struct runtime *runtime, struct list *clients, struct port *port,
+                       const struct address *address, struct error *err)
+{
+    struct stream_client *client = calloc(1, sizeof(*client));
+
+    if (!client)
+        return error_set(err, ENOMEM, "no memory");
+    client->owner.ended = on_ended;
+    client->fd = -1;
+    client->runtime = runtime;
+    client->port = port;
+    client->address = *address;
+    retry_init(&client->retry, try_to_connect);
+    ev_io_init(&client->connecting, on_connecting, -1, EV_WRITE);
+    ev_timer_init(&client->too_late, on_too_late, CONNECT_SECONDS, 0);
+    list_append(clients, &client->node);
+    try_to_connect(&client->retry);
+    return 0;
+}
+
+struct stream_client *stream_client_of(struct list *clients, const struct port *port)
+{
+    list_for_each (node, clients) {
+        struct stream_client *client = container_of(node, struct stream_client, node);
+
+        if (client->port == port)
+            return client;
+    }
+    return NULL;
+}
+
+bool stream_clients_have(const struct list *clients, int fd)
+{
+    struct address far;
+
+    if (address_peer(fd, &far) < 0 || address_is_path(&far))
+        return false;
+    list_for_each (node, clients) {
+        const struct stream_client *client = container_of(node, struct stream_client, node);
+
+        if (is_end_of(client->fd, &far) || is_end_of(client->connecting.fd, &far))
+            return true;
+    }
+    return false;
+}
+
+void stream_client_close(struct stream_client *client)
+{
+    int fd = stop_connecting(client);
+
+    if (fd >= 0)
+        close(fd);
+    if (client->peer)
+        stream_peer_end(client->peer);
+    retry_stop(&client->retry, client->runtime->loop);
+    list_remove(&client->node);
+    free(client);
+}
+
+void stream_clients_close(struct list *clients)
+{
+    list_for_each_safe (node, clients)
+        stream_client_close(container_of(node, struct stream_client, node));
+}
+
+static void try_to_connect(struct retry *retry)
+{
+    struct stream_client *client = container_of(retry, struct stream_client, retry);
+    int status = begin_to_connect(client);
+
+    if (status < 0)
+        failed(client, strerror(-status));
+}
+
+/* Return: 0 if we are connected, or shall know soon; or -errno. */
+static int begin_to_connect(struct stream_client *client)
+{
+    int fd = socket(client->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int status = fd < 0 ? -errno : 0;
+
+    if (fd >= 0 && connect(fd, &client->address.any, client->address.length) < 0)
+        status = -errno;
+    if (fd >= 0 && status == 0) {
+        connected(client, fd);
+    } else if (status == -EINPROGRESS) {
+        ev_io_set(&client->connecting, fd, EV_WRITE);
+        ev_io_start(client->runtime->loop, &client->connecting);
+        ev_timer_set(&client->too_late, CONNECT_SECONDS, 0);
+        ev_timer_start(client->runtime->loop, &client->too_late);
+        status = 0;
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    return status;
+}
+
+static void on_connecting(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct stream_client *client = container_of(watcher, struct stream_client, connecting);
+    int fd = stop_connecting(client), error = 0;
+    socklen_t size = sizeof(error);
+
+    (void)loop, (void)events;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0 &&
+        !is_own_echo(fd)) {
+        connected(client, fd);
+        return;
+    }
+    close(fd);
+    failed(client, error ? strerror(error) : "nobody but ourselves is there");
+}
+
+static void on_too_late(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct stream_client *client = container_of(timer, struct stream_client, too_late);
+
+    (void)loop, (void)events;
+    close(stop_connecting(client));
+    failed(client, "no answer");
+}
+
+static void connected(struct stream_client *client, int fd)
+{
+    struct error err;
+
+    client->peer = stream_peer_attach(client->runtime, fd, client->port, &client->owner, &err);
+    if (!client->peer) {
+        close(fd);
+        failed(client, err.text);
+        return;
+    }
+    client->fd = fd;
+    client->connected = os_now();
+    if (client->told)
+        say(client, LOG_NOTICE, "connected", "");
+    client->told = false;
+}
+
+static void failed(struct stream_client *client, const char *why)
+{
+    if (!client->told)
+        say(client, LOG_WARNING, "not connected, trying again: ", why);
+    client->told = true;
+    retry_later(&client->retry, client->runtime->loop);
+}
+
+/* Return: the descriptor that was being connected, for the caller to close or to keep; -1 if there is none. */
+static int stop_connecting(struct stream_client *client)
+{
+    int fd = client->connecting.fd;
+
+    ev_io_stop(client->runtime->loop, &client->connecting);
+    ev_timer_stop(client->runtime->loop, &client->too_late);
+    ev_io_set(&client->connecting, -1, EV_WRITE);
+    return fd;
+}
+
+/* Somebody who accepts and hangs up at once shall not keep us busy. Whom people here have ended stays away. */
+static void on_ended(struct stream_owner *owner, bool by_peer)
+{
+    struct stream_client *client = container_of(owner, struct stream_client, owner);
+
+    client->peer = NULL;
+    client->fd = -1;
+    if (!by_peer) {
+        stream_client_close(client);
+        return;
+    }
+    if (os_now() - client->connected >= STEADY_SECONDS * 1000000000ull)
+        retry_succeeded(&client->retry);
+    failed(client, "the far side hung up");
+}
+
+/* A TCP connection to a free port of this host may meet itself, when its own end gets that very number. */
+static bool is_own_echo(int fd)
+{
+    struct address own, far;
+
+    return address_own(fd, &own) == 0 && address_peer(fd, &far) == 0 && !address_is_path(&own) &&
+           address_equal(&own, &far);
+}
+
+/* Is ADDRESS that of FD's own end? */
+static bool is_end_of(int fd, const struct address *address)
+{
+    struct address own;
+
+    return fd >= 0 && address_own(fd, &own) == 0 && address_equal(&own, address);
+}
+
+/* "web: stream 127.0.0.1:5000: ..." */
+static void say(struct stream_client *client, int level, const char *what, const char *why)
+{
+    char place[ADDRESS_TEXT];
+
+    port_say(client->runtime, client->port, &client->said, level,
+             address_text(&client->address, place), "%s%s", what, why);
+}

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/stream/listener.h"
+
+#include "ports/port_type.h"
+#include "ports/stream/client.h"
+#include "ports/switch_dir.h"
+#include "util/text.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { BACKLOG = 128 };
+
+static void on_accepted(struct acceptor *acceptor, int fd);
+static int take_new_port(const struct stream_listener *listener, int fd, struct error *err);
+static unsigned count_clients(const struct stream_listener *listener);
+static int listen_at(struct stream_listener *listener, struct runtime *runtime,
+                     struct address address, struct error *err);
+static int new_socket(struct address *address);
+static int bind_to(struct stream_listener *listener, struct runtime *runtime, int fd,
+                   const struct address *address, struct error *err);
+static void write_template(char *text, const struct port_spec *spec);
+static void describe(struct stream_listener *listener, int fd);
+static void on_remove(struct acceptor *acceptor);
+
+int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
+                         const struct address *address, int fd, struct port *port, unsigned most,
+                         const struct port_spec *spec, const struct list *clients,
+                         struct error *err)
+{
+    struct stream_listener *listener = calloc(1, sizeof(*listener));
+
+    if (!listener)
+        return error_set(err, ENOMEM, "no memory");
+    list_init(&listener->node);
+    listener->port = port;
+    listener->clients = clients;
+    listener->most = most;
+    write_template(listener->template, spec);
+    if (fd < 0)
+        fd = listen_at(listener, runtime, *address, err);
+    if (fd < 0) {
+        free(listener);
+        return fd;
+    }
+    describe(listener, fd);
+    acceptor_start(&listener->acceptor, runtime, fd);
+    *made = listener;
+    return 0;
+}
+
+void stream_listener_close(struct stream_listener *listener)
+{
+    acceptor_stop(&listener->acceptor);
+    socket_file_remove(&listener->file);
+    list_remove(&listener->node);
+    free(listener);
+}
+
+static void on_accepted(struct acceptor *acceptor, int fd)
+{
+    struct stream_listener *listener = container_of(acceptor, struct stream_listener, acceptor);
+    struct error err;
+    int status;
+
+    if (stream_clients_have(listener->clients, fd))
+        status = error_set(&err, ELOOP, "it is this switch itself: frames would go round for ever");
+    else if (listener->port)
+        status = stream_peer_join(acceptor->runtime, fd, listener->port, &err);
+    else
+        status = take_new_port(listener, fd, &err);
+
+    if (status < 0)
+        client_refuse(acceptor->runtime, acceptor->clients, fd, err.text);
+}
+
+/* It goes with its client: the next one's shall be as the listener says, whatever has been done to this one. */
+static int take_new_port(const struct stream_listener *listener, int fd, struct error *err)
+{
+    struct runtime *runtime = listener->acceptor.runtime;
+    struct port *port;
+    int status;
+
+    if (count_clients(listener) >= listener->most)
+        return error_set(err, EUSERS, "%s has %u clients, and most= allows no more",
+                         listener->acceptor.place, listener->most);
+    status = port_open(runtime, listener->template, true, &port, err);
+    if (status < 0)
+        return status;
+    port->temporary = listener->acceptor.number;
+    port_set_allocatable(port, false);
+    status = stream_peer_join(runtime, fd, port, err);
+    if (status < 0)
+        port_close(runtime, port);
+    return status;
+}
+
+static unsigned count_clients(const struct stream_listener *listener)
+{
+    const struct vswitch *sw = listener->acceptor.runtime->sw;
+    unsigned count = 0;
+
+    for (unsigned number = 0; number <= sw->config.ports; number++) {
+        const struct port *port = switch_port(sw, number);
+
+        count += port && port->temporary == listener->acceptor.number && port_active(port);
+    }
+    return count;
+}
+
+/* Return: a listening socket, or -errno with words in ERR. */
+static int listen_at(struct stream_listener *listener, struct runtime *runtime,
+                     struct address address, struct error *err)
+{
+    int fd = new_socket(&address), status;
+    char text[ADDRESS_TEXT];
+
+    if (fd < 0)
+        return error_set(err, errno, "cannot make a socket: %s", strerror(errno));
+    status = bind_to(listener, runtime, fd, &address, err);
+    if (status == 0 && listen(fd, BACKLOG) < 0)
+        status = error_set(err, errno, "cannot listen on %s: %s", address_text(&address, text),
+                           strerror(errno));
+    if (status == 0)
+        return fd;
+    socket_file_remove(&listener->file);
+    close(fd);
+    return status;
+}
+
+/* A kernel without IPv6 still has all of its IPv4 addresses, which [::] stands for as well. */
+static int new_socket(struct address *address)
+{
+    const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+    int fd = socket(address->any.sa_family, type, 0);
+
+    if (fd >= 0 || errno != EAFNOSUPPORT || !address_is_any(address))
+        return fd;
+    address_any_ipv4(address);
+    return socket(AF_INET, type, 0);
+}
+
+static int bind_to(struct stream_listener *listener, struct runtime *runtime, int fd,
+                   const struct address *address, struct error *err)
+{
+    const int on = 1, off = 0;
+    char text[ADDRESS_TEXT];
+
+    if (address_is_path(address))
+        return socket_file_bind(&listener->file, fd, address->local.sun_path, runtime->dir->mode,
+                                runtime->dir->group, err);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)); /* [::] is for IPv4, too */
+    if (bind(fd, &address->any, address->length) < 0)
+        return error_set(err, errno, "cannot listen on %s: %s", address_text(address, text),
+                         strerror(errno));
+    return 0;
+}
+
+/* "stream,vlan=10,descr=a,, b": all that SPEC says about a port, and nothing of where it listens */
+static void write_template(char *text, const struct port_spec *spec)
+{
+    static const char *const left_out[] = {"path", "addr", "fd", "server", "most", "port", "name"};
+    char *end = stpcpy(text, spec->type->name);
+
+    for (unsigned i = 0; i < spec->pairs; i++) {
+        bool common = true;
+
+        for (size_t word = 0; word < sizeof(left_out) / sizeof(left_out[0]); word++)
+            common = common && strcmp(spec->pair[i].key, left_out[word]);
+        if (!common)
+            continue;
+        end += sprintf(end, ",%s=", spec->pair[i].key);
+        for (const char *value = spec->pair[i].value; *value; value++) {
+            if (*value == ',')
+                *end++ = ',';
+            *end++ = *value;
+        }
+        *end = '\0';
+    }
+}
+
+/* What the kernel has made of it: a port number, if any was good enough. */
+static void describe(struct stream_listener *listener, int fd)
+{
+    struct address own;
+    struct acceptor *acceptor = &listener->acceptor;
+
+    acceptor->clients = "stream";
+    acceptor->accepted = on_accepted;
+    acceptor->remove = listener->port ? NULL : on_remove;
+    if (address_own(fd, &own) == 0)
+        address_text(&own, acceptor->place);
+    acceptor->port = listener->port;
+    if (!listener->port)
+        snprintf(acceptor->gives, sizeof(acceptor->gives), "a port each, %u at most: %.200s%s",
+                 listener->most, listener->template, strlen(listener->template) > 200 ? "..." : "");
+}
+
+static void on_remove(struct acceptor *acceptor)
+{
+    stream_listener_close(container_of(acceptor, struct stream_listener, acceptor));
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * peer.c - frames out of a connection and into it
+ *
+ * Theory of operation. As much as there is room for is read at once, and the frames in it go through the switch where they
+ * lie. A batch that leaves is gathered into one sendmsg(). If the kernel takes it in part, what is left of the frame that
+ * was cut is kept here and goes out before anything else; whole frames that it did not take stay with the core.
+ */
+#include "ports/stream/peer.h"
+
+#include "ports/address.h"
+#include "ports/admission.h"
+#include "ports/port_type.h"
+#include "util/os_linux.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    /* A TCP peer that vanished without a word is given up after 10 + 3 * 5 seconds, and its port is free. That is while
+     * nothing is on its way to it; else the kernel sends that again for a quarter of an hour. TCP_USER_TIMEOUT would be
+     * quicker, and would end guests that are paused, too: they are there, but do not read. */
+    KEEPALIVE_IDLE = 10,
+    KEEPALIVE_INTERVAL = 5,
+    KEEPALIVE_PROBES = 3,
+    PACKET_IOVS = 1 + PACKET_RUNS,
+};
+
+struct stream_peer {
+    struct fd_endpoint base;
+    struct stream_owner *owner;
+    struct stream_input input;
+    ev_timer more;       /* due at once: frames that are read already wait for our next turn */
+    ev_io rest_writable; /* runs while there is a rest */
+    size_t rest_begin, rest_end;
+    uint8_t rest[STREAM_PREFIX + FRAME_MAX]; /* of a frame whose beginning is sent */
+};
+
+static int stream_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int stream_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static void stream_lost(struct fd_endpoint *endpoint, int error);
+static void stream_close(struct endpoint *endpoint);
+
+static int explain_busy(const struct port *port, struct error *err);
+static void identify(struct stream_peer *peer);
+static void tune(int fd, int family);
+static ssize_t receive(struct stream_peer *peer);
+static ssize_t send_all(int fd, const struct packet *packets, unsigned count);
+static unsigned settle(struct stream_peer *peer, const struct packet *packets, size_t sent);
+static void keep_rest(struct stream_peer *peer, const struct packet *packet, size_t sent);
+static int send_rest(struct stream_peer *peer);
+static void on_more(struct ev_loop *loop, ev_timer *timer, int events);
+static void on_rest_writable(struct ev_loop *loop, ev_io *watcher, int events);
+static void end(struct stream_peer *peer, bool by_peer);
+
+static const struct fd_endpoint_ops stream_ops = {
+    .core =
+        {
+            .type = "stream",
+            .module = "stream",
+            .tx = stream_tx,
+            .wait_writable = fd_endpoint_wait_writable,
+            .close = stream_close,
+        },
+    .rx = stream_rx,
+    .lost = stream_lost,
+};
+
+struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct port *port,
+                                       struct stream_owner *owner, struct error *err)
+{
+    struct stream_peer *peer = malloc(sizeof(*peer));
+    int status;
+
+    if (!peer) {
+        error_set(err, ENOMEM, "no memory");
+        return NULL;
+    }
+    peer->owner = owner;
+    peer->input.begin = peer->input.end = 0;
+    peer->rest_begin = peer->rest_end = 0;
+    fd_endpoint_init(&peer->base, runtime, &stream_ops, fd);
+    ev_timer_init(&peer->more, on_more, 0, 0);
+    ev_io_init(&peer->rest_writable, on_rest_writable, fd, EV_WRITE);
+    identify(peer);
+    status = fd_endpoint_attach(&peer->base, port);
+    if (status < 0) {
+        error_set(err, -status, "cannot attach: %s", strerror(-status));
+        free(peer->base.endpoint.description);
+        free(peer);
+        return NULL;
+    }
+    return peer;
+}
+
+/* The first to come keeps the port: if a guest was started twice by mistake, the one that runs goes on running. */
+int stream_peer_join(struct runtime *runtime, int fd, struct port *port, struct error *err)
+{
+    struct os_peer peer;
+    int status = os_peer(fd, &peer);
+
+    if (status < 0)
+        return error_set(err, -status, "cannot tell who connected: %s", strerror(-status));
+    if (peer.pid == getpid() || ports_employ(runtime, peer.pid))
+        return error_set(err, ELOOP, "it is this switch itself: frames would go round for ever");
+    status = admission_check(port, fd, &peer, err);
+    if (status < 0)
+        return status;
+    if (port_active(port))
+        return explain_busy(port, err);
+    return stream_peer_attach(runtime, fd, port, NULL, err) ? 0 : -ENOMEM;
+}
+
+void stream_peer_end(struct stream_peer *peer)
+{
+    peer->owner = NULL;
+    end(peer, false);
+}
+
+static int stream_rx(struct fd_endpoint *endpoint, struct batch *batch)
+{
+    struct stream_peer *peer = container_of(endpoint, struct stream_peer, base);
+    const uint8_t *bytes;
+    uint32_t length;
+    int status = 0, count = 0;
+
+    if (!stream_ready(&peer->input)) {
+        ssize_t got = receive(peer);
+
+        if (got <= 0)
+            return (int)got;
+    }
+    while (count < BATCH_FRAMES && (status = stream_next(&peer->input, &bytes, &length)) > 0)
+        frame_init(&batch->frame[count++], bytes, length);
+    if (status < 0 && count == 0)
+        return status;
+    /* The rest of what was read is not readable any more: we come back for it ourselves, after the others. */
+    if (stream_ready(&peer->input))
+        ev_timer_start(endpoint->runtime->loop, &peer->more);
+    return count;
+}
+
+static int stream_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+{
+    struct stream_peer *peer = container_of(core, struct stream_peer, base.endpoint);
+    int status = send_rest(peer);
+    ssize_t sent;
+
+    if (status < 0)
+        return status;
+    sent = send_all(fd_endpoint_fd(&peer->base), packets, count);
+    return sent < 0 ? (int)sent : (int)settle(peer, packets, (size_t)sent);
+}
+
+static void stream_lost(struct fd_endpoint *endpoint, int error)
+{
+    struct stream_peer *peer = container_of(endpoint, struct stream_peer, base);
+    struct runtime *runtime = endpoint->runtime;
+    const uint8_t *ignored;
+    char label[PORT_LABEL];
+    uint32_t length = 0;
+
+    if (error == EPROTO && stream_next(&peer->input, &ignored, &length) < 0)
+        log_limited(runtime->log, &runtime->failing, os_now(), LOG_WARNING,
+                    "%s: its stream announces a frame of %u bytes, %d at most are possible: reset",
+                    port_label(endpoint->endpoint.port, label), length, STREAM_LONGEST);
+    else if (error != EPIPE && error != ECONNRESET)
+        log_limited(runtime->log, &runtime->failing, os_now(), LOG_WARNING,
+                    "%s: its stream broke: %s", port_label(endpoint->endpoint.port, label),
+                    strerror(error));
+    end(peer, true);
+}
+
+static void stream_close(struct endpoint *core)
+{
+    end(container_of(core, struct stream_peer, base.endpoint), false);
+}
+
+static int explain_busy(const struct port *port, struct error *err)
+{
+    const struct endpoint *there = container_of(port->endpoints.next, struct endpoint, node);
+    char label[PORT_LABEL];
+
+    return error_set(err, EADDRINUSE, "%s is in use%s%s%s", port_label(port, label),
+                     *there->program || there->description ? " by " : "",
+                     *there->program      ? there->program
+                     : there->description ? there->description
+                                          : "",
+                     *there->program ? " still" : "");
+}
+
+/* Whom we talk to, as far as that can be told. */
+static void identify(struct stream_peer *peer)
+{
+    struct endpoint *endpoint = &peer->base.endpoint;
+    int fd = fd_endpoint_fd(&peer->base);
+    struct address address;
+    char text[ADDRESS_TEXT];
+    struct os_peer who;
+
+    endpoint->id = fd;
+    endpoint->user = (uid_t)-1;
+    if (address_peer(fd, &address) < 0)
+        return;
+    tune(fd, address.any.sa_family);
+    if (address_is_path(&address) && os_peer(fd, &who) == 0) {
+        endpoint->user = who.uid;
+        endpoint->process = who.pid;
+        os_program_name(who.pid, endpoint->program, PROGRAM_NAME);
+    }
+    address_text(&address, text);
+    if (*text)
+        endpoint_describe(endpoint, text, strlen(text));
+}
+
+/* A batch is gathered already, so nothing need wait for more. */
+static void tune(int fd, int family)
+{
+    static const struct {
+        int level, option, value;
+    } options[] = {
+        {IPPROTO_TCP, TCP_NODELAY, 1},
+        {SOL_SOCKET, SO_KEEPALIVE, 1},
+        {IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE},
+        {IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL},
+        {IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES},
+    };
+
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && family != AF_UNIX; i++)
+        setsockopt(fd, options[i].level, options[i].option, &options[i].value, sizeof(int));
+}
+
+/* Return: how many bytes, 0 if there are none now, or -errno; -EPIPE if the far side hung up. */
+static ssize_t receive(struct stream_peer *peer)
+{
+    size_t size;
+    uint8_t *room = stream_room(&peer->input, &size);
+    ssize_t got = recv(fd_endpoint_fd(&peer->base), room, size, MSG_DONTWAIT);
+
+    if (got < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    stream_arrived(&peer->input, (size_t)got);
+    return got > 0 ? got : -EPIPE;
+}
+
+/* Return: how many bytes were sent, or -errno. */
+static ssize_t send_all(int fd, const struct packet *packets, unsigned count)
+{
+    uint8_t prefix[BATCH_FRAMES][STREAM_PREFIX];
+    struct iovec iov[BATCH_FRAMES * PACKET_IOVS];
+    struct msghdr message = {.msg_iov = iov};
+    ssize_t sent;
+
+    for (unsigned i = 0; i < count; i++) {
+        stream_prefix(prefix[i], packets[i].length);
+        iov[message.msg_iovlen++] = (struct iovec){prefix[i], STREAM_PREFIX};
+        for (unsigned run = 0; run < packets[i].iov_count; run++)
+            iov[message.msg_iovlen++] = packets[i].iov[run];
+    }
+    sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent < 0 ? -errno : sent;
+}
+
+/* SENT bytes of PACKETS are gone. Return: how many packets that makes, one that was cut included. */
+static unsigned settle(struct stream_peer *peer, const struct packet *packets, size_t sent)
+{
+    unsigned done = 0;
+
+    for (; sent >= STREAM_PREFIX + packets[done].length; done++) {
+        sent -= STREAM_PREFIX + packets[done].length;
+        if (sent == 0)
+            return done + 1;
+    }
+    keep_rest(peer, &packets[done], sent);
+    ev_io_start(peer->base.runtime->loop, &peer->rest_writable);
+    return done + 1;
+}
+
+static void keep_rest(struct stream_peer *peer, const struct packet *packet, size_t sent)
+{
+    stream_prefix(peer->rest, packet->length);
+    peer->rest_begin = sent;
+    peer->rest_end = STREAM_PREFIX;
+    for (unsigned run = 0; run < packet->iov_count; run++) {
+        memcpy(peer->rest + peer->rest_end, packet->iov[run].iov_base, packet->iov[run].iov_len);
+        peer->rest_end += packet->iov[run].iov_len;
+    }
+}
+
+/* Return: 0 when there is none any more, or -errno. */
+static int send_rest(struct stream_peer *peer)
+{
+    while (peer->rest_begin < peer->rest_end) {
+        ssize_t sent = send(fd_endpoint_fd(&peer->base), peer->rest + peer->rest_begin,
+                            peer->rest_end - peer->rest_begin, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (sent < 0)
+            return -errno;
+        peer->rest_begin += (size_t)sent;
+    }
+    ev_io_stop(peer->base.runtime->loop, &peer->rest_writable);
+    return 0;
+}
+
+static void on_more(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    (void)events;
+    ev_feed_event(loop, &container_of(timer, struct stream_peer, more)->base.readable, EV_READ);
+}
+
+/* If it fails for good, reading fails as well, and that ends the connection. */
+static void on_rest_writable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct stream_peer *peer = container_of(watcher, struct stream_peer, rest_writable);
+    int status = send_rest(peer);
+
+    (void)events;
+    if (status < 0 && status != -EAGAIN && status != -EINTR)
+        ev_io_stop(loop, watcher);
+}
+
+static void end(struct stream_peer *peer, bool by_peer)
+{
+    struct stream_owner *owner = peer->owner;
+
+    if (peer->rest_begin < peer->rest_end)
+        port_drop_late(&peer->base.endpoint, DROP_DETACHED, 1);
+    ev_timer_stop(peer->base.runtime->loop, &peer->more);
+    ev_io_stop(peer->base.runtime->loop, &peer->rest_writable);
+    fd_endpoint_detach(&peer->base);
+    close(fd_endpoint_fd(&peer->base));
+    free(peer);
+    if (owner)
+        owner->ended(owner, by_peer);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * peer.h - a connection that carries frames: an endpoint
+ */
+#ifndef VSW_PORTS_STREAM_PEER_H
+#define VSW_PORTS_STREAM_PEER_H
+
+#include "ports/fd_endpoint.h"
+#include "ports/stream/framing.h"
+#include "util/error.h"
+
+struct stream_peer;
+
+/* Whoever made the connection, embedded in a structure of its. */
+struct stream_owner {
+    /* ended() - the connection is gone, and PEER will be
+     * @by_peer: it broke, or its far side hung up; else somebody here ended it */
+    void (*ended)(struct stream_owner *owner, bool by_peer);
+};
+
+/* stream_peer_attach() - attaches FD, a connected stream socket, to PORT
+ * @owner: told when it ends; may be NULL
+ *
+ * Return: the endpoint, which closes FD, or NULL with words in ERR; FD is the caller's then.
+ */
+struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct port *port,
+                                       struct stream_owner *owner, struct error *err);
+
+/* stream_peer_join() - the same for FD of a client that came by itself: if it may have PORT, and nobody else is there
+ * Return: 0, or -errno with words in ERR; FD is the caller's then. */
+int stream_peer_join(struct runtime *runtime, int fd, struct port *port, struct error *err);
+
+/* stream_peer_end() - hangs up. The owner is not told. */
+void stream_peer_end(struct stream_peer *peer);
+
+#endif

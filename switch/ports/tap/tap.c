@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/tap/tap.h"
+
+#include "ports/fd_endpoint.h"
+#include "ports/tap/holders.h"
+#include "ports/vnet.h"
+#include "util/os_linux.h"
+#include "util/text.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+struct tap {
+    struct fd_endpoint base;
+    char shown[4 * IFNAMSIZ]; /* its name, escaped */
+};
+
+static int tap_check(const struct port_spec *spec, struct error *err);
+static int tap_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                    struct error *err);
+static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int tap_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static void tap_lost(struct fd_endpoint *endpoint, int error);
+static void tap_offload_changed(struct endpoint *endpoint);
+static void tap_close(struct endpoint *endpoint);
+
+static unsigned ask_offload(int fd, bool wanted);
+static int attach_interface(char ifname[IFNAMSIZ], struct error *err);
+static int explain(int code, const char *ifname, struct error *err);
+static int explain_holder(const char *shown, struct error *err);
+static void note_holder(void *context, const struct tap_holder *holder);
+static int explain_privilege(const char *ifname, const char *shown, struct error *err);
+
+static const char *const tap_keys[] = {"ifname", NULL};
+
+const struct port_type tap_type = {
+    .name = "tap",
+    .help = "a TAP interface of this host",
+    .keys = tap_keys,
+    .restricted = tap_keys,
+    .check = tap_check,
+    .open = tap_open,
+};
+
+static const struct fd_endpoint_ops tap_ops = {
+    .core =
+        {
+            .type = "tap",
+            .module = "tuntap",
+            .tx = tap_tx,
+            .wait_writable = fd_endpoint_wait_writable,
+            .offload_changed = tap_offload_changed,
+            .close = tap_close,
+        },
+    .rx = tap_rx,
+    .lost = tap_lost,
+};
+
+static int tap_check(const struct port_spec *spec, struct error *err)
+{
+    return spec_check_ifname(spec, "the name of the TAP interface", err);
+}
+
+static int tap_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                    struct error *err)
+{
+    char ifname[IFNAMSIZ];
+    struct tap *tap;
+    int fd, status;
+
+    tap = calloc(1, sizeof(*tap));
+    if (!tap)
+        return error_set(err, ENOMEM, "no memory");
+    text_copy(ifname, sizeof(ifname), spec_value(spec, "ifname"));
+    fd = attach_interface(ifname, err);
+    if (fd < 0) {
+        free(tap);
+        return fd;
+    }
+    fd_endpoint_init(&tap->base, runtime, &tap_ops, fd);
+    text_escape(tap->shown, sizeof(tap->shown), ifname, strlen(ifname));
+    tap->base.endpoint.id = fd;
+    tap->base.endpoint.process = getpid();
+    os_program_name(getpid(), tap->base.endpoint.program, PROGRAM_NAME);
+    tap->base.endpoint.takes = ask_offload(fd, port->policy.offload);
+    status = fd_endpoint_attach(&tap->base, port);
+    if (status < 0) {
+        error_set(err, -status, "cannot attach TAP %s: %s", tap->shown, strerror(-status));
+        free(tap);
+        close(fd);
+        return status;
+    }
+    endpoint_describe(&tap->base.endpoint, ifname, strlen(ifname));
+    return 0;
+}
+
+/* One read a frame is all that the TAP driver offers, but one wake may bring many; of super-frames a cache full. */
+static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch)
+{
+    int fd = fd_endpoint_fd(endpoint);
+    int count = 0;
+
+    for (ssize_t bytes = 0; count < BATCH_FRAMES && bytes < BATCH_BYTES; count++) {
+        struct frame *frame = &batch->frame[count];
+        struct virtio_net_hdr header;
+        struct iovec iov[] = {{&header, sizeof(header)}, {batch->buffer[count], BATCH_BUFFER}};
+        ssize_t length = readv(fd, iov, 2);
+
+        if (length < 0 && (errno == EAGAIN || errno == EINTR))
+            break;
+        if (length < 0)
+            return count > 0 ? count : -errno;
+        /* The driver cuts what is longer than the buffer, which is longer than any frame that passes the core. */
+        frame_init(frame, batch->buffer[count], (uint32_t)(length - (ssize_t)sizeof(header)));
+        vnet_read(&header, &frame->offload);
+        bytes += length;
+    }
+    return count;
+}
+
+static int tap_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+{
+    int fd = fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), status = 0;
+    unsigned sent = 0;
+
+    while (sent < count && (status = vnet_send(fd, &packets[sent])) == 0)
+        sent++;
+    return sent > 0 ? (int)sent : status;
+}
+
+/* The interface was deleted: its descriptor reads EBADFD for ever. */
+static void tap_lost(struct fd_endpoint *endpoint, int error)
+{
+    struct tap *tap = container_of(endpoint, struct tap, base);
+    struct runtime *runtime = endpoint->runtime;
+    char label[PORT_LABEL];
+
+    log_limited(runtime->log, &runtime->failing, os_now(), LOG_WARNING,
+                "%s: TAP %s is gone (%s); the port waits for another endpoint",
+                port_label(endpoint->endpoint.port, label), tap->shown,
+                error == EBADFD ? "interface deleted" : strerror(error));
+    tap_close(&endpoint->endpoint);
+}
+
+static void tap_offload_changed(struct endpoint *core)
+{
+    core->takes = ask_offload(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)),
+                              core->port->policy.offload);
+}
+
+static void tap_close(struct endpoint *core)
+{
+    struct tap *tap = container_of(core, struct tap, base.endpoint);
+
+    fd_endpoint_detach(&tap->base);
+    close(fd_endpoint_fd(&tap->base));
+    free(tap);
+}
+
+/* Whether the kernel may hand us unfinished frames. An interface that outlives its users keeps what the last one asked for.
+ * Return: TAKES_* bits: what it takes from us, which is more than it need know. */
+static unsigned ask_offload(int fd, bool wanted)
+{
+    unsigned long offload = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+
+    if (!wanted) {
+        ioctl(fd, TUNSETOFFLOAD, 0);
+        return 0;
+    }
+    /* UDP since Linux 6.2 */
+    if (ioctl(fd, TUNSETOFFLOAD, offload | TUN_F_USO4 | TUN_F_USO6) == 0)
+        return VNET_TAKES | TAKES_UDP;
+    return ioctl(fd, TUNSETOFFLOAD, offload) == 0 ? VNET_TAKES : 0;
+}
+
+/* Return: a descriptor; IFNAME is then the name that the kernel gave it (tap%d is a pattern). */
+static int attach_interface(char ifname[IFNAMSIZ], struct error *err)
+{
+    int fd = vnet_open_tap(ifname);
+
+    if (fd == VNET_NO_DRIVER)
+        return error_set(err, errno, "cannot open /dev/net/tun: %s%s", strerror(errno),
+                         errno == ENOENT || errno == ENODEV || errno == ENXIO
+                             ? "; the kernel's TAP driver is missing (modprobe tun)"
+                             : "");
+    return fd < 0 ? explain(-fd, ifname, err) : fd;
+}
+
+static int explain(int code, const char *ifname, struct error *err)
+{
+    char shown[4 * IFNAMSIZ];
+
+    text_escape(shown, sizeof(shown), ifname, strlen(ifname));
+    switch (code) {
+    case EPERM:
+        return explain_privilege(ifname, shown, err);
+    case EBUSY:
+        return explain_holder(shown, err);
+    case EINVAL:
+        return error_set(err, code,
+                         "cannot attach to %s: it exists and is not a plain TAP interface, or the "
+                         "name is not valid",
+                         shown);
+    default:
+        return error_set(err, code, "cannot attach to TAP %s: %s", shown, strerror(code));
+    }
+}
+
+struct search {
+    const char *ifname; /* escaped */
+    struct tap_holder found;
+};
+
+/* Who, if we may know? */
+static int explain_holder(const char *shown, struct error *err)
+{
+    struct search search = {.ifname = shown};
+
+    tap_holders_each(note_holder, &search);
+    if (search.found.process == 0)
+        return error_set(err, EBUSY, "cannot attach to TAP %s: another program holds it", shown);
+    return error_set(err, EBUSY, "cannot attach to TAP %s: process %d (%s) holds it", shown,
+                     (int)search.found.process, search.found.program);
+}
+
+static void note_holder(void *context, const struct tap_holder *holder)
+{
+    struct search *search = context;
+
+    if (!strcmp(holder->ifname, search->ifname))
+        search->found = *holder;
+}
+
+/* The two ways out, ready to be pasted. */
+static int explain_privilege(const char *ifname, const char *shown, struct error *err)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    char program[PATH_MAX];
+
+    os_program_path(program, sizeof(program));
+    return error_set(err, EPERM,
+                     "cannot %s TAP %s: CAP_NET_ADMIN is missing. Either make it once as root:  "
+                     "ip tuntap add dev %s mode tap user %s && ip link set %s up\n"
+                     "          or allow the program to:  setcap cap_net_admin+ep %.150s",
+                     if_nametoindex(ifname) ? "attach to" : "create", shown, shown,
+                     user ? user->pw_name : "$USER", shown, program);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/uplink/socket.h"
+
+#include "ports/uplink/filter.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    BUFFER_BYTES = 8 * 1024 * 1024, /* so many super-frames as come while we are not running */
+};
+
+static int set_up(int fd, int index, bool outgoing);
+static int set_option(int fd, int level, int option, int value);
+static void prepare(struct uplink_rx *rx, struct batch *batch);
+static void read_control(struct uplink_rx *rx, unsigned i, struct frame *frame, unsigned *missed);
+static void restore_tag(struct frame *frame, const struct tpacket_auxdata *auxdata);
+static void put_tag(struct frame *frame, uint16_t type, uint16_t tci);
+static bool fits(const struct packet *packet, unsigned mtu);
+
+int uplink_socket(int index, bool outgoing)
+{
+    int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int status;
+
+    if (fd < 0)
+        return -errno;
+    status = set_up(fd, index, outgoing);
+    if (status < 0) {
+        close(fd);
+        return status;
+    }
+    return fd;
+}
+
+bool uplink_is_bound(int fd, int index)
+{
+    struct sockaddr_ll address = {.sll_ifindex = 0};
+    socklen_t length = sizeof(address);
+
+    return getsockname(fd, (struct sockaddr *)&address, &length) == 0 &&
+           address.sll_ifindex == index;
+}
+
+int uplink_read(int fd, struct uplink_rx *rx, struct batch *batch, unsigned *missed)
+{
+    uint64_t bytes = 0;
+    int received;
+    unsigned count = 0;
+
+    *missed = 0;
+    prepare(rx, batch);
+    received = recvmmsg(fd, rx->message, rx->room, MSG_DONTWAIT | MSG_TRUNC, NULL);
+    if (received < 0) {
+        /* EINVAL: a frame that this interface's header cannot describe; it is gone. ENETDOWN is no end: the interface may
+         * be set up again, and if it is removed netlink says so. */
+        *missed = errno == EINVAL;
+        return errno == EAGAIN || errno == EINTR || errno == EINVAL || errno == ENETDOWN ? 0
+                                                                                         : -errno;
+    }
+    for (unsigned i = 0; i < (unsigned)received; i++) {
+        uint32_t length = rx->message[i].msg_len;
+
+        bytes += length;
+        if (length < sizeof(rx->header[i]))
+            continue;
+        frame_init(&batch->frame[count], rx->iov[i][1].iov_base,
+                   length - (uint32_t)sizeof(rx->header[i]));
+        vnet_read(&rx->header[i], &batch->frame[count].offload);
+        read_control(rx, i, &batch->frame[count++], missed);
+    }
+    if (bytes > BATCH_BYTES && rx->room > 4)
+        rx->room /= 2;
+    else if (bytes <= BATCH_BYTES && rx->room < BATCH_FRAMES)
+        rx->room *= 2;
+    return (int)count;
+}
+
+int uplink_write(int fd, const struct packet *packets, unsigned count, unsigned mtu)
+{
+    struct mmsghdr message[BATCH_FRAMES];
+    struct vnet_packet made[BATCH_FRAMES];
+    unsigned fitting = 0;
+    int sent;
+
+    for (; fitting < count && fits(&packets[fitting], mtu); fitting++) {
+        vnet_make(&made[fitting], &packets[fitting]);
+        message[fitting].msg_hdr = (struct msghdr){
+            .msg_iov = made[fitting].iov,
+            .msg_iovlen = made[fitting].iov_count,
+        };
+    }
+    if (fitting == 0)
+        return -EMSGSIZE;
+    sent = sendmmsg(fd, message, fitting, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent > 0 ? sent : -errno;
+}
+
+static int set_up(int fd, int index, bool outgoing)
+{
+    const struct sockaddr_ll address = {
+        .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = index};
+    const struct packet_mreq promiscuous = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
+    int status = outgoing ? filter_attach_none(fd) : filter_attach_wire(fd);
+
+    if (status == 0)
+        status = set_option(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+    if (status == 0)
+        status = set_option(fd, SOL_PACKET, PACKET_AUXDATA, 1);
+    if (status == 0)
+        status = set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+    if (status < 0)
+        return status;
+    if (!outgoing)
+        set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1); /* the filter says so, too */
+    if (set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES) < 0)
+        set_option(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES);
+    if (set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES) < 0)
+        set_option(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES);
+    if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+        setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof(promiscuous)) < 0)
+        return -errno;
+    return 0;
+}
+
+static int set_option(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* The batch's buffers stay where they are, but the kernel writes into the headers. In front of each frame is room for a tag. */
+static void prepare(struct uplink_rx *rx, struct batch *batch)
+{
+    if (rx->room == 0)
+        rx->room = BATCH_FRAMES;
+    for (unsigned i = 0; i < rx->room; i++) {
+        rx->iov[i][0] = (struct iovec){&rx->header[i], sizeof(rx->header[i])};
+        rx->iov[i][1] = (struct iovec){batch->buffer[i] + TAG_BYTES, BATCH_BUFFER - TAG_BYTES};
+        rx->message[i].msg_hdr = (struct msghdr){
+            .msg_iov = rx->iov[i],
+            .msg_iovlen = 2,
+            .msg_control = rx->control[i],
+            .msg_controllen = sizeof(rx->control[i]),
+        };
+    }
+}
+
+/* What the kernel says beside message I. */
+static void read_control(struct uplink_rx *rx, unsigned i, struct frame *frame, unsigned *missed)
+{
+    struct msghdr *header = &rx->message[i].msg_hdr;
+
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
+        if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA) {
+            struct tpacket_auxdata auxdata;
+
+            memcpy(&auxdata, CMSG_DATA(c), sizeof(auxdata));
+            if (auxdata.tp_status & TP_STATUS_VLAN_VALID)
+                restore_tag(frame, &auxdata);
+        } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
+            uint32_t total;
+
+            memcpy(&total, CMSG_DATA(c), sizeof(total));
+            *missed += total - rx->missed;
+            rx->missed = total;
+        }
+    }
+}
+
+static void restore_tag(struct frame *frame, const struct tpacket_auxdata *auxdata)
+{
+    bool has_type = auxdata->tp_status & TP_STATUS_VLAN_TPID_VALID;
+
+    if (has_type && auxdata->tp_vlan_tpid != ETHERTYPE_CTAG)
+        put_tag(frame, auxdata->tp_vlan_tpid, auxdata->tp_vlan_tci);
+    else
+        frame->stripped_tag = auxdata->tp_vlan_tci;
+}
+
+/* Another kind of tag is part of the payload to us: back to where it was. */
+static void put_tag(struct frame *frame, uint16_t type, uint16_t tci)
+{
+    uint8_t *bytes = (uint8_t *)(uintptr_t)frame->bytes - TAG_BYTES;
+
+    if (frame->length < FRAME_HEADER)
+        return;
+    memmove(bytes, frame->bytes, FRAME_ADDRESSES);
+    bytes[FRAME_ADDRESSES] = (uint8_t)(type >> 8);
+    bytes[FRAME_ADDRESSES + 1] = (uint8_t)type;
+    bytes[FRAME_ADDRESSES + 2] = (uint8_t)(tci >> 8);
+    bytes[FRAME_ADDRESSES + 3] = (uint8_t)tci;
+    frame->bytes = bytes;
+    frame->length += TAG_BYTES;
+    if (frame->offload.partial)
+        frame->offload.csum_start += TAG_BYTES;
+}
+
+/* The kernel checks ordinary frames alone. */
+static bool fits(const struct packet *packet, unsigned mtu)
+{
+    const struct iovec *run = packet->iov;
+    const uint8_t *type = run[0].iov_len > FRAME_ADDRESSES
+                              ? (const uint8_t *)run[0].iov_base + FRAME_ADDRESSES
+                              : run[1].iov_base;
+    bool tagged = read_be16(type) == ETHERTYPE_CTAG;
+
+    return packet->longest <= mtu + FRAME_HEADER + (tagged ? TAG_BYTES : 0);
+}

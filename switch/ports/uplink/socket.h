@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * socket.h - frames from and to a packet socket, with their tags and what is unfinished about them (packet(7))
+ */
+#ifndef VSW_PORTS_UPLINK_SOCKET_H
+#define VSW_PORTS_UPLINK_SOCKET_H
+
+#include "ports/vnet.h"
+
+#include <sys/socket.h>
+
+/* What we hand to the wire unfinished: the kernel does what the NIC cannot. */
+enum { UPLINK_TAKES = VNET_TAKES };
+
+enum { UPLINK_CONTROL = 128 };
+
+struct uplink_rx {
+    struct mmsghdr message[BATCH_FRAMES];
+    struct iovec iov[BATCH_FRAMES][2];
+    struct virtio_net_hdr header[BATCH_FRAMES];
+    char control[BATCH_FRAMES][UPLINK_CONTROL];
+    unsigned room;   /* frames to ask for: fewer while they are large; 0: not used yet */
+    uint32_t missed; /* by the kernel, since the socket is there */
+};
+
+/* uplink_socket() - a packet socket on interface INDEX, in promiscuous mode
+ * @outgoing: what the host sends is wanted, too. Then no frame comes up before a filter says which.
+ *
+ * Return: a non-blocking descriptor or -errno.
+ */
+int uplink_socket(int index, bool outgoing);
+
+/* uplink_is_bound() - is FD still on interface INDEX? One that left, even if it came back, has shaken it off. */
+bool uplink_is_bound(int fd, int index);
+
+/* uplink_read() - reads a batch
+ * @missed: receives how many frames the kernel has dropped since it was last asked
+ *
+ * Tags that the NIC or the kernel took out are put beside the frame again, or into it if they are not 802.1Q's.
+ * Return: how many frames, 0 if there is nothing, or -errno.
+ */
+int uplink_read(int fd, struct uplink_rx *rx, struct batch *batch, unsigned *missed);
+
+/* uplink_write() - as endpoint_ops.tx; what is longer than MTU, as a segment, is -EMSGSIZE */
+int uplink_write(int fd, const struct packet *packets, unsigned count, unsigned mtu);
+
+#endif

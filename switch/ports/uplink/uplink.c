@@ -1,0 +1,580 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * uplink.c - an interface of this host as a port: it keeps its addresses, and the host stays on it
+ *
+ * Theory of operation. A packet socket in promiscuous mode brings up what the wire brings for the guests, and what the
+ * host sends to them, and sends what they send (socket.c). What they send to the host goes in by a helper TAP
+ * (host.c). A socket filter keeps the host's own conversations in the kernel (filter.c); it names the
+ * addresses behind the switch, so it is made anew when these change: until that is done, and at once, the
+ * filter lets everything up, so that nobody's first frames are lost.
+ *
+ * The port follows its interface by number: a new name, address, MTU or state is noticed by rtnetlink. When the interface
+ * goes the endpoint goes, and comes back with the next interface of that name. Nothing that we set up outlives our
+ * descriptors.
+ */
+#include "ports/uplink/uplink.h"
+
+#include "ports/fd_endpoint.h"
+#include "ports/port_say.h"
+#include "ports/uplink/filter.h"
+#include "ports/uplink/host.h"
+#include "ports/uplink/socket.h"
+#include "util/os_linux.h"
+#include "util/text.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <limits.h>
+#include <net/if_arp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* While new addresses keep coming, the filter stays open for that long. */
+#define FILTER_SECONDS 0.05
+
+struct uplink_service {
+    struct service service;
+    struct runtime *runtime;
+    struct list uplinks;
+    struct mnl_socket *nl;    /* NULL until there is an uplink */
+    struct mnl_socket *watch; /* the same */
+    ev_io changed;
+};
+
+struct uplink {
+    struct list node; /* in the service's */
+    struct uplink_service *service;
+    struct port *port;
+    char ifname[IFNAMSIZ]; /* the interface's name: as people gave it, or as it was renamed */
+    bool joins_host;
+    bool attached; /* base, link, host and rx are in use */
+    struct fd_endpoint base;
+    struct link link;
+    struct host_way host;
+    struct uplink_rx rx;
+    struct known_addresses known;
+    struct log_limit said;
+    struct observer addresses;
+    ev_timer filter_due; /* runs while the filter is open */
+};
+
+static int uplink_check(const struct port_spec *spec, struct error *err);
+static int uplink_start(struct runtime *runtime, struct service **service, struct error *err);
+static void uplink_stop(struct service *service);
+static int uplink_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                       struct error *err);
+static void uplink_forget(struct runtime *runtime, struct port *port);
+
+static int uplink_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int uplink_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static void uplink_lost(struct fd_endpoint *endpoint, int error);
+static void uplink_offload_changed(struct endpoint *endpoint);
+static void uplink_close(struct endpoint *endpoint);
+
+static int watch_links(struct uplink_service *service, struct error *err);
+static int check_link(const struct uplink_service *service, const struct link *link,
+                      struct error *err);
+static int attach(struct uplink *uplink, const struct link *link, struct error *err);
+static int open_descriptors(struct uplink *uplink, struct error *err);
+static void detach(struct uplink *uplink);
+static void destroy(struct uplink *uplink);
+static void on_links_changed(struct ev_loop *loop, ev_io *watcher, int events);
+static void refresh(struct uplink *uplink);
+static void follow(struct uplink *uplink, const struct link *now);
+static void follow_host(struct uplink *uplink);
+static void take_link(struct uplink *uplink, const struct link *link);
+static void describe(struct uplink *uplink);
+static void on_address(struct observer *observer, const struct event *event);
+static void on_filter_due(struct ev_loop *loop, ev_timer *timer, int events);
+static bool is_for_host(const struct uplink *uplink, const struct packet *packet);
+static int send_to_host(struct uplink *uplink, const struct packet *packets, unsigned count);
+static int send_to_wire(struct uplink *uplink, const struct packet *packets, unsigned count);
+static int explain_privilege(struct error *err, const struct uplink *uplink, const char *missing);
+static void say(struct uplink *uplink, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static const char *const uplink_keys[] = {"ifname", "host", NULL};
+
+const struct port_type uplink_type = {
+    .name = "uplink",
+    .help = "the LAN of an interface, and this host",
+    .keys = uplink_keys,
+    .restricted = uplink_keys,
+    .outside = true,
+    .check = uplink_check,
+    .start = uplink_start,
+    .stop = uplink_stop,
+    .open = uplink_open,
+    .forget = uplink_forget,
+};
+
+static const struct fd_endpoint_ops uplink_ops = {
+    .core =
+        {
+            .type = "uplink",
+            .module = "uplink",
+            .tx = uplink_tx,
+            .wait_writable = fd_endpoint_wait_writable,
+            .offload_changed = uplink_offload_changed,
+            .close = uplink_close,
+        },
+    .rx = uplink_rx,
+    .lost = uplink_lost,
+};
+
+static int uplink_check(const struct port_spec *spec, struct error *err)
+{
+    int status = spec_check_ifname(spec, "an interface of this host, as eth0", err);
+    bool host;
+
+    if (status < 0)
+        return status;
+    return spec_switch(spec, "host", &host, err);
+}
+
+static int uplink_start(struct runtime *runtime, struct service **made, struct error *err)
+{
+    struct uplink_service *service = calloc(1, sizeof(*service));
+
+    if (!service)
+        return error_set(err, ENOMEM, "no memory");
+    service->runtime = runtime;
+    list_init(&service->service.node);
+    list_init(&service->uplinks);
+    *made = &service->service;
+    return 0;
+}
+
+/* Endpoints are closed by now; what is left waits for interfaces to come back. */
+static void uplink_stop(struct service *base)
+{
+    struct uplink_service *service = container_of(base, struct uplink_service, service);
+
+    list_for_each_safe (node, &service->uplinks)
+        destroy(container_of(node, struct uplink, node));
+    if (service->watch) {
+        ev_io_stop(service->runtime->loop, &service->changed);
+        mnl_socket_close(service->watch);
+        mnl_socket_close(service->nl);
+    }
+    free(service);
+}
+
+static int uplink_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+                       struct error *err)
+{
+    struct uplink_service *service =
+        container_of(ports_service(runtime, &uplink_type), struct uplink_service, service);
+    struct uplink *uplink;
+    struct link link;
+    int status = watch_links(service, err);
+
+    if (status < 0)
+        return status;
+    status = link_find(service->nl, spec_value(spec, "ifname"), 0, &link);
+    if (status == -ENODEV)
+        return error_set(err, ENODEV, "there is no interface %s in this network namespace",
+                         spec_value(spec, "ifname"));
+    if (status < 0)
+        return error_set(err, -status, "cannot ask for interface %s: %s",
+                         spec_value(spec, "ifname"), strerror(-status));
+    status = check_link(service, &link, err);
+    if (status < 0)
+        return status;
+    uplink = calloc(1, sizeof(*uplink));
+    if (!uplink)
+        return error_set(err, ENOMEM, "no memory");
+    uplink->service = service;
+    uplink->port = port;
+    uplink->joins_host = true;
+    spec_switch(spec, "host", &uplink->joins_host, NULL);
+    uplink->addresses = (struct observer){
+        .kinds = EVENT_BIT(EVENT_FDB_LEARNED) | EVENT_BIT(EVENT_FDB_MOVED) |
+                 EVENT_BIT(EVENT_ENDPOINT_UP) | EVENT_BIT(EVENT_LEARNING),
+        .notify = on_address,
+    };
+    ev_timer_init(&uplink->filter_due, on_filter_due, FILTER_SECONDS, 0);
+    list_append(&service->uplinks, &uplink->node);
+    status = attach(uplink, &link, err);
+    if (status < 0) {
+        destroy(uplink);
+        return status;
+    }
+    if (!link_running(&link))
+        say(uplink, LOG_WARNING, "link is down%s%s%s", link.flags & IFF_UP ? "" : ": ip link set ",
+            link.flags & IFF_UP ? "" : link.name, link.flags & IFF_UP ? "" : " up");
+    if (uplink->joins_host && !uplink->host.marks)
+        say(uplink, LOG_INFO,
+            "no BPF program may be loaded: frames from the host are told from "
+            "our own by their contents");
+    return 0;
+}
+
+static void uplink_forget(struct runtime *runtime, struct port *port)
+{
+    struct uplink_service *service =
+        container_of(ports_service(runtime, &uplink_type), struct uplink_service, service);
+
+    list_for_each_safe (node, &service->uplinks) {
+        struct uplink *uplink = container_of(node, struct uplink, node);
+
+        if (uplink->port == port)
+            destroy(uplink);
+    }
+}
+
+static int uplink_rx(struct fd_endpoint *endpoint, struct batch *batch)
+{
+    struct uplink *uplink = container_of(endpoint, struct uplink, base);
+    unsigned missed;
+    int read = uplink_read(fd_endpoint_fd(endpoint), &uplink->rx, batch, &missed);
+    int count = 0;
+
+    if (missed > 0)
+        port_drop_early(uplink->port, &endpoint->endpoint, DROP_MISSED, missed);
+    for (int i = 0; i < read; i++) {
+        if (!host_is_echo(&uplink->host, &batch->frame[i]))
+            batch->frame[count++] = batch->frame[i];
+    }
+    return read < 0 ? read : count;
+}
+
+static int uplink_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+{
+    struct uplink *uplink = container_of(core, struct uplink, base.endpoint);
+    bool host = is_for_host(uplink, packets);
+    unsigned run = 1;
+
+    while (run < count && is_for_host(uplink, &packets[run]) == host)
+        run++;
+    return host ? send_to_host(uplink, packets, run) : send_to_wire(uplink, packets, run);
+}
+
+static void uplink_lost(struct fd_endpoint *endpoint, int error)
+{
+    struct uplink *uplink = container_of(endpoint, struct uplink, base);
+
+    say(uplink, LOG_WARNING, "%s; the port waits for the interface", strerror(error));
+    detach(uplink);
+}
+
+/* Whoever turns it on wants super-frames to be tried again. */
+static void uplink_offload_changed(struct endpoint *endpoint)
+{
+    endpoint->takes = UPLINK_TAKES;
+}
+
+/* Somebody ended it: it shall not come back by itself. */
+static void uplink_close(struct endpoint *core)
+{
+    destroy(container_of(core, struct uplink, base.endpoint));
+}
+
+static int watch_links(struct uplink_service *service, struct error *err)
+{
+    if (service->watch)
+        return 0;
+    service->nl = link_socket();
+    service->watch = service->nl ? link_watch_socket() : NULL;
+    if (!service->watch) {
+        int code = errno;
+
+        if (service->nl)
+            mnl_socket_close(service->nl);
+        return error_set(err, code, "cannot ask for interfaces by netlink: %s", strerror(code));
+    }
+    ev_io_init(&service->changed, on_links_changed, mnl_socket_get_fd(service->watch), EV_READ);
+    ev_io_start(service->runtime->loop, &service->changed);
+    return 0;
+}
+
+/* Can LINK be an uplink at all? */
+static int check_link(const struct uplink_service *service, const struct link *link,
+                      struct error *err)
+{
+    struct link master;
+
+    if (link->flags & IFF_LOOPBACK)
+        return error_set(err, EINVAL, "%s is the loopback interface: no LAN is behind it",
+                         link->name);
+    if (link->type != ARPHRD_ETHER)
+        return error_set(err, EINVAL, "%s is not an Ethernet interface", link->name);
+    if (link->master > 0) {
+        if (link_find(service->nl, NULL, link->master, &master) < 0)
+            strcpy(master.name, "a bridge");
+        return error_set(err, EBUSY, "%s is a port of %s, which takes what it receives: use that",
+                         link->name, master.name);
+    }
+    list_for_each (node, &service->uplinks) {
+        const struct uplink *other = container_of(node, struct uplink, node);
+        char label[PORT_LABEL];
+
+        if (other->attached && other->link.index == link->index)
+            return error_set(err, EBUSY, "%s is the uplink of %s already", link->name,
+                             port_label(other->port, label));
+    }
+    return 0;
+}
+
+/* Return: 0, or -errno with words in ERR and nothing open. */
+static int attach(struct uplink *uplink, const struct link *link, struct error *err)
+{
+    struct runtime *runtime = uplink->service->runtime;
+    struct endpoint *endpoint = &uplink->base.endpoint;
+    int status;
+
+    uplink->link = *link;
+    strcpy(uplink->ifname, link->name);
+    uplink->host.fd = -1;
+    uplink->rx.room = 0;
+    uplink->rx.missed = 0;
+    status = open_descriptors(uplink, err);
+    if (status < 0)
+        return status;
+    endpoint->id = fd_endpoint_fd(&uplink->base);
+    endpoint->takes = UPLINK_TAKES;
+    endpoint->process = getpid();
+    os_program_name(getpid(), endpoint->program, PROGRAM_NAME);
+    take_link(uplink, link);
+    status = fd_endpoint_attach(&uplink->base, uplink->port);
+    if (status < 0) {
+        host_close(&uplink->host);
+        close(fd_endpoint_fd(&uplink->base));
+        return error_set(err, -status, "cannot attach %s: %s", link->name, strerror(-status));
+    }
+    uplink->attached = true;
+    describe(uplink);
+    if (uplink->joins_host) {
+        switch_observe(runtime->sw, &uplink->addresses);
+        on_filter_due(runtime->loop, &uplink->filter_due, 0);
+    }
+    return 0;
+}
+
+static int open_descriptors(struct uplink *uplink, struct error *err)
+{
+    struct uplink_service *service = uplink->service;
+    int fd = uplink_socket(uplink->link.index, uplink->joins_host), status = 0;
+
+    if (fd == -EPERM)
+        return explain_privilege(err, uplink, "CAP_NET_RAW");
+    if (fd < 0)
+        return error_set(err, -fd, "cannot open a packet socket on %s: %s", uplink->link.name,
+                         strerror(-fd));
+    if (uplink->joins_host)
+        status = host_open(&uplink->host, service->nl, &uplink->link, err);
+    if (status < 0) {
+        close(fd);
+        return status == -EPERM ? explain_privilege(err, uplink, "CAP_NET_ADMIN") : status;
+    }
+    fd_endpoint_init(&uplink->base, service->runtime, &uplink_ops, fd);
+    return 0;
+}
+
+static void detach(struct uplink *uplink)
+{
+    struct runtime *runtime = uplink->service->runtime;
+
+    uplink->attached = false;
+    if (uplink->joins_host) {
+        ev_timer_stop(runtime->loop, &uplink->filter_due);
+        switch_unobserve(runtime->sw, &uplink->addresses);
+    }
+    fd_endpoint_detach(&uplink->base);
+    close(fd_endpoint_fd(&uplink->base));
+    host_close(&uplink->host);
+}
+
+static void destroy(struct uplink *uplink)
+{
+    if (uplink->attached)
+        detach(uplink);
+    list_remove(&uplink->node);
+    free(uplink);
+}
+
+static void on_links_changed(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct uplink_service *service = container_of(watcher, struct uplink_service, changed);
+
+    (void)loop, (void)events;
+    link_drain(service->watch);
+    list_for_each_safe (node, &service->uplinks)
+        refresh(container_of(node, struct uplink, node));
+}
+
+static void refresh(struct uplink *uplink)
+{
+    struct uplink_service *service = uplink->service;
+    struct error err;
+    struct link link;
+
+    if (uplink->attached) {
+        int status = link_find(service->nl, NULL, uplink->link.index, &link);
+
+        if (status < 0 && status != -ENODEV)
+            return; /* nothing known: the next change asks again */
+        if (status == 0 && uplink_is_bound(fd_endpoint_fd(&uplink->base), uplink->link.index)) {
+            follow(uplink, &link);
+            return;
+        }
+        say(uplink, LOG_WARNING, "the interface is gone; the port waits for its return");
+        detach(uplink);
+    }
+    if (link_find(service->nl, uplink->ifname, 0, &link) < 0)
+        return;
+    if (check_link(service, &link, &err) < 0 || attach(uplink, &link, &err) < 0)
+        say(uplink, LOG_WARNING, "the interface is back, but: %s", err.text);
+    else
+        say(uplink, LOG_NOTICE, "the interface is back, link %s",
+            link_running(&link) ? "up" : "down");
+}
+
+/* What changed about the interface, said to people and to those who must know. */
+static void follow(struct uplink *uplink, const struct link *now)
+{
+    struct link before = uplink->link;
+
+    if (strcmp(before.name, now->name)) {
+        say(uplink, LOG_NOTICE, "the interface is called %s now", now->name);
+        strcpy(uplink->ifname, now->name);
+    }
+    take_link(uplink, now);
+    if (memcmp(before.mac, now->mac, MAC_BYTES))
+        say(uplink, LOG_NOTICE, "the host's address on it changed");
+    if (uplink->joins_host)
+        follow_host(uplink);
+    if (before.master == 0 && now->master > 0)
+        say(uplink, LOG_WARNING,
+            "the interface became a port of a bridge or bond, which takes what "
+            "it receives: the host is not reached any more");
+    if (before.mtu != now->mtu)
+        say(uplink, LOG_NOTICE, "MTU %u, was %u", now->mtu, before.mtu);
+    if (link_running(&before) && !link_running(now)) {
+        say(uplink, LOG_WARNING, "link is down");
+        fdb_flush_owner(uplink->service->runtime->sw->fdb, &uplink->port->fdb, FDB_ANY_VID);
+    } else if (!link_running(&before) && link_running(now)) {
+        say(uplink, LOG_NOTICE, "link is up");
+    }
+    if (strcmp(before.name, now->name) || link_running(&before) != link_running(now))
+        describe(uplink);
+}
+
+/* Our TAP is anybody's to set down or to delete. */
+static void follow_host(struct uplink *uplink)
+{
+    struct mnl_socket *nl = uplink->service->nl;
+    struct error err;
+
+    if (host_follow(&uplink->host, nl, &uplink->link) != -ENODEV)
+        return;
+    host_close(&uplink->host);
+    if (host_open(&uplink->host, nl, &uplink->link, &err) == 0)
+        say(uplink, LOG_NOTICE, "the way to the host was deleted, and is made anew");
+    else
+        say(uplink, LOG_WARNING, "the way to the host was deleted: %s", err.text);
+}
+
+static void take_link(struct uplink *uplink, const struct link *link)
+{
+    uplink->link = *link;
+    uplink->base.endpoint.largest = link->mtu + FRAME_HEADER + TAG_BYTES;
+}
+
+static void describe(struct uplink *uplink)
+{
+    char text[128];
+    int length = snprintf(text, sizeof(text), "%s%s%s", uplink->link.name,
+                          uplink->joins_host ? ", host reachable" : "",
+                          link_running(&uplink->link) ? "" : ", link down");
+
+    endpoint_describe(&uplink->base.endpoint, text, (size_t)length);
+}
+
+/* A station behind another port, or a port whose stations we do not know: what the host sends there must come up. */
+static void on_address(struct observer *observer, const struct event *event)
+{
+    struct uplink *uplink = container_of(observer, struct uplink, addresses);
+
+    if (event->port == uplink->port || ev_is_active(&uplink->filter_due))
+        return;
+    if (filter_attach_all(fd_endpoint_fd(&uplink->base)) < 0)
+        return;
+    ev_timer_set(&uplink->filter_due, FILTER_SECONDS, 0);
+    ev_timer_start(uplink->service->runtime->loop, &uplink->filter_due);
+}
+
+static void on_filter_due(struct ev_loop *loop, ev_timer *timer, int events)
+{
+    struct uplink *uplink = container_of(timer, struct uplink, filter_due);
+    int fd = fd_endpoint_fd(&uplink->base);
+
+    (void)loop, (void)events;
+    if (filter_attach_known(fd, uplink->service->runtime->sw, uplink->port, &uplink->known) < 0)
+        filter_attach_all(fd);
+}
+
+static bool is_for_host(const struct uplink *uplink, const struct packet *packet)
+{
+    return uplink->joins_host && !memcmp(packet->iov[0].iov_base, uplink->link.mac, MAC_BYTES);
+}
+
+static int send_to_host(struct uplink *uplink, const struct packet *packets, unsigned count)
+{
+    unsigned sent = 0;
+    int status = 0;
+
+    while (sent < count && (status = host_send(&uplink->host, &packets[sent])) == 0)
+        sent++;
+    return sent > 0 ? (int)sent : status;
+}
+
+/* Groups are for the host as well: whether it takes its copy is its own affair, the frame is on the wire. */
+static int send_to_wire(struct uplink *uplink, const struct packet *packets, unsigned count)
+{
+    int sent = uplink_write(fd_endpoint_fd(&uplink->base), packets, count, uplink->link.mtu);
+
+    if (sent == -EINVAL && packets[0].offload.gso != GSO_NONE &&
+        uplink->base.endpoint.takes != TAKES_CHECKSUM) {
+        uplink->base.endpoint.takes = TAKES_CHECKSUM;
+        say(uplink, LOG_WARNING,
+            "the interface refuses super-frames: they are cut before they leave from now on");
+    }
+    for (int i = 0; i < sent && uplink->joins_host; i++) {
+        if (mac_is_group(packets[i].iov[0].iov_base))
+            host_send(&uplink->host, &packets[i]);
+    }
+    return sent;
+}
+
+static int explain_privilege(struct error *err, const struct uplink *uplink, const char *missing)
+{
+    char program[PATH_MAX];
+
+    os_program_path(program, sizeof(program));
+    return error_set(err, EPERM,
+                     "cannot open an uplink on %s: %s is missing. Allow the program to:  "
+                     "setcap %s+ep %.150s%s",
+                     uplink->link.name, missing,
+                     uplink->joins_host ? "cap_net_raw,cap_net_admin,cap_bpf" : "cap_net_raw",
+                     program,
+                     uplink->joins_host ? "\n          or leave the host out with host=off, "
+                                          "which needs cap_net_raw alone"
+                                        : "");
+}
+
+/* "lan: uplink eth0: ..." */
+static void say(struct uplink *uplink, int level, const char *format, ...)
+{
+    char shown[4 * IFNAMSIZ];
+    va_list arguments;
+
+    text_escape(shown, sizeof(shown), uplink->ifname, strlen(uplink->ifname));
+    va_start(arguments, format);
+    port_vsay(uplink->service->runtime, uplink->port, &uplink->said, level, shown, format,
+              arguments);
+    va_end(arguments);
+}

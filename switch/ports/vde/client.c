@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * client.c - from a request to an endpoint, and the endpoint's life
+ *
+ * Order matters. Our socket is connected to the client's before the reply is sent, because some clients unlink
+ * theirs as soon as they have it; and it is bound with its final owner and mode before anybody knows its name.
+ */
+#include "ports/vde/client.h"
+
+#include "ports/admission.h"
+#include "ports/datagram.h"
+#include "ports/fd_endpoint.h"
+#include "ports/port_type.h"
+#include "ports/switch_dir.h"
+#include "util/os_linux.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    DATA_NAME = 32,
+    SEND_BUFFER =
+        1024 *
+        1024, /* the kernel may grant less; what does not fit waits in the endpoint's queue */
+};
+
+struct vde_client {
+    struct fd_endpoint base; /* our data socket */
+    ev_io ctl;               /* readable when the client hangs up */
+    char name[DATA_NAME];    /* of our data socket, in the directory */
+};
+
+static int vde_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int vde_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static void vde_client_close(struct endpoint *endpoint);
+
+static int choose_port(struct vswitch *sw, const struct vde_request *request, const char *name,
+                       struct port **port, bool *created, struct error *err);
+static struct vde_client *make_client(struct runtime *runtime, int ctl,
+                                      const struct vde_request *request, const struct os_peer *peer,
+                                      struct error *err);
+static int attach(struct vde_client *client, struct port *port, struct error *err);
+static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err);
+static int reply(const struct vde_client *client);
+static void release(struct vde_client *client);
+static void on_ctl_readable(struct ev_loop *loop, ev_io *watcher, int events);
+
+static const struct fd_endpoint_ops vde_ops = {
+    .core =
+        {
+            .type = "vde",
+            .module = "unix prog",
+            .tx = vde_tx,
+            .wait_writable = fd_endpoint_wait_writable,
+            .close = vde_client_close,
+        },
+    .rx = vde_rx,
+};
+
+int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *request,
+                    const char *name, struct error *err)
+{
+    struct vde_client *client;
+    struct os_peer peer;
+    struct port *port = NULL;
+    bool created = false;
+    int status = os_peer(ctl, &peer);
+
+    if (status < 0)
+        return error_set(err, -status, "cannot tell who connected: %s", strerror(-status));
+    if (ports_employ(runtime, peer.pid))
+        return error_set(err, ELOOP, "a plug of this switch into itself");
+    client = make_client(runtime, ctl, request, &peer, err);
+    if (!client)
+        return -ECONNREFUSED;
+    status = choose_port(runtime->sw, request, name, &port, &created, err);
+    if (status == 0)
+        status = admission_check_number(port, &peer, err);
+    if (status == 0)
+        status = admission_check(port, ctl, &peer, err);
+    if (status == 0)
+        status = attach(client, port, err);
+    if (status < 0) {
+        release(client);
+        if (created)
+            port_remove(port);
+        return status;
+    }
+    ev_io_start(runtime->loop, &client->ctl);
+    endpoint_describe(&client->base.endpoint, request->description, request->description_length);
+    return 0;
+}
+
+/* A socket that the client closed may report that once. The plug is ctl, so this is no reason to leave. */
+static int vde_rx(struct fd_endpoint *endpoint, struct batch *batch)
+{
+    int count = datagram_rx(fd_endpoint_fd(endpoint), endpoint->runtime->datagrams, batch);
+
+    return count > 0 ? count : 0;
+}
+
+static int vde_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+{
+    return datagram_tx(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), packets,
+                       count);
+}
+
+/* Closing ctl is what tells the client that it is unplugged. */
+static void vde_client_close(struct endpoint *core)
+{
+    struct vde_client *client = container_of(core, struct vde_client, base.endpoint);
+    struct runtime *runtime = client->base.runtime;
+
+    ev_io_stop(runtime->loop, &client->ctl);
+    close(client->ctl.fd);
+    fd_endpoint_detach(&client->base);
+    socket_dir_unlink(&runtime->dir->sockets, client->name);
+    release(client);
+}
+
+/* Return: 0 and the port that REQUEST asks for; *CREATED if there was none of that number. */
+static int choose_port(struct vswitch *sw, const struct vde_request *request, const char *name,
+                       struct port **port, bool *created, struct error *err)
+{
+    int number = request->to_port0               ? 0
+                 : request->port == VDE_PORT_ANY ? PORT_ANY
+                                                 : (int)request->port;
+
+    if (!name)
+        return admission_choose(sw, number, port, created, err);
+    *port = switch_port_named(sw, name);
+    return *port ? 0 : error_set(err, ENXIO, "there is no port \"%s\" any more", name);
+}
+
+/* Return: a client whose data socket is connected, not yet bound or attached; or NULL with words in ERR. */
+static struct vde_client *make_client(struct runtime *runtime, int ctl,
+                                      const struct vde_request *request, const struct os_peer *peer,
+                                      struct error *err)
+{
+    struct vde_client *client = calloc(1, sizeof(*client));
+    int size = SEND_BUFFER;
+    int fd;
+
+    if (!client) {
+        error_set(err, ENOMEM, "no memory");
+        return NULL;
+    }
+    fd = os_connect_datagram(&request->address, peer->uid, err);
+    if (fd < 0) {
+        free(client);
+        return NULL;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    fd_endpoint_init(&client->base, runtime, &vde_ops, fd);
+    ev_io_init(&client->ctl, on_ctl_readable, ctl, EV_READ);
+    client->base.endpoint.id = ctl;
+    client->base.endpoint.user = peer->uid;
+    client->base.endpoint.process = peer->pid;
+    os_program_name(peer->pid, client->base.endpoint.program, PROGRAM_NAME);
+    return client;
+}
+
+/* Return: 0 with the client told where to send, or -errno with words in ERR and CLIENT not attached. */
+static int attach(struct vde_client *client, struct port *port, struct error *err)
+{
+    int status = bind_data_socket(client, port, err);
+
+    if (status < 0)
+        return status;
+    status = fd_endpoint_attach(&client->base, port);
+    if (status == 0) {
+        status = reply(client);
+        if (status < 0)
+            fd_endpoint_detach(&client->base);
+    }
+    if (status < 0) {
+        socket_dir_unlink(&client->base.runtime->dir->sockets, client->name);
+        return error_set(err, -status, "cannot attach: %s", strerror(-status));
+    }
+    return 0;
+}
+
+/* A switch that runs as root gives the socket to the client's user; else -m and -g say who may write to it. */
+static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err)
+{
+    const struct switch_dir *dir = client->base.runtime->dir;
+    uid_t user = geteuid() == 0 ? client->base.endpoint.user : (uid_t)-1;
+    bool management = port->number == 0;
+    int fd = fd_endpoint_fd(&client->base);
+
+    snprintf(client->name, sizeof(client->name), "%03u.%d", port->number, fd);
+    socket_dir_unlink(&dir->sockets, client->name); /* as in VDE: a dead switch may have left it */
+    return socket_dir_bind(&dir->sockets, client->name, fd, management ? dir->mgmtmode : dir->mode,
+                           user, management ? dir->mgmtgroup : dir->group, err);
+}
+
+/* The address of our data socket, 110 bytes; the client connects to it. */
+static int reply(const struct vde_client *client)
+{
+    struct sockaddr_un address = {0};
+    socklen_t size = sizeof(address);
+    ssize_t sent;
+
+    getsockname(fd_endpoint_fd(&client->base), (struct sockaddr *)&address, &size);
+    sent = send(client->ctl.fd, &address, sizeof(address), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent == (ssize_t)sizeof(address))
+        return 0;
+    return sent < 0 ? -errno : -EPIPE;
+}
+
+/* Of a client that is not attached. Its ctl stays with the caller. */
+static void release(struct vde_client *client)
+{
+    close(fd_endpoint_fd(&client->base));
+    free(client);
+}
+
+static void on_ctl_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct vde_client *client = container_of(watcher, struct vde_client, ctl);
+    uint8_t ignored[256];
+    ssize_t length = recv(watcher->fd, ignored, sizeof(ignored), MSG_DONTWAIT);
+
+    (void)loop, (void)events;
+    if (length > 0 || (length < 0 && (errno == EAGAIN || errno == EINTR)))
+        return;
+    vde_client_close(&client->base.endpoint);
+}

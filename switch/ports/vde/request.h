@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * request.h - what a VDE client writes to ctl: one packed structure, native byte order
+ *
+ *     version 3:   0 magic   4 version = 3   8 type   12 sockaddr_un (110 bytes)             122 description
+ *     version 1:   0 magic   4 type   8 MAC (6, ignored)   14 sockaddr_un (110 bytes)         124 description
+ *
+ * The low byte of type is the request, the other three are the port number, 0 for any. The description ends where
+ * the message ends. User Mode Linux writes the compiler's padding of version 3, two bytes, after the structure.
+ */
+#ifndef VSW_PORTS_VDE_REQUEST_H
+#define VSW_PORTS_VDE_REQUEST_H
+
+#include "util/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/un.h>
+
+enum {
+    VDE_REQUEST_MAX = 256, /* what VDE's switches read; the longest known request is 256 bytes */
+    VDE_PORT_ANY = 0,
+};
+
+struct vde_request {
+    unsigned port;              /* VDE_PORT_ANY or a number */
+    int to_port0;               /* asks for port 0, the management port */
+    struct sockaddr_un address; /* of the client's data socket */
+    const uint8_t *description; /* into the bytes that were parsed */
+    size_t description_length;
+};
+
+/* vde_request_parse() - reads the request at BYTES
+ *
+ * Return: 0; -EAGAIN if more bytes are needed to tell; -EPROTO with words in ERR if it is none of ours.
+ */
+int vde_request_parse(const uint8_t *bytes, size_t length, struct vde_request *request,
+                      struct error *err);
+
+#endif

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * vde.c - VDE clients that have connected and not asked for anything yet
+ *
+ * Theory of operation. A connection is pending until its whole request has arrived (clients send it in one piece, but
+ * nothing obliges them to); it then becomes an endpoint (client.c), or is closed, which is the only way in which the
+ * protocol can say no. Pending ones are bounded in number and time, so silent connections keep nobody else out.
+ */
+#include "ports/vde/vde.h"
+
+#include "ports/doors.h"
+#include "ports/vde/client.h"
+#include "ports/vde/request.h"
+#include "util/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    PENDING_MAX = 256,
+    PENDING_SECONDS = 5,
+};
+
+struct vde_server {
+    struct service service;
+    struct runtime *runtime;
+    struct doors doors;
+    struct list pending; /* oldest first */
+    unsigned pending_count;
+};
+
+struct pending {
+    struct list node;
+    struct vde_server *server;
+    ev_io readable;
+    ev_timer timeout;
+    char name[PORT_NAME]; /* the door's */
+    uint8_t request[VDE_REQUEST_MAX];
+    size_t length;
+};
+
+static int vde_start(struct runtime *runtime, struct service **service, struct error *err);
+static void vde_stop(struct service *service);
+static int vde_open_door(struct runtime *runtime, const char *name, struct error *err);
+static void vde_close_door(struct runtime *runtime, const char *name);
+static struct vde_server *server_of(const struct runtime *runtime);
+static void on_entered(struct door *door, int fd);
+static void add_pending(struct vde_server *server, int fd, const char *name);
+static int end_pending(struct pending *pending);
+static void on_request(struct ev_loop *loop, ev_io *watcher, int events);
+static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events);
+static void refuse(struct vde_server *server, int fd, const char *why);
+
+static const char *const vde_keys[] = {NULL};
+
+const struct port_type vde_type = {
+    .name = "vde",
+    .help = "a port that waits for VDE clients",
+    .keys = vde_keys,
+    .start = vde_start,
+    .stop = vde_stop,
+    .open_door = vde_open_door,
+    .close_door = vde_close_door,
+};
+
+static const struct doors_kind vde_doors = {
+    .clients = "VDE",
+    .file = "ctl",
+    .suffix = "",
+    .entered = on_entered,
+};
+
+static int vde_start(struct runtime *runtime, struct service **service, struct error *err)
+{
+    struct vde_server *server = calloc(1, sizeof(*server));
+    int status;
+
+    if (!server)
+        return error_set(err, ENOMEM, "no memory");
+    server->runtime = runtime;
+    list_init(&server->service.node);
+    list_init(&server->pending);
+    status = doors_open(&server->doors, runtime, &vde_doors, err);
+    if (status < 0) {
+        free(server);
+        return status;
+    }
+    *service = &server->service;
+    return 0;
+}
+
+static void vde_stop(struct service *service)
+{
+    struct vde_server *server = container_of(service, struct vde_server, service);
+
+    list_for_each_safe (node, &server->pending)
+        close(end_pending(container_of(node, struct pending, node)));
+    doors_close(&server->doors);
+    free(server);
+}
+
+static int vde_open_door(struct runtime *runtime, const char *name, struct error *err)
+{
+    return doors_add(&server_of(runtime)->doors, name, err);
+}
+
+static void vde_close_door(struct runtime *runtime, const char *name)
+{
+    doors_remove(&server_of(runtime)->doors, name);
+}
+
+static struct vde_server *server_of(const struct runtime *runtime)
+{
+    return container_of(ports_service(runtime, &vde_type), struct vde_server, service);
+}
+
+static void on_entered(struct door *door, int fd)
+{
+    add_pending(container_of(door->doors, struct vde_server, doors), fd, door->name);
+}
+
+static void add_pending(struct vde_server *server, int fd, const char *name)
+{
+    struct pending *pending = calloc(1, sizeof(*pending));
+
+    if (!pending) {
+        refuse(server, fd, "no memory");
+        return;
+    }
+    if (server->pending_count == PENDING_MAX) {
+        struct pending *oldest = container_of(server->pending.next, struct pending, node);
+
+        refuse(server, end_pending(oldest), "too many silent connections; this is the oldest");
+    }
+    pending->server = server;
+    text_copy(pending->name, sizeof(pending->name), name);
+    ev_io_init(&pending->readable, on_request, fd, EV_READ);
+    ev_io_start(server->runtime->loop, &pending->readable);
+    ev_timer_init(&pending->timeout, on_timeout, PENDING_SECONDS, 0);
+    ev_timer_start(server->runtime->loop, &pending->timeout);
+    list_append(&server->pending, &pending->node);
+    server->pending_count++;
+}
+
+/* Return: its connection, for the caller to close or to keep. */
+static int end_pending(struct pending *pending)
+{
+    struct vde_server *server = pending->server;
+    int fd = pending->readable.fd;
+
+    ev_io_stop(server->runtime->loop, &pending->readable);
+    ev_timer_stop(server->runtime->loop, &pending->timeout);
+    list_remove(&pending->node);
+    server->pending_count--;
+    free(pending);
+    return fd;
+}
+
+static void on_request(struct ev_loop *loop, ev_io *watcher, int events)
+{
+    struct pending *pending = container_of(watcher, struct pending, readable);
+    struct vde_server *server = pending->server;
+    struct vde_request request;
+    struct error err;
+    ssize_t got = recv(watcher->fd, pending->request + pending->length,
+                       sizeof(pending->request) - pending->length, MSG_DONTWAIT);
+    int status, fd;
+
+    (void)loop, (void)events;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (got <= 0) {
+        refuse(server, end_pending(pending), "hung up before its request was complete");
+        return;
+    }
+    pending->length += (size_t)got;
+    status = vde_request_parse(pending->request, pending->length, &request, &err);
+    if (status == -EAGAIN)
+        return;
+    if (status == 0)
+        status = vde_client_plug(server->runtime, watcher->fd, &request,
+                                 *pending->name ? pending->name : NULL, &err);
+    fd = end_pending(pending);
+    if (status < 0)
+        refuse(server, fd, err.text);
+}
+
+static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+    struct pending *pending = container_of(watcher, struct pending, timeout);
+    struct vde_server *server = pending->server;
+
+    (void)loop, (void)events;
+    refuse(server, end_pending(pending), "no complete request within 5 s");
+}
+
+static void refuse(struct vde_server *server, int fd, const char *why)
+{
+    client_refuse(server->runtime, vde_doors.clients, fd, why);
+}
