@@ -140,6 +140,43 @@ static inline bool port_in_use(const struct port *port)
     return port_active(port) && port->policy.up;
 }
 
+/* port_attach(), port_detach() - begin and end ENDPOINT's life on PORT. Attaching can fail with -ENOMEM. */
+int port_attach(struct port *port, struct endpoint *endpoint);
+void port_detach(struct endpoint *endpoint);
+
+/* port_describe() - what people say about PORT, escaped; "" for nothing
+ * Return: 0, -EINVAL (PORT_DESCRIPTION bytes or more) or -ENOMEM. */
+int port_describe(struct port *port, const char *text);
+
+/* port_set_learn_limit() - how many addresses PORT may have; it forgets the oldest above that at once */
+void port_set_learn_limit(struct port *port, unsigned limit);
+
+/* port_set_allocatable() - whether port_find_free() may find it */
+void port_set_allocatable(struct port *port, bool allocatable);
+
+/* port_set_policy() - replaces what is decided about PORT; switched off, it forgets its addresses and hears nothing.
+ * Return: 0, or -ENOMEM with nothing changed. */
+int port_set_policy(struct port *port, const struct port_policy *policy);
+
+/* port_set_membership() - replaces PORT's VLANs, forgetting what was learned in those it leaves
+ *
+ * All VLANs named must exist (-ENXIO).
+ */
+int port_set_membership(struct port *port, const struct membership *membership);
+
+/* port_drop_early() - COUNT frames that came to PORT's ENDPOINT never get into a batch: the kernel had no room for them
+ * (DROP_MISSED), or they were not its peer's (DROP_STRANGER) */
+void port_drop_early(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
+                     unsigned count);
+
+/* port_drop_late() - COUNT frames that ENDPOINT had taken got no further: they are not handed any more, but dropped for REASON.
+ * They stay counted as having left the port. No more are believed than it has taken. */
+void port_drop_late(struct endpoint *endpoint, enum drop_reason reason, uint64_t count);
+
+/* port_count_drops() - counts COUNT frames dropped at PORT, and at ENDPOINT unless that is NULL */
+void port_count_drops(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
+                      uint64_t count);
+
 /* endpoint_init() - fields that its owner need not set; OPS, id, largest and user are the owner's */
 void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops);
 
