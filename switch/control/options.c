@@ -320,19 +320,10 @@ static int add_port(struct options *options, const char *given, char *spec, bool
 /* -t IF is short for --port tap,ifname=IF. Commas, which the kernel allows in a name, are doubled. */
 static char *tap_spec(const char *ifname)
 {
-    static const char prefix[] = "tap,ifname=";
-    char *spec = malloc(sizeof(prefix) + 2 * strlen(ifname)), *to;
+    char *spec = malloc(sizeof("tap,ifname=") + 2 * strlen(ifname));
 
-    if (!spec)
-        return NULL;
-    strcpy(spec, prefix);
-    to = spec + sizeof(prefix) - 1;
-    for (; *ifname; ifname++) {
-        if (*ifname == ',')
-            *to++ = ',';
-        *to++ = *ifname;
-    }
-    *to = '\0';
+    if (spec)
+        spec_add(stpcpy(spec, "tap"), "ifname", ifname);
     return spec;
 }
 

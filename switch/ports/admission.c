@@ -4,7 +4,19 @@
 #include "ports/port_type.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
+
+int admission_identify(struct runtime *runtime, int fd, struct os_peer *peer, struct error *err)
+{
+    int status = os_peer(fd, peer);
+
+    if (status < 0)
+        return error_set(err, -status, "cannot tell who connected: %s", strerror(-status));
+    if (peer->pid == getpid() || ports_lead_back(runtime, fd, peer->pid))
+        return error_set(err, ELOOP, "it is this switch itself: frames would go round for ever");
+    return 0;
+}
 
 int admission_choose(struct vswitch *sw, int number, struct port **port, bool *created,
                      struct error *err)

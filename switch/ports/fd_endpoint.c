@@ -5,6 +5,8 @@
 #include "core/egress.h"
 #include "util/os_linux.h"
 
+#include <string.h>
+
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int events);
 
@@ -17,13 +19,21 @@ void fd_endpoint_init(struct fd_endpoint *endpoint, struct runtime *runtime,
     ev_io_init(&endpoint->writable, on_writable, fd, EV_WRITE);
 }
 
-int fd_endpoint_attach(struct fd_endpoint *endpoint, struct port *port)
+void fd_endpoint_belongs_to(struct fd_endpoint *endpoint, uid_t user, pid_t process)
+{
+    endpoint->endpoint.user = user;
+    endpoint->endpoint.process = process;
+    os_program_name(process, endpoint->endpoint.program, PROGRAM_NAME);
+}
+
+int fd_endpoint_attach(struct fd_endpoint *endpoint, struct port *port, struct error *err)
 {
     int status = port_attach(port, &endpoint->endpoint);
 
-    if (status == 0)
-        ev_io_start(endpoint->runtime->loop, &endpoint->readable);
-    return status;
+    if (status < 0)
+        return error_set(err, -status, "cannot attach: %s", strerror(-status));
+    ev_io_start(endpoint->runtime->loop, &endpoint->readable);
+    return 0;
 }
 
 void fd_endpoint_detach(struct fd_endpoint *endpoint)

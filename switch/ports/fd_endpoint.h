@@ -9,6 +9,7 @@
 #define VSW_PORTS_FD_ENDPOINT_H
 
 #include "ports/runtime.h"
+#include "util/error.h"
 
 struct fd_endpoint;
 
@@ -41,8 +42,14 @@ static inline int fd_endpoint_fd(const struct fd_endpoint *endpoint)
 void fd_endpoint_init(struct fd_endpoint *endpoint, struct runtime *runtime,
                       const struct fd_endpoint_ops *ops, int fd);
 
-/* fd_endpoint_attach() - attaches to PORT and begins to read. Return: 0 or -errno. */
-int fd_endpoint_attach(struct fd_endpoint *endpoint, struct port *port);
+/* fd_endpoint_belongs_to() - whose it is, for people
+ * @user:    (uid_t)-1 if nobody can tell
+ * @process: 0 if nobody can tell
+ */
+void fd_endpoint_belongs_to(struct fd_endpoint *endpoint, uid_t user, pid_t process);
+
+/* fd_endpoint_attach() - attaches to PORT and begins to read. Return: 0, or -errno with words in ERR. */
+int fd_endpoint_attach(struct fd_endpoint *endpoint, struct port *port, struct error *err);
 
 /* fd_endpoint_detach() - the opposite */
 void fd_endpoint_detach(struct fd_endpoint *endpoint);

@@ -61,9 +61,9 @@ struct port_type {
     int (*open_door)(struct runtime *runtime, const char *name, struct error *err);
     void (*close_door)(struct runtime *runtime, const char *name);
 
-    /* employs() - does PROCESS carry the frames of one of its ports? If it came in as a client of this switch, that port
-     * would lead back into the switch: it is not let in, and the type may say so. May be NULL. */
-    bool (*employs)(struct runtime *runtime, pid_t process);
+    /* leads_back() - is one of its ports at the other end of FD, which PROCESS has connected? Frames would go round for
+     * ever: it is not let in, and the type may say so. May be NULL. */
+    bool (*leads_back)(struct runtime *runtime, int fd, pid_t process);
 };
 
 /* All port types, ended by NULL. */
@@ -88,8 +88,8 @@ int port_rename(struct runtime *runtime, struct port *port, const char *name, st
 /* port_close() - removes PORT, to which nothing is attached, and whatever listens for it. Return: as port_remove(). */
 int port_close(struct runtime *runtime, struct port *port);
 
-/* ports_employ() - is PROCESS one that carries the frames of a port of this switch? */
-bool ports_employ(struct runtime *runtime, pid_t process);
+/* ports_lead_back() - is a port of this switch at the other end of FD, which PROCESS has connected? */
+bool ports_lead_back(struct runtime *runtime, int fd, pid_t process);
 
 /* ports_explain() - words for what port_create() returned about port NUMBER. Return: STATUS. */
 int ports_explain(const struct vswitch *sw, int status, int number, struct error *err);

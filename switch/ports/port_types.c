@@ -155,10 +155,10 @@ struct service *ports_service(const struct runtime *runtime, const struct port_t
     return NULL;
 }
 
-bool ports_employ(struct runtime *runtime, pid_t process)
+bool ports_lead_back(struct runtime *runtime, int fd, pid_t process)
 {
     for (unsigned i = 0; port_types[i]; i++) {
-        if (port_types[i]->employs && port_types[i]->employs(runtime, process))
+        if (port_types[i]->leads_back && port_types[i]->leads_back(runtime, fd, process))
             return true;
     }
     return false;

@@ -13,11 +13,12 @@
 
 enum { MOST_KEYS = SPEC_PAIRS };
 
-/* port= comes first: it is not for a port that exists. */
+/* port= comes first: it is not for a port that exists. Then name=: neither is for one of many. */
 static const char *const common_keys[] = {"port",     "name",    "vlan", "trunk",
                                           "learn",    "descr",   "up",   "isolated",
                                           "reserved", "offload", NULL};
 static const char *const *const setting_keys = common_keys + 1;
+static const char *const *const template_keys = common_keys + 2;
 
 static char *next_field(char **rest);
 static int find_type(const char *name, const struct port_type *const *types, struct port_spec *spec,
@@ -74,6 +75,30 @@ int spec_parse_settings(const char *text, const struct port *port, struct port_s
 void spec_clear(struct port_spec *spec)
 {
     membership_clear(&spec->membership);
+}
+
+void spec_template(const struct port_spec *spec, char text[SPEC_TEXT])
+{
+    char *end = stpcpy(text, spec->type->name);
+
+    for (const char *const *key = template_keys; *key; key++) {
+        const char *value = spec_value(spec, *key);
+
+        if (value)
+            end = spec_add(end, *key, value);
+    }
+}
+
+char *spec_add(char *end, const char *key, const char *value)
+{
+    end += sprintf(end, ",%s=", key);
+    for (; *value; value++) {
+        if (*value == ',')
+            *end++ = ',';
+        *end++ = *value;
+    }
+    *end = '\0';
+    return end;
 }
 
 const char *spec_value(const struct port_spec *spec, const char *key)

@@ -62,6 +62,13 @@ void spec_clear(struct port_spec *spec);
 int spec_parse_settings(const char *text, const struct port *port, struct port_spec *spec,
                         struct error *err);
 
+/* spec_template() - writes what SPEC says about a port to TEXT: its type, and the common keys but port= and name=, which are
+ * for one port alone */
+void spec_template(const struct port_spec *spec, char text[SPEC_TEXT]);
+
+/* spec_add() - writes ",KEY=VALUE" to END, the end of a text; a comma in VALUE doubles. Return: the new end. */
+char *spec_add(char *end, const char *key, const char *value);
+
 /* spec_value() - the value of KEY, or NULL if it was not given */
 const char *spec_value(const struct port_spec *spec, const char *key);
 

@@ -679,7 +679,7 @@ def test_plug_that_comes_back_by_another_way_is_refused_when_it_arrives(stack, t
     (tmp_path / "vnl").write_text(f"vde://{own}\n")
     switch = stack.enter_context(Switch(*plug(vnl), dir=own))
     (tmp_path / "link").symlink_to(own)
-    wait_said(switch, "a plug of this switch into itself")
+    wait_said(switch, "it is this switch itself")
     wait_said(switch, "it leads back into this switch")
     others = Others(stack, switch)
     others.check()

@@ -187,7 +187,6 @@ static void dgram_close(struct endpoint *core)
 static int attach(struct dgram *dgram, struct runtime *runtime, struct port *port,
                   struct error *err)
 {
-    struct endpoint *endpoint = &dgram->base.endpoint;
     int status;
 
     fd_endpoint_init(&dgram->base, runtime, &dgram_ops, dgram->sock.in);
@@ -195,15 +194,12 @@ static int attach(struct dgram *dgram, struct runtime *runtime, struct port *por
     if (!address_is_path(&dgram->spec.remote))
         udp_tx_init(&dgram->udp, dgram->sock.out);
     dgram->exclusive = dgram->spec.kind == DGRAM_GROUP || dgram->spec.kind == DGRAM_FD;
-    endpoint->id = dgram->sock.in;
-    endpoint->process = getpid();
-    os_program_name(getpid(), endpoint->program, PROGRAM_NAME);
-    status = fd_endpoint_attach(&dgram->base, port);
-    if (status < 0) {
+    dgram->base.endpoint.id = dgram->sock.in;
+    fd_endpoint_belongs_to(&dgram->base, (uid_t)-1, getpid());
+    status = fd_endpoint_attach(&dgram->base, port, err);
+    if (status < 0)
         dgram_socket_close(&dgram->sock);
-        return error_set(err, -status, "cannot attach: %s", strerror(-status));
-    }
-    return 0;
+    return status;
 }
 
 /* Who started us may have closed the way in: the kernel then makes up empty datagrams for ever. */

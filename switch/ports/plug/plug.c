@@ -74,7 +74,7 @@ static void plug_stop(struct service *service);
 static int plug_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
                      struct error *err);
 static void plug_forget(struct runtime *runtime, struct port *port);
-static bool plug_employs(struct runtime *runtime, pid_t process);
+static bool plug_leads_back(struct runtime *runtime, int fd, pid_t process);
 
 static int plug_rx(struct fd_endpoint *endpoint, struct batch *batch);
 static int plug_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
@@ -115,7 +115,7 @@ const struct port_type plug_type = {
     .stop = plug_stop,
     .open = plug_open,
     .forget = plug_forget,
-    .employs = plug_employs,
+    .leads_back = plug_leads_back,
 };
 
 static const struct fd_endpoint_ops plug_ops = {
@@ -151,7 +151,6 @@ static int plug_start(struct runtime *runtime, struct service **made, struct err
     if (!service)
         return error_set(err, ENOMEM, "no memory");
     service->runtime = runtime;
-    list_init(&service->service.node);
     list_init(&service->plugs);
     plug_helpers_init(&service->helpers, runtime, &helper_ops);
     *made = &service->service;
@@ -205,11 +204,12 @@ static void plug_forget(struct runtime *runtime, struct port *port)
 }
 
 /* Who asks learns nothing but the end of the connection, so his plug says what it means. */
-static bool plug_employs(struct runtime *runtime, pid_t process)
+static bool plug_leads_back(struct runtime *runtime, int fd, pid_t process)
 {
     struct plug_helpers *helpers = &service_of(runtime)->helpers;
     void *owner = plug_helpers_owner(helpers, process);
 
+    (void)fd;
     if (owner && owner != helpers)
         text_copy(((struct plug *)owner)->reason, REASON, "it leads back into this switch");
     return owner;
@@ -316,7 +316,7 @@ static struct plug_service *service_of(const struct runtime *runtime)
     return container_of(ports_service(runtime, &plug_type), struct plug_service, service);
 }
 
-/* Those that are not found here, behind a link that changes, are refused when they arrive: see plug_employs(). */
+/* Those that are not found here, behind a link that changes, are refused when they arrive: see plug_leads_back(). */
 static int refuse_own_directory(const struct runtime *runtime, const char *vnl, struct error *err)
 {
     static const char *const usual[] = {"/var/run/vde.ctl", "/tmp/vde.ctl"}; /* libvdeplug's */
@@ -392,15 +392,13 @@ static void attach(struct plug *plug)
 {
     struct runtime *runtime = plug->service->runtime;
     struct endpoint *endpoint = &plug->base.endpoint;
-    int status;
+    struct error err;
 
     fd_endpoint_init(&plug->base, runtime, &plug_ops, plug->helper->frames);
     endpoint->id = plug->helper->frames;
-    endpoint->process = plug->helper->process;
-    os_program_name(endpoint->process, endpoint->program, PROGRAM_NAME);
-    status = fd_endpoint_attach(&plug->base, plug->port);
-    if (status < 0) {
-        snprintf(plug->reason, REASON, "%s", strerror(-status));
+    fd_endpoint_belongs_to(&plug->base, (uid_t)-1, plug->helper->process);
+    if (fd_endpoint_attach(&plug->base, plug->port, &err) < 0) {
+        text_copy(plug->reason, REASON, err.text);
         shutdown(plug->helper->frames, SHUT_RDWR); /* it ends, and is tried again */
         return;
     }

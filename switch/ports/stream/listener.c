@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/stream/listener.h"
 
+#include "ports/admission.h"
 #include "ports/port_type.h"
-#include "ports/stream/client.h"
+#include "ports/stream/peer.h"
 #include "ports/switch_dir.h"
 #include "util/text.h"
 
@@ -13,36 +14,38 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128 };
+enum {
+    BACKLOG = 128,
+    MOST = 256, /* unless most= says otherwise: whoever comes by TCP shall not use up all ports */
+};
 
 static void on_accepted(struct acceptor *acceptor, int fd);
-static int take_new_port(const struct stream_listener *listener, int fd, struct error *err);
+static int take_new_port(const struct stream_listener *listener, int fd, const struct os_peer *who,
+                         struct error *err);
 static unsigned count_clients(const struct stream_listener *listener);
 static int listen_at(struct stream_listener *listener, struct runtime *runtime,
                      struct address address, struct error *err);
 static int new_socket(struct address *address);
 static int bind_to(struct stream_listener *listener, struct runtime *runtime, int fd,
                    const struct address *address, struct error *err);
-static void write_template(char *text, const struct port_spec *spec);
 static void describe(struct stream_listener *listener, int fd);
 static void on_remove(struct acceptor *acceptor);
 
 int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
-                         const struct address *address, int fd, struct port *port, unsigned most,
-                         const struct port_spec *spec, const struct list *clients,
-                         struct error *err)
+                         const struct stream_spec *wanted, struct port *port,
+                         const struct port_spec *spec, struct error *err)
 {
     struct stream_listener *listener = calloc(1, sizeof(*listener));
+    int fd = wanted->fd;
 
     if (!listener)
         return error_set(err, ENOMEM, "no memory");
     list_init(&listener->node);
     listener->port = port;
-    listener->clients = clients;
-    listener->most = most;
-    write_template(listener->template, spec);
+    listener->most = wanted->most > 0 ? wanted->most : MOST;
+    spec_template(spec, listener->template);
     if (fd < 0)
-        fd = listen_at(listener, runtime, *address, err);
+        fd = listen_at(listener, runtime, wanted->address, err);
     if (fd < 0) {
         free(listener);
         return fd;
@@ -65,21 +68,20 @@ static void on_accepted(struct acceptor *acceptor, int fd)
 {
     struct stream_listener *listener = container_of(acceptor, struct stream_listener, acceptor);
     struct error err;
-    int status;
+    struct os_peer who;
+    int status = admission_identify(acceptor->runtime, fd, &who, &err);
 
-    if (stream_clients_have(listener->clients, fd))
-        status = error_set(&err, ELOOP, "it is this switch itself: frames would go round for ever");
-    else if (listener->port)
-        status = stream_peer_join(acceptor->runtime, fd, listener->port, &err);
-    else
-        status = take_new_port(listener, fd, &err);
-
+    if (status == 0 && listener->port)
+        status = stream_peer_join(acceptor->runtime, fd, &who, listener->port, &err);
+    else if (status == 0)
+        status = take_new_port(listener, fd, &who, &err);
     if (status < 0)
         client_refuse(acceptor->runtime, acceptor->clients, fd, err.text);
 }
 
 /* It goes with its client: the next one's shall be as the listener says, whatever has been done to this one. */
-static int take_new_port(const struct stream_listener *listener, int fd, struct error *err)
+static int take_new_port(const struct stream_listener *listener, int fd, const struct os_peer *who,
+                         struct error *err)
 {
     struct runtime *runtime = listener->acceptor.runtime;
     struct port *port;
@@ -93,7 +95,7 @@ static int take_new_port(const struct stream_listener *listener, int fd, struct 
         return status;
     port->temporary = listener->acceptor.number;
     port_set_allocatable(port, false);
-    status = stream_peer_join(runtime, fd, port, err);
+    status = stream_peer_join(runtime, fd, who, port, err);
     if (status < 0)
         port_close(runtime, port);
     return status;
@@ -159,29 +161,6 @@ static int bind_to(struct stream_listener *listener, struct runtime *runtime, in
         return error_set(err, errno, "cannot listen on %s: %s", address_text(address, text),
                          strerror(errno));
     return 0;
-}
-
-/* "stream,vlan=10,descr=a,, b": all that SPEC says about a port, and nothing of where it listens */
-static void write_template(char *text, const struct port_spec *spec)
-{
-    static const char *const left_out[] = {"path", "addr", "fd", "server", "most", "port", "name"};
-    char *end = stpcpy(text, spec->type->name);
-
-    for (unsigned i = 0; i < spec->pairs; i++) {
-        bool common = true;
-
-        for (size_t word = 0; word < sizeof(left_out) / sizeof(left_out[0]); word++)
-            common = common && strcmp(spec->pair[i].key, left_out[word]);
-        if (!common)
-            continue;
-        end += sprintf(end, ",%s=", spec->pair[i].key);
-        for (const char *value = spec->pair[i].value; *value; value++) {
-            if (*value == ',')
-                *end++ = ',';
-            *end++ = *value;
-        }
-        *end = '\0';
-    }
 }
 
 /* What the kernel has made of it: a port number, if any was good enough. */

@@ -6,30 +6,25 @@
 #define VSW_PORTS_STREAM_LISTENER_H
 
 #include "ports/acceptor.h"
-#include "ports/address.h"
-#include "ports/spec.h"
+#include "ports/stream/spec.h"
 
 struct stream_listener {
     struct list node; /* the owner's */
     struct acceptor acceptor;
-    struct socket_file file;    /* if it is a UNIX socket that we made */
-    const struct list *clients; /* of this switch */
+    struct socket_file file; /* if it is a UNIX socket that we made */
     struct port *port; /* the one that its only client gets; NULL: a new one for each client */
     char template[SPEC_TEXT]; /* of the new ones */
     unsigned most;            /* of the new ones, at a time */
 };
 
-/* stream_listener_open() - begins to listen at ADDRESS, or on FD, a socket that listens already, if that is not -1
- * @port:    NULL: each client gets a port as SPEC describes it
- * @most:    so many clients at a time get one
- * @clients: ours (client.h): none of them is let in
+/* stream_listener_open() - begins to listen at WANTED's address, or on its descriptor, which listens already
+ * @port: NULL: each client gets a port as SPEC describes it
  *
- * Return: 0, or -errno with words in ERR and nothing open; FD is still the caller's then.
+ * Return: 0, or -errno with words in ERR and nothing open; the descriptor is still the caller's then.
  */
 int stream_listener_open(struct stream_listener **listener, struct runtime *runtime,
-                         const struct address *address, int fd, struct port *port, unsigned most,
-                         const struct port_spec *spec, const struct list *clients,
-                         struct error *err);
+                         const struct stream_spec *wanted, struct port *port,
+                         const struct port_spec *spec, struct error *err);
 
 /* stream_listener_close() - ends and frees it. Connections stay. */
 void stream_listener_close(struct stream_listener *listener);

@@ -11,7 +11,6 @@
 #include "ports/address.h"
 #include "ports/admission.h"
 #include "ports/port_type.h"
-#include "util/os_linux.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -74,7 +73,6 @@ struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct p
                                        struct stream_owner *owner, struct error *err)
 {
     struct stream_peer *peer = malloc(sizeof(*peer));
-    int status;
 
     if (!peer) {
         error_set(err, ENOMEM, "no memory");
@@ -87,9 +85,7 @@ struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct p
     ev_timer_init(&peer->more, on_more, 0, 0);
     ev_io_init(&peer->rest_writable, on_rest_writable, fd, EV_WRITE);
     identify(peer);
-    status = fd_endpoint_attach(&peer->base, port);
-    if (status < 0) {
-        error_set(err, -status, "cannot attach: %s", strerror(-status));
+    if (fd_endpoint_attach(&peer->base, port, err) < 0) {
         free(peer->base.endpoint.description);
         free(peer);
         return NULL;
@@ -98,16 +94,11 @@ struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct p
 }
 
 /* The first to come keeps the port: if a guest was started twice by mistake, the one that runs goes on running. */
-int stream_peer_join(struct runtime *runtime, int fd, struct port *port, struct error *err)
+int stream_peer_join(struct runtime *runtime, int fd, const struct os_peer *who, struct port *port,
+                     struct error *err)
 {
-    struct os_peer peer;
-    int status = os_peer(fd, &peer);
+    int status = admission_check(port, fd, who, err);
 
-    if (status < 0)
-        return error_set(err, -status, "cannot tell who connected: %s", strerror(-status));
-    if (peer.pid == getpid() || ports_employ(runtime, peer.pid))
-        return error_set(err, ELOOP, "it is this switch itself: frames would go round for ever");
-    status = admission_check(port, fd, &peer, err);
     if (status < 0)
         return status;
     if (port_active(port))
@@ -203,15 +194,11 @@ static void identify(struct stream_peer *peer)
     struct os_peer who;
 
     endpoint->id = fd;
-    endpoint->user = (uid_t)-1;
     if (address_peer(fd, &address) < 0)
         return;
     tune(fd, address.any.sa_family);
-    if (address_is_path(&address) && os_peer(fd, &who) == 0) {
-        endpoint->user = who.uid;
-        endpoint->process = who.pid;
-        os_program_name(who.pid, endpoint->program, PROGRAM_NAME);
-    }
+    if (address_is_path(&address) && os_peer(fd, &who) == 0)
+        fd_endpoint_belongs_to(&peer->base, who.uid, who.pid);
     address_text(&address, text);
     if (*text)
         endpoint_describe(endpoint, text, strlen(text));

@@ -8,6 +8,7 @@
 #include "ports/fd_endpoint.h"
 #include "ports/stream/framing.h"
 #include "util/error.h"
+#include "util/os_linux.h"
 
 struct stream_peer;
 
@@ -26,9 +27,10 @@ struct stream_owner {
 struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct port *port,
                                        struct stream_owner *owner, struct error *err);
 
-/* stream_peer_join() - the same for FD of a client that came by itself: if it may have PORT, and nobody else is there
- * Return: 0, or -errno with words in ERR; FD is the caller's then. */
-int stream_peer_join(struct runtime *runtime, int fd, struct port *port, struct error *err);
+/* stream_peer_join() - the same for FD of a client that came by itself, which is WHO: if it may have PORT, and nobody
+ * else is there. Return: 0, or -errno with words in ERR; FD is the caller's then. */
+int stream_peer_join(struct runtime *runtime, int fd, const struct os_peer *who, struct port *port,
+                     struct error *err);
 
 /* stream_peer_end() - hangs up. The owner is not told. */
 void stream_peer_end(struct stream_peer *peer);

@@ -14,29 +14,16 @@
 #include "ports/inherited.h"
 #include "ports/stream/client.h"
 #include "ports/stream/listener.h"
-#include "util/text.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Of what most= may be told otherwise: whoever comes by TCP shall not use up all ports. */
-enum { MOST = 256 };
 
 struct stream_service {
     struct service service;
     struct doors doors;
     struct list listeners;
     struct list clients;
-};
-
-/* What the keys of the type say. */
-struct place {
-    enum { PLACE_DIR, PLACE_ADDRESS, PLACE_FD } kind;
-    bool server;
-    struct address address;
-    int fd;
-    unsigned most; /* clients that get a port each; 0: it was not said */
 };
 
 static int stream_check(const struct port_spec *spec, struct error *err);
@@ -48,17 +35,16 @@ static int stream_open(struct runtime *runtime, const struct port_spec *spec, st
 static void stream_forget(struct runtime *runtime, struct port *port);
 static int stream_open_door(struct runtime *runtime, const char *name, struct error *err);
 static void stream_close_door(struct runtime *runtime, const char *name);
+static bool stream_leads_back(struct runtime *runtime, int fd, pid_t process);
 
 static struct stream_service *service_of(const struct runtime *runtime);
 static void on_entered(struct door *door, int fd);
-static int take_any_port(struct runtime *runtime, int fd, struct error *err);
-static int read_place(const struct port_spec *spec, struct place *place, struct error *err);
-static int read_most(const struct port_spec *spec, struct place *place, struct error *err);
-static int refuse_most(struct error *err);
-static int open_fd(struct runtime *runtime, const struct port_spec *spec, const struct place *place,
-                   struct port *port, struct error *err);
-static int add_listener(struct runtime *runtime, const struct place *place, struct port *port,
-                        const struct port_spec *spec, struct error *err);
+static int take_any_port(struct runtime *runtime, int fd, const struct os_peer *who,
+                         struct error *err);
+static int open_fd(struct runtime *runtime, const struct port_spec *spec,
+                   const struct stream_spec *wanted, struct port *port, struct error *err);
+static int add_listener(struct runtime *runtime, const struct stream_spec *wanted,
+                        struct port *port, const struct port_spec *spec, struct error *err);
 
 static const char *const stream_keys[] = {"path", "addr", "server", "fd", "most", NULL};
 
@@ -75,6 +61,7 @@ const struct port_type stream_type = {
     .forget = stream_forget,
     .open_door = stream_open_door,
     .close_door = stream_close_door,
+    .leads_back = stream_leads_back,
 };
 
 static const struct doors_kind stream_doors = {
@@ -86,9 +73,9 @@ static const struct doors_kind stream_doors = {
 
 static int stream_check(const struct port_spec *spec, struct error *err)
 {
-    struct place place;
+    struct stream_spec wanted;
 
-    return read_place(spec, &place, err);
+    return stream_spec_read(spec, &wanted, err);
 }
 
 static int stream_start(struct runtime *runtime, struct service **made, struct error *err)
@@ -98,7 +85,6 @@ static int stream_start(struct runtime *runtime, struct service **made, struct e
 
     if (!service)
         return error_set(err, ENOMEM, "no memory");
-    list_init(&service->service.node);
     list_init(&service->listeners);
     list_init(&service->clients);
     status = doors_open(&service->doors, runtime, &stream_doors, err);
@@ -126,34 +112,34 @@ static void stream_stop(struct service *base)
 static int stream_serve(struct runtime *runtime, const struct port_spec *spec, struct error *err)
 {
     bool listening = false;
-    struct place place;
-    int status = read_place(spec, &place, err);
+    struct stream_spec wanted;
+    int status = stream_spec_read(spec, &wanted, err);
 
-    if (status < 0 || spec->port != PORT_ANY || *spec->name || place.kind == PLACE_DIR)
+    if (status < 0 || spec->port != PORT_ANY || *spec->name || wanted.kind == STREAM_DIR)
         return status;
-    if (place.kind == PLACE_ADDRESS && !place.server)
+    if (wanted.kind == STREAM_ADDRESS && !wanted.server)
         return 0;
-    if (place.kind == PLACE_FD)
-        status = inherited_check(place.fd, SOCK_STREAM, &listening, err);
-    if (status < 0 || (place.kind == PLACE_FD && !listening))
+    if (wanted.kind == STREAM_FD)
+        status = inherited_check(wanted.fd, SOCK_STREAM, &listening, err);
+    if (status < 0 || (wanted.kind == STREAM_FD && !listening))
         return status;
-    status = add_listener(runtime, &place, NULL, spec, err);
+    status = add_listener(runtime, &wanted, NULL, spec, err);
     return status < 0 ? status : 1;
 }
 
 static int stream_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
                        struct error *err)
 {
-    struct place place;
+    struct stream_spec wanted;
 
-    read_place(spec, &place, err);
-    if (place.kind == PLACE_DIR)
+    stream_spec_read(spec, &wanted, err);
+    if (wanted.kind == STREAM_DIR)
         return 0;
-    if (place.kind == PLACE_FD)
-        return open_fd(runtime, spec, &place, port, err);
-    if (place.server)
-        return add_listener(runtime, &place, port, spec, err);
-    return stream_client_open(runtime, &service_of(runtime)->clients, port, &place.address, err);
+    if (wanted.kind == STREAM_FD)
+        return open_fd(runtime, spec, &wanted, port, err);
+    if (wanted.server)
+        return add_listener(runtime, &wanted, port, spec, err);
+    return stream_client_open(runtime, &service_of(runtime)->clients, port, &wanted.address, err);
 }
 
 static void stream_forget(struct runtime *runtime, struct port *port)
@@ -181,6 +167,12 @@ static void stream_close_door(struct runtime *runtime, const char *name)
     doors_remove(&service_of(runtime)->doors, name);
 }
 
+static bool stream_leads_back(struct runtime *runtime, int fd, pid_t process)
+{
+    (void)process;
+    return stream_clients_have(&service_of(runtime)->clients, fd);
+}
+
 static struct stream_service *service_of(const struct runtime *runtime)
 {
     return container_of(ports_service(runtime, &stream_type), struct stream_service, service);
@@ -190,106 +182,60 @@ static void on_entered(struct door *door, int fd)
 {
     struct runtime *runtime = door->doors->runtime;
     struct error err;
-    int status;
+    struct os_peer who;
+    int status = admission_identify(runtime, fd, &who, &err);
 
-    if (*door->name)
-        status = stream_peer_join(runtime, fd, switch_port_named(runtime->sw, door->name), &err);
-    else
-        status = take_any_port(runtime, fd, &err);
+    if (status == 0 && *door->name)
+        status =
+            stream_peer_join(runtime, fd, &who, switch_port_named(runtime->sw, door->name), &err);
+    else if (status == 0)
+        status = take_any_port(runtime, fd, &who, &err);
     if (status < 0)
         client_refuse(runtime, stream_doors.clients, fd, err.text);
 }
 
-static int take_any_port(struct runtime *runtime, int fd, struct error *err)
+static int take_any_port(struct runtime *runtime, int fd, const struct os_peer *who,
+                         struct error *err)
 {
     struct port *port;
     bool created;
     int status = admission_choose(runtime->sw, PORT_ANY, &port, &created, err);
 
     if (status == 0)
-        status = stream_peer_join(runtime, fd, port, err);
+        status = stream_peer_join(runtime, fd, who, port, err);
     if (status < 0 && created)
         port_remove(port);
     return status;
 }
 
-static int read_place(const struct port_spec *spec, struct place *place, struct error *err)
-{
-    const char *path = spec_value(spec, "path"), *addr = spec_value(spec, "addr");
-    const char *fd = spec_value(spec, "fd"), *server = spec_value(spec, "server");
-
-    *place = (struct place){.kind = path || addr ? PLACE_ADDRESS : fd ? PLACE_FD : PLACE_DIR};
-    place->fd = -1;
-    if (!!path + !!addr + !!fd > 1)
-        return error_set(err, EINVAL, "path=, addr= and fd= are three places: give one");
-    if (server && !path && !addr)
-        return error_set(err, EINVAL, "server= is about path= or addr=, and neither is there");
-    if (path && *path != '/')
-        return error_set(err, EINVAL, "path=%s is not an absolute path", path);
-    if (addr && *addr == '/')
-        return error_set(err, EINVAL, "addr=%s is a path: path= takes it", addr);
-    if (fd && inherited_read(fd, &place->fd, err) < 0)
-        return -EINVAL;
-    if (spec_switch(spec, "server", &place->server, err) < 0 || read_most(spec, place, err) < 0)
-        return -EINVAL;
-    return path || addr ? address_read(path ? "path" : "addr", path ? path : addr, place->server,
-                                       &place->address, err)
-                        : 0;
-}
-
-static int read_most(const struct port_spec *spec, struct place *place, struct error *err)
-{
-    const char *text = spec_value(spec, "most");
-    unsigned long most = 0;
-
-    if (!text)
-        return 0;
-    if (!text_to_number(text, PORT_NUMBER_MAX, &most) || most == 0)
-        return error_set(err, EINVAL, "most=%s is not a number of clients, 1 to %d", text,
-                         PORT_NUMBER_MAX);
-    place->most = (unsigned)most;
-    if (spec->port != PORT_ANY || *spec->name || (place->kind != PLACE_FD && !place->server))
-        return refuse_most(err);
-    return 0;
-}
-
-static int refuse_most(struct error *err)
-{
-    return error_set(err, EINVAL,
-                     "most= is for a place where each client gets a port: one that "
-                     "listens (server=on), without port= and name=");
-}
-
-static int open_fd(struct runtime *runtime, const struct port_spec *spec, const struct place *place,
-                   struct port *port, struct error *err)
+static int open_fd(struct runtime *runtime, const struct port_spec *spec,
+                   const struct stream_spec *wanted, struct port *port, struct error *err)
 {
     bool listening;
-    int status = inherited_check(place->fd, SOCK_STREAM, &listening, err);
+    int status = inherited_check(wanted->fd, SOCK_STREAM, &listening, err);
 
     if (status < 0)
         return status;
     if (listening)
-        return add_listener(runtime, place, port, spec, err);
-    if (place->most > 0)
-        return refuse_most(err);
-    if (!stream_peer_attach(runtime, place->fd, port, NULL, err))
+        return add_listener(runtime, wanted, port, spec, err);
+    if (wanted->most > 0)
+        return stream_spec_refuse_most(err);
+    if (!stream_peer_attach(runtime, wanted->fd, port, NULL, err))
         return -ENOMEM;
-    inherited_take(place->fd);
+    inherited_take(wanted->fd);
     return 0;
 }
 
-static int add_listener(struct runtime *runtime, const struct place *place, struct port *port,
-                        const struct port_spec *spec, struct error *err)
+static int add_listener(struct runtime *runtime, const struct stream_spec *wanted,
+                        struct port *port, const struct port_spec *spec, struct error *err)
 {
     struct stream_service *service = service_of(runtime);
     struct stream_listener *listener;
-    unsigned most = place->most > 0 ? place->most : MOST;
-    int status = stream_listener_open(&listener, runtime, &place->address, place->fd, port, most,
-                                      spec, &service->clients, err);
+    int status = stream_listener_open(&listener, runtime, wanted, port, spec, err);
 
     if (status < 0)
         return status;
-    inherited_take(place->fd);
+    inherited_take(wanted->fd);
     list_append(&service->listeners, &listener->node);
     if (!port)
         log_say(runtime->log, LOG_NOTICE, "stream clients that connect to %s get a port each",

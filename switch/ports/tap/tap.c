@@ -88,12 +88,10 @@ static int tap_open(struct runtime *runtime, const struct port_spec *spec, struc
     fd_endpoint_init(&tap->base, runtime, &tap_ops, fd);
     text_escape(tap->shown, sizeof(tap->shown), ifname, strlen(ifname));
     tap->base.endpoint.id = fd;
-    tap->base.endpoint.process = getpid();
-    os_program_name(getpid(), tap->base.endpoint.program, PROGRAM_NAME);
+    fd_endpoint_belongs_to(&tap->base, (uid_t)-1, getpid());
     tap->base.endpoint.takes = ask_offload(fd, port->policy.offload);
-    status = fd_endpoint_attach(&tap->base, port);
+    status = fd_endpoint_attach(&tap->base, port, err);
     if (status < 0) {
-        error_set(err, -status, "cannot attach TAP %s: %s", tap->shown, strerror(-status));
         free(tap);
         close(fd);
         return status;

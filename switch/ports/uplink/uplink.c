@@ -142,7 +142,6 @@ static int uplink_start(struct runtime *runtime, struct service **made, struct e
     if (!service)
         return error_set(err, ENOMEM, "no memory");
     service->runtime = runtime;
-    list_init(&service->service.node);
     list_init(&service->uplinks);
     *made = &service->service;
     return 0;
@@ -336,14 +335,13 @@ static int attach(struct uplink *uplink, const struct link *link, struct error *
         return status;
     endpoint->id = fd_endpoint_fd(&uplink->base);
     endpoint->takes = UPLINK_TAKES;
-    endpoint->process = getpid();
-    os_program_name(getpid(), endpoint->program, PROGRAM_NAME);
+    fd_endpoint_belongs_to(&uplink->base, (uid_t)-1, getpid());
     take_link(uplink, link);
-    status = fd_endpoint_attach(&uplink->base, uplink->port);
+    status = fd_endpoint_attach(&uplink->base, uplink->port, err);
     if (status < 0) {
         host_close(&uplink->host);
         close(fd_endpoint_fd(&uplink->base));
-        return error_set(err, -status, "cannot attach %s: %s", link->name, strerror(-status));
+        return status;
     }
     uplink->attached = true;
     describe(uplink);

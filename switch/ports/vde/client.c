@@ -45,7 +45,7 @@ static struct vde_client *make_client(struct runtime *runtime, int ctl,
                                       struct error *err);
 static int attach(struct vde_client *client, struct port *port, struct error *err);
 static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err);
-static int reply(const struct vde_client *client);
+static int reply(const struct vde_client *client, struct error *err);
 static void release(struct vde_client *client);
 static void on_ctl_readable(struct ev_loop *loop, ev_io *watcher, int events);
 
@@ -68,12 +68,10 @@ int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *
     struct os_peer peer;
     struct port *port = NULL;
     bool created = false;
-    int status = os_peer(ctl, &peer);
+    int status = admission_identify(runtime, ctl, &peer, err);
 
     if (status < 0)
-        return error_set(err, -status, "cannot tell who connected: %s", strerror(-status));
-    if (ports_employ(runtime, peer.pid))
-        return error_set(err, ELOOP, "a plug of this switch into itself");
+        return status;
     client = make_client(runtime, ctl, request, &peer, err);
     if (!client)
         return -ECONNREFUSED;
@@ -158,9 +156,7 @@ static struct vde_client *make_client(struct runtime *runtime, int ctl,
     fd_endpoint_init(&client->base, runtime, &vde_ops, fd);
     ev_io_init(&client->ctl, on_ctl_readable, ctl, EV_READ);
     client->base.endpoint.id = ctl;
-    client->base.endpoint.user = peer->uid;
-    client->base.endpoint.process = peer->pid;
-    os_program_name(peer->pid, client->base.endpoint.program, PROGRAM_NAME);
+    fd_endpoint_belongs_to(&client->base, peer->uid, peer->pid);
     return client;
 }
 
@@ -171,17 +167,15 @@ static int attach(struct vde_client *client, struct port *port, struct error *er
 
     if (status < 0)
         return status;
-    status = fd_endpoint_attach(&client->base, port);
+    status = fd_endpoint_attach(&client->base, port, err);
     if (status == 0) {
-        status = reply(client);
+        status = reply(client, err);
         if (status < 0)
             fd_endpoint_detach(&client->base);
     }
-    if (status < 0) {
+    if (status < 0)
         socket_dir_unlink(&client->base.runtime->dir->sockets, client->name);
-        return error_set(err, -status, "cannot attach: %s", strerror(-status));
-    }
-    return 0;
+    return status;
 }
 
 /* A switch that runs as root gives the socket to the client's user; else -m and -g say who may write to it. */
@@ -199,7 +193,7 @@ static int bind_data_socket(struct vde_client *client, const struct port *port, 
 }
 
 /* The address of our data socket, 110 bytes; the client connects to it. */
-static int reply(const struct vde_client *client)
+static int reply(const struct vde_client *client, struct error *err)
 {
     struct sockaddr_un address = {0};
     socklen_t size = sizeof(address);
@@ -209,7 +203,9 @@ static int reply(const struct vde_client *client)
     sent = send(client->ctl.fd, &address, sizeof(address), MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent == (ssize_t)sizeof(address))
         return 0;
-    return sent < 0 ? -errno : -EPIPE;
+    if (sent >= 0)
+        errno = EPIPE;
+    return error_set(err, errno, "cannot reply: %s", strerror(errno));
 }
 
 /* Of a client that is not attached. Its ctl stays with the caller. */

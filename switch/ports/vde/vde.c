@@ -82,7 +82,6 @@ static int vde_start(struct runtime *runtime, struct service **service, struct e
     if (!server)
         return error_set(err, ENOMEM, "no memory");
     server->runtime = runtime;
-    list_init(&server->service.node);
     list_init(&server->pending);
     status = doors_open(&server->doors, runtime, &vde_doors, err);
     if (status < 0) {

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/stream/spec.h"
+
+#include "core/switch.h"
+#include "ports/inherited.h"
+#include "util/text.h"
+
+#include <errno.h>
+
+static int read_most(const struct port_spec *spec, struct stream_spec *wanted, struct error *err);
+
+int stream_spec_read(const struct port_spec *spec, struct stream_spec *wanted, struct error *err)
+{
+    const char *path = spec_value(spec, "path"), *addr = spec_value(spec, "addr");
+    const char *fd = spec_value(spec, "fd"), *server = spec_value(spec, "server");
+
+    *wanted = (struct stream_spec){
+        .kind = path || addr ? STREAM_ADDRESS
+                : fd         ? STREAM_FD
+                             : STREAM_DIR,
+        .fd = -1,
+    };
+    if (!!path + !!addr + !!fd > 1)
+        return error_set(err, EINVAL, "path=, addr= and fd= are three places: give one");
+    if (server && !path && !addr)
+        return error_set(err, EINVAL, "server= is about path= or addr=, and neither is there");
+    if (path && *path != '/')
+        return error_set(err, EINVAL, "path=%s is not an absolute path", path);
+    if (addr && *addr == '/')
+        return error_set(err, EINVAL, "addr=%s is a path: path= takes it", addr);
+    if (fd && inherited_read(fd, &wanted->fd, err) < 0)
+        return -EINVAL;
+    if (spec_switch(spec, "server", &wanted->server, err) < 0 || read_most(spec, wanted, err) < 0)
+        return -EINVAL;
+    return path || addr ? address_read(path ? "path" : "addr", path ? path : addr, wanted->server,
+                                       &wanted->address, err)
+                        : 0;
+}
+
+int stream_spec_refuse_most(struct error *err)
+{
+    return error_set(err, EINVAL,
+                     "most= is for a place where each client gets a port: one that "
+                     "listens (server=on), without port= and name=");
+}
+
+static int read_most(const struct port_spec *spec, struct stream_spec *wanted, struct error *err)
+{
+    const char *text = spec_value(spec, "most");
+    unsigned long most = 0;
+
+    if (!text)
+        return 0;
+    if (!text_to_number(text, PORT_NUMBER_MAX, &most) || most == 0)
+        return error_set(err, EINVAL, "most=%s is not a number of clients, 1 to %d", text,
+                         PORT_NUMBER_MAX);
+    wanted->most = (unsigned)most;
+    if (spec->port != PORT_ANY || *spec->name || (wanted->kind != STREAM_FD && !wanted->server))
+        return stream_spec_refuse_most(err);
+    return 0;
+}
