@@ -2,27 +2,28 @@
 #include "ports/port_say.h"
 
 #include "util/os_linux.h"
+#include "util/text.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 
 enum { TEXT = 576 };
 
-void port_say(struct runtime *runtime, const struct port *port, struct log_limit *limit, int level,
-              const char *place, const char *format, ...)
+void port_voice_init(struct port_voice *voice, struct runtime *runtime, const struct port *port,
+                     const char *place)
 {
+    *voice = (struct port_voice){.runtime = runtime, .port = port};
+    text_copy(voice->place, sizeof(voice->place), place);
+}
+
+void port_say(struct port_voice *voice, int level, const char *format, ...)
+{
+    char label[PORT_LABEL], text[TEXT];
     va_list arguments;
 
     va_start(arguments, format);
-    port_vsay(runtime, port, limit, level, place, format, arguments);
-    va_end(arguments);
-}
-
-void port_vsay(struct runtime *runtime, const struct port *port, struct log_limit *limit, int level,
-               const char *place, const char *format, va_list arguments)
-{
-    char label[PORT_LABEL], text[TEXT];
-
     vsnprintf(text, sizeof(text), format, arguments);
-    log_limited(runtime->log, limit, os_now(), level, "%s: %s %s: %s", port_label(port, label),
-                port->type, place, text);
+    va_end(arguments);
+    log_limited(voice->runtime->log, &voice->limit, os_now(), level, "%s: %s %s: %s",
+                port_label(voice->port, label), voice->port->type, voice->place, text);
 }

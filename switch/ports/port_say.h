@@ -7,16 +7,21 @@
 
 #include "ports/runtime.h"
 
-#include <stdarg.h>
+enum { PORT_VOICE_PLACE = 256 };
 
-/* port_say() - a line in the log, "web: stream 127.0.0.1:5000: ...", with the port's type
- * @place: where the other side is, fit for a log
- */
-void port_say(struct runtime *runtime, const struct port *port, struct log_limit *limit, int level,
-              const char *place, const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* Who says one kind of thing about a port. Embedded in what the type keeps for it. */
+struct port_voice {
+    struct runtime *runtime;
+    const struct port *port;
+    struct log_limit limit;
+    char place[PORT_VOICE_PLACE]; /* where the other side is, fit for a log */
+};
 
-/* The same with its arguments in a list. */
-void port_vsay(struct runtime *runtime, const struct port *port, struct log_limit *limit, int level,
-               const char *place, const char *format, va_list arguments);
+void port_voice_init(struct port_voice *voice, struct runtime *runtime, const struct port *port,
+                     const char *place);
+
+/* port_say() - a line in the log, "web: stream 127.0.0.1:5000: ...", with the port's type; of one voice not too many */
+void port_say(struct port_voice *voice, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -36,7 +36,7 @@ struct dgram {
     struct udp_tx udp; /* unless its sockets are UNIX sockets */
     bool exclusive;    /* the kernel lets in nobody but the peer: no need to ask who sent a frame */
     bool over;         /* a descriptor's peer is gone for good */
-    struct log_limit said;
+    struct port_voice voice;
 
     /* DGRAM_UNIX */
     bool connected; /* to somebody who, when we last heard of it, was there */
@@ -63,8 +63,8 @@ static void on_path_changed(struct ev_loop *loop, ev_stat *watcher, int events);
 static void on_retry(struct retry *retry);
 static int reach(struct dgram *dgram);
 static void set_connected(struct dgram *dgram, bool connected);
+static void introduce(struct dgram *dgram);
 static void describe(struct dgram *dgram);
-static void say(struct dgram *dgram, int level, const char *text);
 
 static const char *const dgram_keys[] = {"local", "remote", "mcast", "fd", NULL};
 
@@ -114,6 +114,7 @@ static int dgram_open(struct runtime *runtime, const struct port_spec *spec, str
         free(dgram);
         return status;
     }
+    introduce(dgram);
     if (dgram->spec.kind == DGRAM_UNIX)
         watch_path(dgram);
     describe(dgram);
@@ -165,7 +166,8 @@ static void dgram_lost(struct fd_endpoint *endpoint, int error)
     struct dgram *dgram = container_of(endpoint, struct dgram, base);
 
     (void)error;
-    say(dgram, LOG_WARNING, "nobody is at the other end any more; the port waits for another");
+    port_say(&dgram->voice, LOG_WARNING,
+             "nobody is at the other end any more; the port waits for another");
     dgram_close(&endpoint->endpoint);
 }
 
@@ -245,7 +247,6 @@ static void peer_gone(struct dgram *dgram)
 
 static void watch_path(struct dgram *dgram)
 {
-    char text[128];
     int status;
 
     retry_init(&dgram->retry, on_retry);
@@ -253,9 +254,8 @@ static void watch_path(struct dgram *dgram)
     ev_stat_start(dgram->base.runtime->loop, &dgram->path);
     expect_change(dgram);
     status = reach(dgram);
-    snprintf(text, sizeof(text), "nobody is there yet: %s", strerror(-status));
     if (status < 0)
-        say(dgram, LOG_NOTICE, text);
+        port_say(&dgram->voice, LOG_NOTICE, "nobody is there yet: %s", strerror(-status));
 }
 
 /* libev looks when inotify tells it to, and compares times in seconds; and a new socket may get the inode of the old one. A time
@@ -307,7 +307,20 @@ static void set_connected(struct dgram *dgram, bool connected)
     dgram->connected = connected;
     dgram->exclusive = dgram->exclusive && connected;
     describe(dgram);
-    say(dgram, LOG_NOTICE, connected ? "somebody is there" : "nobody is there any more");
+    port_say(&dgram->voice, LOG_NOTICE, "%s",
+             connected ? "somebody is there" : "nobody is there any more");
+}
+
+/* Under what name it appears in the log. */
+static void introduce(struct dgram *dgram)
+{
+    char place[ADDRESS_TEXT];
+
+    if (dgram->spec.kind == DGRAM_FD)
+        snprintf(place, sizeof(place), "descriptor %d", dgram->spec.fd);
+    else
+        address_text(&dgram->spec.remote, place);
+    port_voice_init(&dgram->voice, dgram->base.runtime, dgram->base.endpoint.port, place);
 }
 
 /* "127.0.0.1:5001 to 127.0.0.1:5002" */
@@ -325,17 +338,4 @@ static void describe(struct dgram *dgram)
                      address_text(&dgram->spec.remote, remote),
                      dgram->spec.kind == DGRAM_UNIX && !dgram->connected ? ", nobody there" : "");
     endpoint_describe(&dgram->base.endpoint, text, (size_t)length);
-}
-
-/* "web: dgram /run/b.sock: ..." */
-static void say(struct dgram *dgram, int level, const char *text)
-{
-    char shown[ADDRESS_TEXT];
-
-    if (dgram->spec.kind == DGRAM_FD)
-        snprintf(shown, sizeof(shown), "descriptor %d", dgram->spec.fd);
-    else
-        address_text(&dgram->spec.remote, shown);
-    port_say(dgram->base.runtime, dgram->base.endpoint.port, &dgram->said, level, shown, "%s",
-             text);
 }

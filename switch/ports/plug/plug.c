@@ -23,7 +23,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +55,6 @@ struct plug {
     struct port *port;
     char *vnl;
     char *directory;            /* in which it was made: relative paths mean that */
-    char shown[SHOWN];          /* the VNL, escaped */
     struct plug_helper *helper; /* NULL during a pause */
     struct retry retry;
     ev_timer patience; /* runs until the helper is up */
@@ -65,7 +63,7 @@ struct plug {
     uint64_t since;      /* it is attached */
     char reason[REASON]; /* why the helper ends; "" if it did not say */
     char known[REASON];  /* why it cannot connect, as was said already */
-    struct log_limit said, printed;
+    struct port_voice voice, helper_voice;
 };
 
 static int plug_check(const struct port_spec *spec, struct error *err);
@@ -98,8 +96,6 @@ static void detach(struct plug *plug);
 static void end_helper(struct plug *plug);
 static void complain(struct plug *plug, const char *reason);
 static void destroy(struct plug *plug);
-static void say(struct plug *plug, struct log_limit *limit, int level, const char *format, ...)
-    __attribute__((format(printf, 4, 5)));
 
 static const char *const plug_keys[] = {"vnl", NULL};
 
@@ -188,8 +184,8 @@ static int plug_open(struct runtime *runtime, const struct port_spec *spec, stru
         return status;
     }
     if (!vnl_has_scheme(vnl))
-        say(plug, &plug->said, LOG_NOTICE, "no scheme://, so it is a path, as in vde://%s",
-            plug->shown);
+        port_say(&plug->voice, LOG_NOTICE, "no scheme://, so it is a path, as in vde://%s",
+                 plug->voice.place);
     return 0;
 }
 
@@ -271,7 +267,7 @@ static void on_printed(void *owner, const char *line)
 
     text_escape(shown, sizeof(shown), line, strlen(line));
     if (*shown)
-        say(plug, &plug->printed, LOG_INFO, "it says: %s", shown);
+        port_say(&plug->helper_voice, LOG_INFO, "it says: %s", shown);
 }
 
 static void on_ended(void *owner)
@@ -280,7 +276,7 @@ static void on_ended(void *owner)
     const char *reason = *plug->reason ? plug->reason : "its helper process ended unexpectedly";
 
     if (plug->since > 0)
-        say(plug, &plug->said, LOG_WARNING, "lost: %s; trying to connect again", reason);
+        port_say(&plug->voice, LOG_WARNING, "lost: %s; trying to connect again", reason);
     else
         complain(plug, reason);
     if (plug->since > 0 && os_now() - plug->since >= STEADY_NS)
@@ -337,6 +333,7 @@ static int refuse_own_directory(const struct runtime *runtime, const char *vnl, 
 static struct plug *make_plug(struct plug_service *service, const char *vnl, struct port *port)
 {
     struct plug *plug = calloc(1, sizeof(*plug));
+    char shown[PORT_VOICE_PLACE];
 
     if (!plug)
         return NULL;
@@ -344,7 +341,9 @@ static struct plug *make_plug(struct plug_service *service, const char *vnl, str
     plug->port = port;
     plug->vnl = strdup(vnl);
     plug->directory = getcwd(NULL, 0); /* NULL if it was deleted: then there are none */
-    text_escape(plug->shown, sizeof(plug->shown), vnl, strlen(vnl));
+    text_escape(shown, sizeof(shown), vnl, strlen(vnl));
+    port_voice_init(&plug->voice, service->runtime, port, shown);
+    port_voice_init(&plug->helper_voice, service->runtime, port, shown);
     retry_init(&plug->retry, on_again);
     ev_timer_init(&plug->patience, on_patience_lost, CONNECT_SECONDS, 0);
     list_append(&service->plugs, &plug->node);
@@ -407,7 +406,7 @@ static void attach(struct plug *plug)
     *plug->known = '\0';
     ev_timer_stop(runtime->loop, &plug->patience);
     endpoint_describe(endpoint, plug->vnl, strlen(plug->vnl));
-    say(plug, &plug->said, LOG_NOTICE, "connected");
+    port_say(&plug->voice, LOG_NOTICE, "connected");
 }
 
 static void count_refused(struct plug *plug, uint64_t frames)
@@ -437,7 +436,7 @@ static void complain(struct plug *plug, const char *reason)
 {
     if (!strcmp(reason, plug->known))
         return;
-    say(plug, &plug->said, LOG_WARNING, "cannot connect: %s; trying again", reason);
+    port_say(&plug->voice, LOG_WARNING, "cannot connect: %s; trying again", reason);
     text_copy(plug->known, sizeof(plug->known), reason);
 }
 
@@ -449,14 +448,4 @@ static void destroy(struct plug *plug)
     free(plug->directory);
     free(plug->vnl);
     free(plug);
-}
-
-/* "lan: plug slirp://: ..." */
-static void say(struct plug *plug, struct log_limit *limit, int level, const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    port_vsay(plug->service->runtime, plug->port, limit, level, plug->shown, format, arguments);
-    va_end(arguments);
 }

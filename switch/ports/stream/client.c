@@ -28,7 +28,7 @@ struct stream_client {
     int fd;                   /* the peer's, -1 while not connected */
     uint64_t connected;       /* when */
     bool told;                /* people know that it does not work */
-    struct log_limit said;
+    struct port_voice voice;
 };
 
 static void try_to_connect(struct retry *retry);
@@ -41,12 +41,12 @@ static int stop_connecting(struct stream_client *client);
 static void on_ended(struct stream_owner *owner, bool by_peer);
 static bool is_own_echo(int fd);
 static bool is_end_of(int fd, const struct address *address);
-static void say(struct stream_client *client, int level, const char *what, const char *why);
 
 int stream_client_open(struct runtime *runtime, struct list *clients, struct port *port,
                        const struct address *address, struct error *err)
 {
     struct stream_client *client = calloc(1, sizeof(*client));
+    char place[ADDRESS_TEXT];
 
     if (!client)
         return error_set(err, ENOMEM, "no memory");
@@ -55,6 +55,7 @@ int stream_client_open(struct runtime *runtime, struct list *clients, struct por
     client->runtime = runtime;
     client->port = port;
     client->address = *address;
+    port_voice_init(&client->voice, runtime, port, address_text(address, place));
     retry_init(&client->retry, try_to_connect);
     ev_io_init(&client->connecting, on_connecting, -1, EV_WRITE);
     ev_timer_init(&client->too_late, on_too_late, CONNECT_SECONDS, 0);
@@ -177,14 +178,14 @@ static void connected(struct stream_client *client, int fd)
     client->fd = fd;
     client->connected = os_now();
     if (client->told)
-        say(client, LOG_NOTICE, "connected", "");
+        port_say(&client->voice, LOG_NOTICE, "connected");
     client->told = false;
 }
 
 static void failed(struct stream_client *client, const char *why)
 {
     if (!client->told)
-        say(client, LOG_WARNING, "not connected, trying again: ", why);
+        port_say(&client->voice, LOG_WARNING, "not connected, trying again: %s", why);
     client->told = true;
     retry_later(&client->retry, client->runtime->loop);
 }
@@ -231,13 +232,4 @@ static bool is_end_of(int fd, const struct address *address)
     struct address own;
 
     return fd >= 0 && address_own(fd, &own) == 0 && address_equal(&own, address);
-}
-
-/* "web: stream 127.0.0.1:5000: ..." */
-static void say(struct stream_client *client, int level, const char *what, const char *why)
-{
-    char place[ADDRESS_TEXT];
-
-    port_say(client->runtime, client->port, &client->said, level,
-             address_text(&client->address, place), "%s%s", what, why);
 }

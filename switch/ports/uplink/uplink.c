@@ -26,7 +26,6 @@
 #include <libmnl/libmnl.h>
 #include <limits.h>
 #include <net/if_arp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +55,7 @@ struct uplink {
     struct host_way host;
     struct uplink_rx rx;
     struct known_addresses known;
-    struct log_limit said;
+    struct port_voice voice;
     struct observer addresses;
     ev_timer filter_due; /* runs while the filter is open */
 };
@@ -74,10 +73,12 @@ static void uplink_lost(struct fd_endpoint *endpoint, int error);
 static void uplink_offload_changed(struct endpoint *endpoint);
 static void uplink_close(struct endpoint *endpoint);
 
+static struct uplink_service *service_of(const struct runtime *runtime);
 static int watch_links(struct uplink_service *service, struct error *err);
 static int check_link(const struct uplink_service *service, const struct link *link,
                       struct error *err);
 static int attach(struct uplink *uplink, const struct link *link, struct error *err);
+static void set_name(struct uplink *uplink, const char *name);
 static int open_descriptors(struct uplink *uplink, struct error *err);
 static void detach(struct uplink *uplink);
 static void destroy(struct uplink *uplink);
@@ -93,8 +94,6 @@ static bool is_for_host(const struct uplink *uplink, const struct packet *packet
 static int send_to_host(struct uplink *uplink, const struct packet *packets, unsigned count);
 static int send_to_wire(struct uplink *uplink, const struct packet *packets, unsigned count);
 static int explain_privilege(struct error *err, const struct uplink *uplink, const char *missing);
-static void say(struct uplink *uplink, int level, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
 
 static const char *const uplink_keys[] = {"ifname", "host", NULL};
 
@@ -165,8 +164,7 @@ static void uplink_stop(struct service *base)
 static int uplink_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
                        struct error *err)
 {
-    struct uplink_service *service =
-        container_of(ports_service(runtime, &uplink_type), struct uplink_service, service);
+    struct uplink_service *service = service_of(runtime);
     struct uplink *uplink;
     struct link link;
     int status = watch_links(service, err);
@@ -189,6 +187,7 @@ static int uplink_open(struct runtime *runtime, const struct port_spec *spec, st
     uplink->service = service;
     uplink->port = port;
     uplink->joins_host = true;
+    port_voice_init(&uplink->voice, runtime, port, "");
     spec_switch(spec, "host", &uplink->joins_host, NULL);
     uplink->addresses = (struct observer){
         .kinds = EVENT_BIT(EVENT_FDB_LEARNED) | EVENT_BIT(EVENT_FDB_MOVED) |
@@ -203,21 +202,19 @@ static int uplink_open(struct runtime *runtime, const struct port_spec *spec, st
         return status;
     }
     if (!link_running(&link))
-        say(uplink, LOG_WARNING, "link is down%s%s%s", link.flags & IFF_UP ? "" : ": ip link set ",
-            link.flags & IFF_UP ? "" : link.name, link.flags & IFF_UP ? "" : " up");
+        port_say(&uplink->voice, LOG_WARNING, "link is down%s%s%s",
+                 link.flags & IFF_UP ? "" : ": ip link set ", link.flags & IFF_UP ? "" : link.name,
+                 link.flags & IFF_UP ? "" : " up");
     if (uplink->joins_host && !uplink->host.marks)
-        say(uplink, LOG_INFO,
-            "no BPF program may be loaded: frames from the host are told from "
-            "our own by their contents");
+        port_say(&uplink->voice, LOG_INFO,
+                 "no BPF program may be loaded: frames from the host are told from "
+                 "our own by their contents");
     return 0;
 }
 
 static void uplink_forget(struct runtime *runtime, struct port *port)
 {
-    struct uplink_service *service =
-        container_of(ports_service(runtime, &uplink_type), struct uplink_service, service);
-
-    list_for_each_safe (node, &service->uplinks) {
+    list_for_each_safe (node, &service_of(runtime)->uplinks) {
         struct uplink *uplink = container_of(node, struct uplink, node);
 
         if (uplink->port == port)
@@ -256,7 +253,7 @@ static void uplink_lost(struct fd_endpoint *endpoint, int error)
 {
     struct uplink *uplink = container_of(endpoint, struct uplink, base);
 
-    say(uplink, LOG_WARNING, "%s; the port waits for the interface", strerror(error));
+    port_say(&uplink->voice, LOG_WARNING, "%s; the port waits for the interface", strerror(error));
     detach(uplink);
 }
 
@@ -270,6 +267,11 @@ static void uplink_offload_changed(struct endpoint *endpoint)
 static void uplink_close(struct endpoint *core)
 {
     destroy(container_of(core, struct uplink, base.endpoint));
+}
+
+static struct uplink_service *service_of(const struct runtime *runtime)
+{
+    return container_of(ports_service(runtime, &uplink_type), struct uplink_service, service);
 }
 
 static int watch_links(struct uplink_service *service, struct error *err)
@@ -326,7 +328,7 @@ static int attach(struct uplink *uplink, const struct link *link, struct error *
     int status;
 
     uplink->link = *link;
-    strcpy(uplink->ifname, link->name);
+    set_name(uplink, link->name);
     uplink->host.fd = -1;
     uplink->rx.room = 0;
     uplink->rx.missed = 0;
@@ -350,6 +352,12 @@ static int attach(struct uplink *uplink, const struct link *link, struct error *
         on_filter_due(runtime->loop, &uplink->filter_due, 0);
     }
     return 0;
+}
+
+static void set_name(struct uplink *uplink, const char *name)
+{
+    strcpy(uplink->ifname, name);
+    text_escape(uplink->voice.place, sizeof(uplink->voice.place), name, strlen(name));
 }
 
 static int open_descriptors(struct uplink *uplink, struct error *err)
@@ -419,16 +427,17 @@ static void refresh(struct uplink *uplink)
             follow(uplink, &link);
             return;
         }
-        say(uplink, LOG_WARNING, "the interface is gone; the port waits for its return");
+        port_say(&uplink->voice, LOG_WARNING,
+                 "the interface is gone; the port waits for its return");
         detach(uplink);
     }
     if (link_find(service->nl, uplink->ifname, 0, &link) < 0)
         return;
     if (check_link(service, &link, &err) < 0 || attach(uplink, &link, &err) < 0)
-        say(uplink, LOG_WARNING, "the interface is back, but: %s", err.text);
+        port_say(&uplink->voice, LOG_WARNING, "the interface is back, but: %s", err.text);
     else
-        say(uplink, LOG_NOTICE, "the interface is back, link %s",
-            link_running(&link) ? "up" : "down");
+        port_say(&uplink->voice, LOG_NOTICE, "the interface is back, link %s",
+                 link_running(&link) ? "up" : "down");
 }
 
 /* What changed about the interface, said to people and to those who must know. */
@@ -437,25 +446,25 @@ static void follow(struct uplink *uplink, const struct link *now)
     struct link before = uplink->link;
 
     if (strcmp(before.name, now->name)) {
-        say(uplink, LOG_NOTICE, "the interface is called %s now", now->name);
-        strcpy(uplink->ifname, now->name);
+        port_say(&uplink->voice, LOG_NOTICE, "the interface is called %s now", now->name);
+        set_name(uplink, now->name);
     }
     take_link(uplink, now);
     if (memcmp(before.mac, now->mac, MAC_BYTES))
-        say(uplink, LOG_NOTICE, "the host's address on it changed");
+        port_say(&uplink->voice, LOG_NOTICE, "the host's address on it changed");
     if (uplink->joins_host)
         follow_host(uplink);
     if (before.master == 0 && now->master > 0)
-        say(uplink, LOG_WARNING,
-            "the interface became a port of a bridge or bond, which takes what "
-            "it receives: the host is not reached any more");
+        port_say(&uplink->voice, LOG_WARNING,
+                 "the interface became a port of a bridge or bond, which takes what "
+                 "it receives: the host is not reached any more");
     if (before.mtu != now->mtu)
-        say(uplink, LOG_NOTICE, "MTU %u, was %u", now->mtu, before.mtu);
+        port_say(&uplink->voice, LOG_NOTICE, "MTU %u, was %u", now->mtu, before.mtu);
     if (link_running(&before) && !link_running(now)) {
-        say(uplink, LOG_WARNING, "link is down");
+        port_say(&uplink->voice, LOG_WARNING, "link is down");
         fdb_flush_owner(uplink->service->runtime->sw->fdb, &uplink->port->fdb, FDB_ANY_VID);
     } else if (!link_running(&before) && link_running(now)) {
-        say(uplink, LOG_NOTICE, "link is up");
+        port_say(&uplink->voice, LOG_NOTICE, "link is up");
     }
     if (strcmp(before.name, now->name) || link_running(&before) != link_running(now))
         describe(uplink);
@@ -471,9 +480,9 @@ static void follow_host(struct uplink *uplink)
         return;
     host_close(&uplink->host);
     if (host_open(&uplink->host, nl, &uplink->link, &err) == 0)
-        say(uplink, LOG_NOTICE, "the way to the host was deleted, and is made anew");
+        port_say(&uplink->voice, LOG_NOTICE, "the way to the host was deleted, and is made anew");
     else
-        say(uplink, LOG_WARNING, "the way to the host was deleted: %s", err.text);
+        port_say(&uplink->voice, LOG_WARNING, "the way to the host was deleted: %s", err.text);
 }
 
 static void take_link(struct uplink *uplink, const struct link *link)
@@ -538,8 +547,8 @@ static int send_to_wire(struct uplink *uplink, const struct packet *packets, uns
     if (sent == -EINVAL && packets[0].offload.gso != GSO_NONE &&
         uplink->base.endpoint.takes != TAKES_CHECKSUM) {
         uplink->base.endpoint.takes = TAKES_CHECKSUM;
-        say(uplink, LOG_WARNING,
-            "the interface refuses super-frames: they are cut before they leave from now on");
+        port_say(&uplink->voice, LOG_WARNING,
+                 "the interface refuses super-frames: they are cut before they leave from now on");
     }
     for (int i = 0; i < sent && uplink->joins_host; i++) {
         if (mac_is_group(packets[i].iov[0].iov_base))
@@ -562,17 +571,4 @@ static int explain_privilege(struct error *err, const struct uplink *uplink, con
                      uplink->joins_host ? "\n          or leave the host out with host=off, "
                                           "which needs cap_net_raw alone"
                                         : "");
-}
-
-/* "lan: uplink eth0: ..." */
-static void say(struct uplink *uplink, int level, const char *format, ...)
-{
-    char shown[4 * IFNAMSIZ];
-    va_list arguments;
-
-    text_escape(shown, sizeof(shown), uplink->ifname, strlen(uplink->ifname));
-    va_start(arguments, format);
-    port_vsay(uplink->service->runtime, uplink->port, &uplink->said, level, shown, format,
-              arguments);
-    va_end(arguments);
 }
