@@ -136,7 +136,7 @@ static int make_switch(struct instance *instance, const struct options *options)
     struct switch_config config = options->config;
     struct error err;
 
-    /* Queues' memory comes in pieces of 64 KiB: it shall go back to the system when they are empty again. */
+    /* Queues' memory comes in pieces of 68 KiB (core/queue.c): it shall go back to the system when they are empty again. */
     mallopt(M_MMAP_THRESHOLD, 64 * 1024);
     instance->program.started = os_now();
     if (!options->has_mac) {

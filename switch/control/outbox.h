@@ -32,7 +32,8 @@ bool outbox_put(struct outbox *box, const void *bytes, size_t length);
 
 /* outbox_flush() - writes what the reader takes now
  *
- * Return: 0 if he took some or nothing waits; -EAGAIN if he took none; another -errno if he is gone, and then nothing waits any more.
+ * Return: 0 if he took some or nothing waits; -EAGAIN if he took none; another -errno if he is gone, and then nothing
+ * waits any more.
  */
 int outbox_flush(struct outbox *box);
 

@@ -205,12 +205,11 @@ static int epqlen(struct call *call)
 static int resetcounter(struct call *call)
 {
     const struct vswitch *sw = call->program->runtime.sw;
+    const struct port *only = call->argument[0].given ? call->argument[0].port : NULL;
 
-    if (call->argument[0].given)
-        reset_counters(call->argument[0].port);
-    for (unsigned number = 0; !call->argument[0].given && number <= sw->config.ports; number++) {
-        if (sw->port[number])
-            reset_counters(sw->port[number]);
+    switch_for_each_port (sw, port) {
+        if (!only || port == only)
+            reset_counters(port);
     }
     return 0;
 }
@@ -269,11 +268,8 @@ static int list_ports(struct call *call, bool inactive)
         return error_set(call->error, ENXIO,
                          "nothing is attached to port %u; port/allprint shows it", only->number);
     reply_list(call->reply);
-    for (unsigned number = only ? only->number : 0;
-         number <= (only ? only->number : sw->config.ports); number++) {
-        const struct port *port = sw->port[number];
-
-        if (!port || (!inactive && !port_active(port)))
+    switch_for_each_port (sw, port) {
+        if ((only && port != only) || (!inactive && !port_active(port)))
             continue;
         if (!reply_item(call->reply))
             break;

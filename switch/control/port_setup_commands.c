@@ -135,14 +135,12 @@ static int set(struct call *call)
 static int drops(struct call *call)
 {
     const struct vswitch *sw = call->program->runtime.sw;
-    const struct argument *only = &call->argument[0];
+    const struct port *only = call->argument[0].given ? call->argument[0].port : NULL;
 
     reply_list(call->reply);
-    if (only->given)
-        list_drops(only->port, call->reply);
-    for (unsigned number = 0; !only->given && number <= sw->config.ports; number++) {
-        if (sw->port[number])
-            list_drops(sw->port[number], call->reply);
+    switch_for_each_port (sw, port) {
+        if (!only || port == only)
+            list_drops(port, call->reply);
     }
     reply_list_end(call->reply);
     return 0;

@@ -96,7 +96,7 @@ void drops_view(const struct counters *counters, struct reply *reply)
         if (counters->drops[reason] == 0)
             continue;
         reply_item(reply);
-        reply_text(reply, drop_info[reason].name);
+        reply_text(reply, drop_name[reason]);
         reply_text(reply, drop_is_egress(reason) ? "out" : "in");
         reply_number(reply, counters->drops[reason]);
     }

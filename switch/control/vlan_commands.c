@@ -161,10 +161,8 @@ static int collect_ports(const struct vswitch *sw, struct port_set *all)
     all->member = malloc(((size_t)sw->config.ports + 1) * sizeof(struct port *));
     if (!all->member)
         return -ENOMEM;
-    for (unsigned number = 0; number <= sw->config.ports; number++) {
-        if (sw->port[number])
-            all->member[all->count++] = sw->port[number];
-    }
+    switch_for_each_port (sw, port)
+        all->member[all->count++] = port;
     return 0;
 }
 

@@ -8,7 +8,7 @@
 #include "core/switch.h"
 
 /* datapath_run() - takes a batch through the switch, from ingress to egress
- * @batch: from, count, and of each frame bytes, length and remote are set; the endpoint is attached
+ * @batch: from, count, and of each frame what frame_init() sets, and what is special about it; the endpoint is attached
  * @now:   monotonic nanoseconds, read once for the batch
  *
  * On return each frame has been handed over, queued (copied) or dropped, and counted; the buffers are free.

@@ -55,14 +55,8 @@ static inline bool drop_is_egress(enum drop_reason reason)
     return reason >= DROP_NO_ENDPOINT;
 }
 
-struct drop_info {
-    /* one word, as it stands in replies and metrics; a way in and a way out may share it */
-    const char *name;
-    const char *help; /* one sentence for people */
-};
-
-/* Indexed by enum drop_reason. */
-extern const struct drop_info drop_info[DROP_REASONS];
+/* Indexed by enum drop_reason: one word, as it stands in replies and metrics; a way in and a way out may share it. */
+extern const char *const drop_name[DROP_REASONS];
 
 /* What one port or one endpoint has seen since it exists (or since a reset). Frames that may come in are counted in;
  * out counts what an endpoint really took. Bytes are Ethernet bytes without FCS,

@@ -26,14 +26,13 @@
 #ifndef VSW_CORE_FDB_H
 #define VSW_CORE_FDB_H
 
+#include "util/clock.h"
 #include "util/list.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum { FDB_CAPACITY = 65536, FDB_CAPACITY_MAX = 1 << 24, FDB_OWNER_LIMIT = 4096 };
-
-#define SECOND UINT64_C(1000000000)
 
 /* Where an address can be behind: embedded in a port. */
 struct fdb_owner {
@@ -108,8 +107,12 @@ struct fdb *fdb_new(unsigned capacity, uint64_t secret);
 /* All owners must have been flushed or be out of use. */
 void fdb_free(struct fdb *fdb);
 
+/* fdb_set_notify() - NOTIFY is told of every change from now on */
 void fdb_set_notify(struct fdb *fdb, fdb_notify_fn *notify, void *context);
+
+/* fdb_settings() - those in force; what the caller writes there counts at once */
 struct fdb_settings *fdb_settings(struct fdb *fdb);
+
 unsigned fdb_capacity(const struct fdb *fdb);
 unsigned fdb_count(const struct fdb *fdb);
 

@@ -2,6 +2,7 @@
 #include "core/guard.h"
 
 #include "core/switch.h"
+#include "util/clock.h"
 
 /* Two guests that ping each other with one address between them change it once a second: four changes tell. */
 enum { SHARED_SERIES = 4 };

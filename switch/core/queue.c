@@ -9,7 +9,7 @@
 
 enum {
     CHUNK_BYTES = 17 * 4096, /* holds one super-frame */
-    QUEUE_POOL_CHUNKS = 64,  /* 4 MiB: one full queue's worth */
+    QUEUE_POOL_CHUNKS = 64,  /* one full queue's worth */
 };
 
 /* Records stand one behind the other: what there is to know of the frame, then its bytes, aligned for the next. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 static bool port_is_free(const struct port *port);
+static void free_ports(struct vswitch *sw);
 static void fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,
                         const struct fdb_owner *from);
 static void port_free(struct port *port);
@@ -48,17 +49,8 @@ void switch_free(struct vswitch *sw)
 {
     if (!sw)
         return;
-    for (unsigned number = 0; sw->port && number <= sw->config.ports; number++) {
-        if (!sw->port[number])
-            continue;
-        list_for_each_safe (node, &sw->port[number]->endpoints) {
-            struct endpoint *endpoint = container_of(node, struct endpoint, node);
-
-            endpoint->ops->close(endpoint);
-        }
-        port_free(sw->port[number]);
-    }
-    free(sw->port);
+    if (sw->port)
+        free_ports(sw);
     free(sw->hub.member);
     vlan_table_free(&sw->vlans);
     fdb_free(sw->fdb);
@@ -97,11 +89,18 @@ struct port *switch_port(const struct vswitch *sw, unsigned number)
     return number <= sw->config.ports ? sw->port[number] : NULL;
 }
 
+struct port *switch_next_port(const struct vswitch *sw, unsigned number)
+{
+    while (number <= sw->config.ports && !sw->port[number])
+        number++;
+    return switch_port(sw, number);
+}
+
 struct port *switch_port_named(const struct vswitch *sw, const char *name)
 {
-    for (unsigned number = 0; *name && number <= sw->config.ports; number++) {
-        if (sw->port[number] && !strcmp(sw->port[number]->name, name))
-            return sw->port[number];
+    switch_for_each_port (sw, port) {
+        if (*name && !strcmp(port->name, name))
+            return port;
     }
     return NULL;
 }
@@ -172,10 +171,8 @@ int switch_set_ports(struct vswitch *sw, unsigned ports)
 
     if (ports < 1 || ports > PORT_NUMBER_MAX)
         return -EINVAL;
-    for (unsigned number = ports + 1; number <= sw->config.ports; number++) {
-        if (sw->port[number])
-            return -EADDRINUSE;
-    }
+    if (switch_next_port(sw, ports + 1))
+        return -EADDRINUSE;
     grown = reallocarray(sw->port, (size_t)ports + 1, sizeof(struct port *));
     if (!grown)
         return -ENOMEM;
@@ -200,10 +197,8 @@ int switch_remove_vlan(struct vswitch *sw, unsigned vid)
         return -EADDRINUSE;
     if (!vlan_exists(&sw->vlans, vid))
         return -ENXIO;
-    for (unsigned number = 0; number <= sw->config.ports; number++) {
-        const struct port *port = sw->port[number];
-
-        if (port && !port->membership.transparent && membership_has(&port->membership, vid))
+    switch_for_each_port (sw, port) {
+        if (!port->membership.transparent && membership_has(&port->membership, vid))
             return -EADDRINUSE;
     }
     fdb_flush_vlan(sw->fdb, (int)vid);
@@ -213,6 +208,19 @@ int switch_remove_vlan(struct vswitch *sw, unsigned vid)
 static bool port_is_free(const struct port *port)
 {
     return !port || (port->allocatable && !port_active(port));
+}
+
+static void free_ports(struct vswitch *sw)
+{
+    switch_for_each_port (sw, port) {
+        list_for_each_safe (node, &port->endpoints) {
+            struct endpoint *endpoint = container_of(node, struct endpoint, node);
+
+            endpoint->ops->close(endpoint);
+        }
+        port_free(port);
+    }
+    free(sw->port);
 }
 
 static void fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,

@@ -94,8 +94,11 @@ struct vswitch *switch_new(const struct switch_config *config);
 /* switch_free() - closes all endpoints and frees everything. SW may be NULL. */
 void switch_free(struct vswitch *sw);
 
+/* switch_observe(), switch_unobserve() - OBSERVER, which stays the caller's, is told what happens, in between */
 void switch_observe(struct vswitch *sw, struct observer *observer);
 void switch_unobserve(struct vswitch *sw, struct observer *observer);
+
+/* switch_emit() - tells those who want to hear of it */
 void switch_emit(struct vswitch *sw, const struct event *event);
 
 static inline bool switch_observed(const struct vswitch *sw, enum event_kind kind)
@@ -105,6 +108,15 @@ static inline bool switch_observed(const struct vswitch *sw, enum event_kind kin
 
 /* switch_port() - the port of that number, or NULL */
 struct port *switch_port(const struct vswitch *sw, unsigned number);
+
+/* switch_next_port() - the port with the lowest number from NUMBER up, or NULL */
+struct port *switch_next_port(const struct vswitch *sw, unsigned number);
+
+/* All ports of SW in order; the one in hand may be removed. */
+#define switch_for_each_port(sw, port)                                                             \
+    for (struct port *port = switch_next_port(sw, 0), *port##_after;                               \
+         port && (port##_after = switch_next_port(sw, port->number + 1), true);                    \
+         port = port##_after)
 
 /* switch_port_named() - the port of that name, or NULL */
 struct port *switch_port_named(const struct vswitch *sw, const char *name);
@@ -129,6 +141,7 @@ int port_remove(struct port *port);
 /* switch_set_ports() - changes the highest port number. Return: 0, -EINVAL, -EADDRINUSE (one would vanish), -ENOMEM. */
 int switch_set_ports(struct vswitch *sw, unsigned ports);
 
+/* switch_set_hub() - whether every frame goes to every port; a hub forgets all that was learned */
 void switch_set_hub(struct vswitch *sw, bool hub);
 
 /* switch_remove_vlan() - Return: 0, -ENXIO (no such VLAN) or -EADDRINUSE while any port is a member by name; VLAN 0

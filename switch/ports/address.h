@@ -50,6 +50,7 @@ bool address_is_any(const struct address *address);
 /* address_is_group() - is ADDRESS a multicast group of IPv4 or IPv6? */
 bool address_is_group(const struct address *address);
 
+/* address_equal() - the same family and place? */
 bool address_equal(const struct address *one, const struct address *other);
 
 static inline bool address_is_path(const struct address *address)

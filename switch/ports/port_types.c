@@ -253,8 +253,8 @@ static unsigned own_keys(const struct port_spec *spec)
     return count;
 }
 
-/* A port whose endpoint comes from elsewhere is not free for the taking when that is away, if it may come back, or if the port has
- * settings that were meant for it: its VLAN, for one. */
+/* A port whose endpoint comes from elsewhere is not free for the taking when that is away, if it may come back, or if the
+ * port has settings that were meant for it: its VLAN, for one. */
 static bool is_kept(const struct port_spec *spec)
 {
     return own_keys(spec) > 0 && (spec->type->forget || spec->pairs > own_keys(spec));

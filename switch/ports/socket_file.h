@@ -21,7 +21,7 @@ struct socket_file {
  * Return: 0; -EADDRINUSE with words in ERR if somebody is; or another -errno with words in ERR. */
 int socket_file_check_free(const char *path, struct error *err);
 
-/* socket_file_probe() - is somebody behind the socket at PATH, of TYPE SOCK_STREAM or SOCK_DGRAM?
+/* socket_file_probe() - is somebody behind the socket at PATH, of TYPE SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET?
  * Return: 0 if so, else -errno: -ECONNREFUSED if nobody is. */
 int socket_file_probe(const char *path, int type);
 

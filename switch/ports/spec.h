@@ -9,7 +9,7 @@
  * Keys that every type takes:
  *     port=N        this port number (default: the lowest that does not exist)
  *     name=NAME     what people call the port
- *     vlan=V        untagged VLAN, 1 to 4094; none: tagged frames only; transparent: every VLAN as it comes
+ *     vlan=V        untagged VLAN, 0 to 4094; none: tagged frames only; transparent: every VLAN as it comes
  *     trunk=V+V-V   tagged VLANs; nothing: none
  *     learn=N       how many addresses it may have
  *     descr=TEXT    what people say about it

@@ -32,13 +32,10 @@ static void on_left(struct observer *observer, const struct event *event)
 static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
     struct temporary_ports *ports = container_of(timer, struct temporary_ports, due);
-    struct vswitch *sw = ports->runtime->sw;
 
     (void)loop, (void)events;
-    for (unsigned number = 1; number <= sw->config.ports; number++) {
-        struct port *port = switch_port(sw, number);
-
-        if (port && port->temporary && !port_active(port))
+    switch_for_each_port (ports->runtime->sw, port) {
+        if (port->temporary && !port_active(port))
             port_close(ports->runtime, port);
     }
 }

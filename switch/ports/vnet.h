@@ -38,6 +38,7 @@ struct vnet_packet {
     unsigned iov_count;
 };
 
+/* vnet_make() - lays PACKET out with its header in front; it points to PACKET's bytes */
 void vnet_make(struct vnet_packet *made, const struct packet *packet);
 
 /* vnet_open_tap() - a TAP interface of the name IFNAME, made if there is none

@@ -21,7 +21,4 @@ struct error {
 int error_set(struct error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* error_prefix() - puts "PREFIX: " before the text that is already there */
-void error_prefix(struct error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "util/log.h"
 
+#include "util/clock.h"
 #include "util/os_linux.h"
 
 #include <limits.h>
@@ -27,7 +28,7 @@ void log_limited(struct log *log, struct log_limit *limit, uint64_t now, int lev
 {
     va_list args;
 
-    if (now - limit->window >= LOG_WINDOW * UINT64_C(1000000000)) {
+    if (now - limit->window >= LOG_WINDOW * SECOND) {
         if (limit->unsaid > 0)
             log_say(log, level, "%u more messages like the next one were left out", limit->unsaid);
         *limit = (struct log_limit){.window = now};

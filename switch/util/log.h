@@ -3,8 +3,8 @@
  * log.h - what the operator should read: on stderr in the foreground, in syslog as a daemon
  *
  * Nobody may be reading stderr: a line that a pipe does not take at once is dropped and counted, and the next one that
- * it takes says how many are missing. Levels and their meaning are syslog's. What a peer can cause is logged through a struct log_limit, so that nobody
- * outside can fill a disk.
+ * it takes says how many are missing. Levels and their meaning are syslog's. What a peer can cause is logged through a
+ * struct log_limit, so that nobody outside can fill a disk.
  */
 #ifndef VSW_UTIL_LOG_H
 #define VSW_UTIL_LOG_H

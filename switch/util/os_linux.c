@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "util/os_linux.h"
 
+#include "util/clock.h"
 #include "util/text.h"
 
 #include <errno.h>
@@ -28,7 +29,7 @@ uint64_t os_now(void)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+    return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
 }
 
 void os_random(void *buffer, size_t size)

@@ -4,7 +4,8 @@
  *
  * It is written from the rules (docs, IEEE 802.1Q, VDE), not from the switch: plain arrays, linear searches, numbers
  * spelled out, and frames as strings of bytes whose tags are cut out and pasted in by copying. It shares with
- * the switch only the names of the drop reasons and of what may be left to do about a frame. Whatever both do alike is right twice, or wrong in the rules.
+ * the switch only the names of the drop reasons and of what may be left to do about a frame. Whatever both do alike is right
+ * twice, or wrong in the rules.
  *
  * Times are whole seconds, so that it need not know how coarsely the switch keeps the order of its addresses.
  */

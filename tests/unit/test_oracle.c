@@ -518,7 +518,7 @@ static void compare_port(struct oracle *oracle, unsigned p, unsigned first)
     compare_count(oracle, first, p, "out_frames", is->counters.out_frames, should->out_frames);
     compare_count(oracle, first, p, "out_bytes", is->counters.out_bytes, should->out_bytes);
     for (unsigned reason = 0; reason < DROP_REASONS; reason++)
-        compare_count(oracle, first, p, drop_info[reason].name, is->counters.drops[reason],
+        compare_count(oracle, first, p, drop_name[reason], is->counters.drops[reason],
                       should->drops[reason]);
 }
 
@@ -652,7 +652,7 @@ static void drop_early(struct oracle *oracle)
 
     if (!oracle->fake[e])
         return;
-    say(oracle, "endpoint %u: %u frames %s", e, many, drop_info[reason].name);
+    say(oracle, "endpoint %u: %u frames %s", e, many, drop_name[reason]);
     port_drop_early(lab_port(oracle->lab, p), &oracle->fake[e]->endpoint, reason, many);
     oracle->model->port[p].drops[reason] += many;
 }
@@ -804,7 +804,7 @@ static void check_coverage(const struct coverage *coverage)
             continue;
         if (coverage->drops[reason] < 20)
             fail_msg("only %llu dropped as %s", (unsigned long long)coverage->drops[reason],
-                     drop_info[reason].name);
+                     drop_name[reason]);
     }
 }
 

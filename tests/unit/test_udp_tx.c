@@ -5,6 +5,7 @@
 #include "fake_port.h"
 
 #include "ports/dgram/udp_tx.h"
+#include "util/clock.h"
 #include "util/os_linux.h"
 
 #include <netinet/in.h>
@@ -12,8 +13,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define SECOND_NS UINT64_C(1000000000)
 
 struct way {
     int in;
@@ -91,7 +90,7 @@ static void test_what_was_refused_is_tried_again(void **state)
     struct way *way = *state;
 
     way->tx.cut_below = 1000;
-    way->tx.forget = os_now() + 3600 * SECOND_NS;
+    way->tx.forget = os_now() + 3600 * SECOND;
     check(way, LIST(1000, 1000), LIST(1000, 1000));
     check(way, LIST(999, 999), LIST(1998));
     way->tx.forget = os_now();

@@ -6,10 +6,10 @@
  * to the end, and what is sent while nobody is there is dropped as a send error.
  *
  * UDP sockets are not connected: what does not come from the peer's address is a stranger's, dropped and counted.
- * UNIX sockets are connected whenever somebody is at remote=: only then the kernel tells us when there is room again, and does
- * not hold the peer to max_dgram_qlen datagrams on their way to us. It then refuses whatever others send. That includes a peer that
- * was started again, at a new socket of the same path, so we watch that path, and connect anew as soon as it changes.
- * Of a group everybody is a member, and nobody a stranger.
+ * UNIX sockets are connected whenever somebody is at remote=: only then the kernel tells us when there is room again, and
+ * does not hold the peer to max_dgram_qlen datagrams on their way to us. It then refuses whatever others send. That
+ * includes a peer that was started again, at a new socket of the same path, so we watch that path, and connect anew as
+ * soon as it changes. Of a group everybody is a member, and nobody a stranger.
  */
 #include "ports/dgram/dgram.h"
 

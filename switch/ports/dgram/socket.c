@@ -3,9 +3,9 @@
  * socket.c - opening the sockets of a dgram port
  *
  * A group has two. The one that receives is bound to the group's address and port, which every member is. What it sent
- * would carry that port, too, and could not be told from what others on this host send: so we send by a socket with a port of its own.
- * The kernel hands a member's datagrams to all members on the host, itself among them; a filter takes ours out before
- * they use up room in the receive buffer.
+ * would carry that port, too, and could not be told from what others on this host send: so we send by a socket with a
+ * port of its own. The kernel hands a member's datagrams to all members on the host, itself among them; a filter takes
+ * ours out before they use up room in the receive buffer.
  */
 #include "ports/dgram/socket.h"
 

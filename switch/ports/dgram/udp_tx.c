@@ -6,11 +6,13 @@
  * message, carries it through its layers once, and cuts it into datagrams at the end: UDP_SEGMENT, udp(7), Linux 4.18. What
  * goes out is the same, at a fraction of the cost.
  *
- * It refuses to cut what would have to be fragmented as well (a frame that is longer than the way's MTU), and, before Linux 6.11, for
- * interfaces that leave checksums to us. Then the frames go one by one, and so do all of that length for a minute: ways change.
+ * It refuses to cut what would have to be fragmented as well (a frame that is longer than the way's MTU), and, before Linux
+ * 6.11, for interfaces that leave checksums to us. Then the frames go one by one, and so do all of that length for a
+ * minute: ways change.
  */
 #include "ports/dgram/udp_tx.h"
 
+#include "util/clock.h"
 #include "util/os_linux.h"
 
 #include <errno.h>
@@ -24,7 +26,7 @@ enum {
     LENGTH_MAX = 1U << 16, /* longer than any frame */
 };
 
-#define FORGET_NS (60 * UINT64_C(1000000000))
+#define FORGET_NS (60 * SECOND)
 
 /* Room for what tells the kernel where to cut. */
 union cut {

@@ -3,6 +3,7 @@
 
 #include "ports/port_say.h"
 #include "ports/retry.h"
+#include "util/clock.h"
 #include "util/os_linux.h"
 
 #include <errno.h>
@@ -212,7 +213,7 @@ static void on_ended(struct stream_owner *owner, bool by_peer)
         stream_client_close(client);
         return;
     }
-    if (os_now() - client->connected >= STEADY_SECONDS * 1000000000ull)
+    if (os_now() - client->connected >= STEADY_SECONDS * SECOND)
         retry_succeeded(&client->retry);
     failed(client, "the far side hung up");
 }

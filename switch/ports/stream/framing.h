@@ -18,7 +18,7 @@ enum {
     STREAM_BUFFER = STREAM_PREFIX + STREAM_LONGEST,
 };
 
-/* What has arrived and is not yet frames. Zero it to begin with. */
+/* What has arrived and is not yet frames. To begin with, begin and end are 0. */
 struct stream_input {
     size_t begin, end; /* the bytes that count, in buffer[] */
     uint8_t buffer[STREAM_BUFFER];

@@ -106,11 +106,8 @@ static unsigned count_clients(const struct stream_listener *listener)
     const struct vswitch *sw = listener->acceptor.runtime->sw;
     unsigned count = 0;
 
-    for (unsigned number = 0; number <= sw->config.ports; number++) {
-        const struct port *port = switch_port(sw, number);
-
-        count += port && port->temporary == listener->acceptor.number && port_active(port);
-    }
+    switch_for_each_port (sw, port)
+        count += port->temporary == listener->acceptor.number && port_active(port);
     return count;
 }
 

@@ -137,10 +137,8 @@ static void add(struct program *program, uint16_t code, uint32_t k, unsigned yes
 /* A hub learns nothing, and a port at its limit has addresses that are not in the table. */
 static bool knows_all(const struct vswitch *sw, const struct port *uplink)
 {
-    for (unsigned number = 0; number <= sw->config.ports; number++) {
-        const struct port *port = sw->port[number];
-
-        if (port && port != uplink && port_in_use(port) && port->fdb.count >= port->fdb.limit)
+    switch_for_each_port (sw, port) {
+        if (port != uplink && port_in_use(port) && port->fdb.count >= port->fdb.limit)
             return false;
     }
     return !sw->config.hub;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/uplink/host.h"
 
-#include "core/fdb.h"
 #include "ports/vnet.h"
+#include "util/clock.h"
 #include "util/os_linux.h"
 
 #include <errno.h>

@@ -23,6 +23,7 @@ struct message {
 static struct mnl_socket *open_socket(int flags, unsigned groups);
 static struct nlmsghdr *begin_link(struct message *message, int type, int flags, int index);
 static struct nlmsghdr *begin_tc(struct message *message, int type, int index, uint32_t parent);
+static int set_mac(struct mnl_socket *nl, int index, const uint8_t *mac);
 static int add_clsact(struct mnl_socket *nl, int index);
 static struct nlmsghdr *begin_filter(struct message *message, int index, const char *kind);
 static int ask(struct mnl_socket *nl, struct message *message, mnl_cb_t read_reply, void *data);
@@ -74,21 +75,12 @@ int link_start(struct mnl_socket *nl, int index, const uint8_t *mac)
     mnl_attr_nest_end(request, inet6);
     mnl_attr_nest_end(request, families);
     ask(nl, &message, NULL, NULL);
-    status = mac ? link_set_mac(nl, index, mac) : 0;
+    status = mac ? set_mac(nl, index, mac) : 0;
     if (status < 0)
         return status;
     request = begin_link(&message, RTM_NEWLINK, NLM_F_ACK, index);
     ((struct ifinfomsg *)mnl_nlmsg_get_payload(request))->ifi_flags = IFF_UP;
     ((struct ifinfomsg *)mnl_nlmsg_get_payload(request))->ifi_change = IFF_UP;
-    return ask(nl, &message, NULL, NULL);
-}
-
-int link_set_mac(struct mnl_socket *nl, int index, const uint8_t *mac)
-{
-    struct message message;
-    struct nlmsghdr *request = begin_link(&message, RTM_NEWLINK, NLM_F_ACK, index);
-
-    mnl_attr_put(request, IFLA_ADDRESS, MAC_BYTES, mac);
     return ask(nl, &message, NULL, NULL);
 }
 
@@ -179,6 +171,15 @@ static struct nlmsghdr *begin_tc(struct message *message, int type, int index, u
     tc->tcm_ifindex = index;
     tc->tcm_parent = parent;
     return request;
+}
+
+static int set_mac(struct mnl_socket *nl, int index, const uint8_t *mac)
+{
+    struct message message;
+    struct nlmsghdr *request = begin_link(&message, RTM_NEWLINK, NLM_F_ACK, index);
+
+    mnl_attr_put(request, IFLA_ADDRESS, MAC_BYTES, mac);
+    return ask(nl, &message, NULL, NULL);
 }
 
 static int add_clsact(struct mnl_socket *nl, int index)

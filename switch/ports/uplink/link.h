@@ -43,11 +43,10 @@ int link_find(struct mnl_socket *nl, const char *name, int index, struct link *l
 
 /* link_start() - sets an interface of ours up, without IPv6 of its own
  * @mac: its address from now on, or NULL
+ *
+ * Return: 0 or -errno.
  */
 int link_start(struct mnl_socket *nl, int index, const uint8_t *mac);
-
-/* link_set_mac() - Return: 0 or -errno */
-int link_set_mac(struct mnl_socket *nl, int index, const uint8_t *mac);
 
 /* link_run_program(), link_redirect() - what comes in at INDEX goes through the BPF program (cls_bpf, direct action), or comes
  * in at interface TO instead (u32 matching all, mirred). For an interface that has no clsact yet. Return: 0 or -errno. */

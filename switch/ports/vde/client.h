@@ -10,7 +10,7 @@
 
 /* vde_client_plug() - does what REQUEST asks for: checks the client, gives it a port, attaches it, replies
  * @ctl:  the client's connection; the endpoint's to close from now on if this succeeds
- * @name: of the port group on whose socket the client came, or NULL
+ * @name: of the port by whose door the client came, or NULL
  *
  * Return: 0, or -errno with words in ERR; then nothing was attached and nothing is left in the directory.
  */

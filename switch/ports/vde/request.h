@@ -13,6 +13,7 @@
 
 #include "util/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/un.h>
@@ -24,7 +25,7 @@ enum {
 
 struct vde_request {
     unsigned port;              /* VDE_PORT_ANY or a number */
-    int to_port0;               /* asks for port 0, the management port */
+    bool to_port0;              /* asks for port 0, the management port */
     struct sockaddr_un address; /* of the client's data socket */
     const uint8_t *description; /* into the bytes that were parsed */
     size_t description_length;

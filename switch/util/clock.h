@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * clock.h - times are nanoseconds of a monotonic clock, whoever holds it
+ */
+#ifndef VSW_UTIL_CLOCK_H
+#define VSW_UTIL_CLOCK_H
+
+#include <stdint.h>
+
+#define SECOND UINT64_C(1000000000)
+
+#endif
