@@ -20,17 +20,14 @@ static void on_pause(struct ev_loop *loop, ev_timer *watcher, int events);
 static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events);
 static void on_event(struct subscriber *subscriber, const char *line, size_t length);
 static void go_on(struct session *session);
+static bool is_pardoned(struct session *session, int error);
 static void wait_for_rest(struct session *session);
 static bool is_over(const struct session *session);
 static bool may_run(const struct session *session);
 static bool has_command(const struct session *session);
-static bool has_half_a_line(const struct session *session);
 
 static void run_from_script(struct session *session);
 static void run_from_input(struct session *session);
-static void skip_line(struct session *session);
-static void consume(struct session *session, size_t length);
-static void run_line(struct session *session, char *line, size_t length);
 static bool answer(struct session *session, char *line);
 static void finish_command(struct session *session);
 static void refuse(struct session *session, int code, const char *why);
@@ -47,8 +44,7 @@ bool session_start(struct session *session, struct program *program, int in, int
                             : trusted      ? OUTPUT_OF_OWNER
                                            : OUTPUT_OF_OTHERS;
 
-    session->input = malloc(SESSION_LINE + 1); /* a NUL at the end of what has no newline */
-    if (!session->input)
+    if (!inbox_init(&session->input))
         return false;
     session->caller.program = program;
     session->caller.session = session;
@@ -77,7 +73,7 @@ void session_stop(struct session *session)
     ev_io_stop(loop, &session->writable);
     ev_timer_stop(loop, &session->pause);
     ev_timer_stop(loop, &session->stalled);
-    free(session->input);
+    inbox_free(&session->input);
 }
 
 void session_wake(struct session *session)
@@ -113,21 +109,13 @@ void session_drain(struct session *session, uint64_t limit)
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     struct session *session = container_of(watcher, struct session, readable);
-    ssize_t got;
+    ssize_t got = inbox_read(&session->input, watcher->fd);
 
     (void)events;
-    memmove(session->input, session->input + session->input_start, session->input_length);
-    session->input_start = 0;
-    got = read(watcher->fd, session->input + session->input_length,
-               SESSION_LINE - session->input_length);
-    if (got > 0) {
-        session->input_length += (size_t)got;
-        session->alone = false;
+    if (got > 0)
         ev_timer_stop(loop, &session->pause);
-    } else if (got == 0)
-        session->at_end = true;
-    else if (errno != EAGAIN && errno != EINTR)
-        session->at_end = !session->pardoned || !session->pardoned(session, errno);
+    else if (got == 0 || !is_pardoned(session, (int)-got))
+        inbox_end(&session->input);
     go_on(session);
 }
 
@@ -159,7 +147,8 @@ static void on_pause(struct ev_loop *loop, ev_timer *watcher, int events)
 
     (void)loop, (void)events;
     /* We may be late ourselves, and the rest may be there. */
-    session->alone = poll(&more, 1, 0) == 0 && has_half_a_line(session);
+    if (!session->caller.script && poll(&more, 1, 0) == 0)
+        inbox_half_is_whole(&session->input);
     go_on(session);
 }
 
@@ -198,9 +187,16 @@ static void go_on(struct session *session)
     }
     if (may_run(session) && has_command(session))
         turn_ask(&program->turns, &session->turn);
-    else if (may_run(session) && has_half_a_line(session) && !ev_is_active(&session->pause))
+    else if (may_run(session) && inbox_has_half(&session->input) && !ev_is_active(&session->pause))
         wait_for_rest(session);
     watch(session);
+}
+
+/* Is the ERROR of reading not the end? */
+static bool is_pardoned(struct session *session, int error)
+{
+    return error == EAGAIN || error == EINTR ||
+           (session->pardoned && session->pardoned(session, error));
 }
 
 static void wait_for_rest(struct session *session)
@@ -214,8 +210,8 @@ static void wait_for_rest(struct session *session)
 
 static bool is_over(const struct session *session)
 {
-    bool said = session->caller.leaving ||
-                (session->at_end && session->input_length == 0 && !session->caller.script);
+    bool said =
+        session->caller.leaving || (inbox_is_over(&session->input) && !session->caller.script);
 
     return session->broken || (said && (session->output.length == 0 || session->leash));
 }
@@ -228,14 +224,7 @@ static bool may_run(const struct session *session)
 
 static bool has_command(const struct session *session)
 {
-    return session->caller.script || session->input_length == SESSION_LINE ||
-           ((session->at_end || session->alone) && session->input_length > 0) ||
-           memchr(session->input + session->input_start, '\n', session->input_length);
-}
-
-static bool has_half_a_line(const struct session *session)
-{
-    return session->input_length > 0 && !session->skipping && !has_command(session);
+    return session->caller.script || inbox_has_line(&session->input);
 }
 
 /* The line stands before the events that it causes, its reply behind them. */
@@ -265,56 +254,26 @@ static void run_from_script(struct session *session)
         finish_command(session);
 }
 
-/* A line, or what is left at the end of input, or what came alone. */
 static void run_from_input(struct session *session)
 {
-    char *line = session->input + session->input_start;
-    char *newline = memchr(line, '\n', session->input_length);
-    size_t length = newline ? (size_t)(newline - line) : session->input_length;
+    char *line;
 
-    if (!newline && session->input_length == SESSION_LINE) {
-        skip_line(session);
-        return;
-    }
-    consume(session, length + (newline != NULL));
-    run_line(session, line, length);
-}
-
-/* Of a line that is too long what was read is forgotten, and the rest when it comes. */
-static void skip_line(struct session *session)
-{
-    if (!session->skipping)
+    switch (inbox_take(&session->input, &line)) {
+    case INBOX_LINE:
+        if (answer(session, line))
+            finish_command(session);
+        else
+            refuse(session, ENOMEM, "no memory for the reply");
+        break;
+    case INBOX_TOO_LONG:
         refuse(session, E2BIG, "a line has at most 32767 bytes");
-    session->skipping = true;
-    consume(session, session->input_length);
-}
-
-static void consume(struct session *session, size_t length)
-{
-    session->alone = false;
-    session->input_start += length;
-    session->input_length -= length;
-    if (session->input_length == 0)
-        session->input_start = 0;
-}
-
-static void run_line(struct session *session, char *line, size_t length)
-{
-    if (session->skipping) { /* this is its end */
-        session->skipping = false;
-        return;
-    }
-    if (memchr(line, '\0', length)) {
+        break;
+    case INBOX_NUL:
         refuse(session, EINVAL, "a NUL byte in a line");
-        return;
+        break;
+    case INBOX_NOTHING:
+        break;
     }
-    if (length > 0 && line[length - 1] == '\r')
-        length--;
-    line[length] = '\0';
-    if (answer(session, line))
-        finish_command(session);
-    else
-        refuse(session, ENOMEM, "no memory for the reply");
 }
 
 /* Return: false if there is no memory for what LINE has to say. */
@@ -399,8 +358,8 @@ static void watch(struct session *session)
     struct ev_loop *loop = session->caller.program->runtime.loop;
 
     set_watcher(loop, &session->readable,
-                !session->at_end && !session->asleep && may_run(session) &&
-                    session->input_length < SESSION_LINE);
+                !session->input.at_end && !session->asleep && may_run(session) &&
+                    !inbox_is_full(&session->input));
     set_watcher(loop, &session->writable,
                 session->output.length > 0 || session->events_lost > 0 || session->broken);
     if (session->output.length == 0 || session->leash)

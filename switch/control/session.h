@@ -2,9 +2,8 @@
  *
  * session.h - one conversation: lines in, replies and events out
  *
- * Lines end with a newline; a carriage return before it does not matter. vdeterm sends its commands without one: what
- * stands alone at the end of what was sent is run when nothing follows for a moment. Each line is answered by its reply
- * and then, in a write of its own, by the prompt.
+ * vdeterm sends its commands without a newline: what stands alone at the end of what was sent is run when nothing follows
+ * for a moment. Each line is answered by its reply and then, in a write of its own, by the prompt.
  *
  * A session costs others little time and bounded memory. Its commands wait for their turns, one at a time. While its reader
  * does not read, its further commands wait; events for it are dropped, counted, and told of later. A reader that takes
@@ -15,12 +14,12 @@
 
 #include "control/command.h"
 #include "control/events.h"
+#include "control/inbox.h"
 #include "control/turns.h"
 
 #include <ev.h>
 
 enum {
-    SESSION_LINE = 32768,               /* longest line, newline included */
     SESSION_OUTPUT = 256 * 1024,        /* that may wait before its commands have to */
     SESSION_EVENTS = 64 * 1024,         /* that may wait before events are dropped */
     SESSION_STALLED = 60,               /* seconds in which its reader took nothing */
@@ -34,9 +33,6 @@ struct session {
     struct turn turn; /* there is a command to run */
     ev_timer pause;   /* there is half a line: will more come? */
     ev_timer stalled; /* output waits: does anybody read? */
-    bool at_end;      /* of input */
-    bool skipping;    /* the rest of a line that is too long */
-    bool alone;       /* nothing came to the half line that there is: it is a whole one */
     bool broken;      /* to be ended as soon as its present command is done */
 
     /* Its end of input ends the program. So it is read whatever happens: commands do not wait for the reader, replies
@@ -44,9 +40,7 @@ struct session {
     bool leash;
     bool asleep; /* not read just now; who set it wakes it by session_wake() */
 
-    char *input;        /* SESSION_LINE bytes and a NUL */
-    size_t input_start; /* of what is not run yet */
-    size_t input_length;
+    struct inbox input;
     struct outbox output;
 
     struct subscriber subscriber; /* of events */
