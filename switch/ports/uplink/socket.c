@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/uplink/socket.h"
 
-#include "ports/uplink/filter.h"
+#include "ports/uplink/bpf.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -105,7 +105,7 @@ static int set_up(int fd, int index, bool outgoing)
     const struct sockaddr_ll address = {
         .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = index};
     const struct packet_mreq promiscuous = {.mr_ifindex = index, .mr_type = PACKET_MR_PROMISC};
-    int status = outgoing ? filter_attach_none(fd) : filter_attach_wire(fd);
+    int status = outgoing ? bpf_pass_none(fd) : bpf_pass_wire(fd);
 
     if (status == 0)
         status = set_option(fd, SOL_PACKET, PACKET_VNET_HDR, 1);

@@ -4,9 +4,7 @@
  *
  * Theory of operation. A packet socket in promiscuous mode brings up what the wire brings for the guests, and what the
  * host sends to them, and sends what they send (socket.c). What they send to the host goes in by a helper TAP
- * (host.c). A socket filter keeps the host's own conversations in the kernel (filter.c); it names the
- * addresses behind the switch, so it is made anew when these change: until that is done, and at once, the
- * filter lets everything up, so that nobody's first frames are lost.
+ * (host.c). A socket filter keeps the host's own conversations in the kernel (filter.c).
  *
  * The port follows its interface by number: a new name, address, MTU or state is noticed by rtnetlink. When the interface
  * goes the endpoint goes, and comes back with the next interface of that name. Nothing that we set up outlives our
@@ -31,9 +29,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* While new addresses keep coming, the filter stays open for that long. */
-#define FILTER_SECONDS 0.05
-
 struct uplink_service {
     struct service service;
     struct runtime *runtime;
@@ -54,10 +49,8 @@ struct uplink {
     struct link link;
     struct host_way host;
     struct uplink_rx rx;
-    struct known_addresses known;
+    struct filter filter;
     struct port_voice voice;
-    struct observer addresses;
-    ev_timer filter_due; /* runs while the filter is open */
 };
 
 static int uplink_check(const struct port_spec *spec, struct error *err);
@@ -88,8 +81,6 @@ static void follow(struct uplink *uplink, const struct link *now);
 static void follow_host(struct uplink *uplink);
 static void take_link(struct uplink *uplink, const struct link *link);
 static void describe(struct uplink *uplink);
-static void on_address(struct observer *observer, const struct event *event);
-static void on_filter_due(struct ev_loop *loop, ev_timer *timer, int events);
 static bool is_for_host(const struct uplink *uplink, const struct packet *packet);
 static int send_to_host(struct uplink *uplink, const struct packet *packets, unsigned count);
 static int send_to_wire(struct uplink *uplink, const struct packet *packets, unsigned count);
@@ -189,12 +180,6 @@ static int uplink_open(struct runtime *runtime, const struct port_spec *spec, st
     uplink->joins_host = true;
     port_voice_init(&uplink->voice, runtime, port, "");
     spec_switch(spec, "host", &uplink->joins_host, NULL);
-    uplink->addresses = (struct observer){
-        .kinds = EVENT_BIT(EVENT_FDB_LEARNED) | EVENT_BIT(EVENT_FDB_MOVED) |
-                 EVENT_BIT(EVENT_ENDPOINT_UP) | EVENT_BIT(EVENT_LEARNING),
-        .notify = on_address,
-    };
-    ev_timer_init(&uplink->filter_due, on_filter_due, FILTER_SECONDS, 0);
     list_append(&service->uplinks, &uplink->node);
     status = attach(uplink, &link, err);
     if (status < 0) {
@@ -323,7 +308,6 @@ static int check_link(const struct uplink_service *service, const struct link *l
 /* Return: 0, or -errno with words in ERR and nothing open. */
 static int attach(struct uplink *uplink, const struct link *link, struct error *err)
 {
-    struct runtime *runtime = uplink->service->runtime;
     struct endpoint *endpoint = &uplink->base.endpoint;
     int status;
 
@@ -347,10 +331,9 @@ static int attach(struct uplink *uplink, const struct link *link, struct error *
     }
     uplink->attached = true;
     describe(uplink);
-    if (uplink->joins_host) {
-        switch_observe(runtime->sw, &uplink->addresses);
-        on_filter_due(runtime->loop, &uplink->filter_due, 0);
-    }
+    if (uplink->joins_host)
+        filter_start(&uplink->filter, uplink->service->runtime, uplink->port,
+                     fd_endpoint_fd(&uplink->base));
     return 0;
 }
 
@@ -382,13 +365,9 @@ static int open_descriptors(struct uplink *uplink, struct error *err)
 
 static void detach(struct uplink *uplink)
 {
-    struct runtime *runtime = uplink->service->runtime;
-
     uplink->attached = false;
-    if (uplink->joins_host) {
-        ev_timer_stop(runtime->loop, &uplink->filter_due);
-        switch_unobserve(runtime->sw, &uplink->addresses);
-    }
+    if (uplink->joins_host)
+        filter_stop(&uplink->filter);
     fd_endpoint_detach(&uplink->base);
     close(fd_endpoint_fd(&uplink->base));
     host_close(&uplink->host);
@@ -499,29 +478,6 @@ static void describe(struct uplink *uplink)
                           link_running(&uplink->link) ? "" : ", link down");
 
     endpoint_describe(&uplink->base.endpoint, text, (size_t)length);
-}
-
-/* A station behind another port, or a port whose stations we do not know: what the host sends there must come up. */
-static void on_address(struct observer *observer, const struct event *event)
-{
-    struct uplink *uplink = container_of(observer, struct uplink, addresses);
-
-    if (event->port == uplink->port || ev_is_active(&uplink->filter_due))
-        return;
-    if (filter_attach_all(fd_endpoint_fd(&uplink->base)) < 0)
-        return;
-    ev_timer_set(&uplink->filter_due, FILTER_SECONDS, 0);
-    ev_timer_start(uplink->service->runtime->loop, &uplink->filter_due);
-}
-
-static void on_filter_due(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    struct uplink *uplink = container_of(timer, struct uplink, filter_due);
-    int fd = fd_endpoint_fd(&uplink->base);
-
-    (void)loop, (void)events;
-    if (filter_attach_known(fd, uplink->service->runtime->sw, uplink->port, &uplink->known) < 0)
-        filter_attach_all(fd);
 }
 
 static bool is_for_host(const struct uplink *uplink, const struct packet *packet)
