@@ -7,7 +7,6 @@ Sockets are made inside a namespace and used from the test's own threads: no pro
 """
 
 import contextlib
-import ctypes
 import functools
 import hashlib
 import os
@@ -33,7 +32,6 @@ from vdeclient import internet_checksum, mac
 
 MIB = 1 << 20
 PATIENCE = 30  # seconds that a connection may be silent
-CLONE_NEWNET = 0x40000000
 HOST, LAN, GUEST = "10.0.0.1", "10.0.0.2", "10.0.0.11"
 
 # linux/if_packet.h, linux/if_ether.h
@@ -50,30 +48,8 @@ OFFLOADS = ("tx", "off", "sg", "off", "tso", "off", "gso", "off", "gro", "off", 
 # -- namespaces ----------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def inside(namespace):
-    """This thread is in NAMESPACE for the `with` block. What it opens there stays there."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
-    there = os.open(f"/proc/{namespace.pid}/ns/net", os.O_RDONLY)
-    try:
-        enter(libc, there)
-        try:
-            yield
-        finally:
-            enter(libc, home)
-    finally:
-        os.close(home)
-        os.close(there)
-
-
-def enter(libc, descriptor):
-    if libc.setns(descriptor, CLONE_NEWNET) != 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-
-
 def new_socket(namespace, family=socket.AF_INET, kind=socket.SOCK_STREAM, protocol=0):
-    with inside(namespace):
+    with namespace.entered():
         return socket.socket(family, kind, protocol)
 
 

@@ -16,7 +16,7 @@ import typing
 import pytest
 
 from console import Console
-from lan import allow_ipv6, inside
+from lan import allow_ipv6
 from machine import Machine
 from netns import Namespace
 from process import paused
@@ -73,7 +73,7 @@ class Wire:
         self.namespace = stack.enter_context(Namespace())
         allow_ipv6(self.namespace, "lo")
         self.dir = stack.enter_context(public_dir())
-        with inside(self.namespace):
+        with self.namespace.entered():
             self.pair = [stack.enter_context(each) for each in way.pair()]
         self._names = {"dir": self.dir, "theirs": self.pair[-1].fileno() if self.pair else "",
                        "ours": self.pair[0].fileno() if self.pair else ""}
@@ -96,7 +96,7 @@ class Wire:
 
     def socket(self, family=socket.AF_INET, address=None):
         """A datagram socket of somebody else's on this host."""
-        with inside(self.namespace):
+        with self.namespace.entered():
             made = self._stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
         if address:
             made.bind(address)
@@ -430,7 +430,7 @@ def test_send_errors_end_nothing(wire):
         lost("send-error")  # no route
         net.namespace.up("v0", "10.7.0.1/24")
         peer_ns.up("v1", "10.7.0.2/24")
-        with inside(peer_ns):
+        with peer_ns.entered():
             peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         with peer:
             peer.settimeout(5)
@@ -484,7 +484,7 @@ def test_bulk_by_udp(wire, mtu, offload, together):
         net.namespace.run("ethtool", "-K", "v0", "tx", offload)
         net.namespace.up("v0", "10.7.0.1/24", mtu)
         far.up("v1", "10.7.0.2/24", mtu)
-        with inside(far):
+        with far.entered():
             peer = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         peer.bind(("10.7.0.2", 5002))
         peer.settimeout(5)
