@@ -21,6 +21,13 @@ def pytest_configure(config):
 
 
 @pytest.fixture
+def stack():
+    """What is opened on it is closed at the end of the test."""
+    with contextlib.ExitStack() as opened:
+        yield opened
+
+
+@pytest.fixture
 def switch():
     with Switch() as started:
         yield started

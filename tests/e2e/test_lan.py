@@ -25,12 +25,6 @@ OVERHEARD = {("guest", "lan", "host"), ("lan", "guest", "host"), ("host", "guest
 ANYBODY = "33:33:00:00:12:34"  # a group that nobody has joined
 
 
-@pytest.fixture
-def stack():
-    with contextlib.ExitStack() as opened:
-        yield opened
-
-
 @pytest.fixture(scope="module")
 def net():
     """A guest on a TAP, the host and a LAN host, with all the offloads that their interfaces have."""

@@ -28,12 +28,6 @@ HERE, THERE = "10.0.0.11", "10.0.0.12"
 WITHOUT_PLUGINS = {"VDEPLUGIN_PATH": "/nonexistent"}
 
 
-@pytest.fixture
-def stack():
-    with contextlib.ExitStack() as opened:
-        yield opened
-
-
 def plug(vnl, *more):
     """The words of a plug to VNL on port 9."""
     return "--port", ",".join((f"plug,port={PLUG}", f"vnl={vnl.replace(',', ',,')}", *more))

@@ -25,12 +25,6 @@ from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, Refused, VdeClient, cpu
 SIZES = [14, 15, 59, 60, 61, 1514, 1518, 4096, 9216, LARGEST_FRAME]
 
 
-@pytest.fixture
-def stack():
-    with contextlib.ExitStack() as opened:
-        yield opened
-
-
 def plug(stack, switch, name="stream"):
     return stack.enter_context(StreamClient(switch.dir / name))
 

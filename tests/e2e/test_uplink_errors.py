@@ -20,12 +20,6 @@ NO_BPF = ("setpriv", "--bounding-set=-bpf,-sys_admin", "--inh-caps=-bpf,-sys_adm
 
 
 @pytest.fixture
-def stack():
-    with contextlib.ExitStack() as opened:
-        yield opened
-
-
-@pytest.fixture
 def net(stack):
     return Lan(stack)
 
