@@ -8,7 +8,7 @@ import pytest
 
 from machine import Machine
 from netns import Namespace
-from switch import Switch, wait_for
+from switch import Switch
 from vdeclient import BROADCAST, VdeClient, frame, host, public_dir
 
 # What the switch is told, and what QEMU is.

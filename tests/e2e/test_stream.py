@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
@@ -19,7 +18,7 @@ from process import paused
 from streamclient import LONGEST, PREFIX, StreamClient, StreamServer, framed, wait_attached, wait_left
 from switch import PROGRAM, Switch, preloaded, wait_for
 from test_console_trust import acting_as
-from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, Refused, VdeClient, cpu_share, frame, host, mac, needs_two_users,
+from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, Refused, VdeClient, cpu_share, frame, host, needs_two_users,
                        public_dir, tag)
 
 SIZES = [14, 15, 59, 60, 61, 1514, 1518, 4096, 9216, LARGEST_FRAME]
@@ -564,7 +563,7 @@ def test_listener_with_a_port_serves_one_client_at_a_time(stack, tmp_path):
     wait_left(switch, 5)
     third = stack.enter_context(StreamClient(tmp_path / "g.sock"))
     wait_attached(switch, 5)
-    assert f"Trunk: 10+20" in "\n".join(switch.ok("port/allprint 5"))
+    assert "Trunk: 10+20" in "\n".join(switch.ok("port/allprint 5"))
     switch.ok("port/del 5")
     assert third.is_closed() and not (tmp_path / "g.sock").exists()
 

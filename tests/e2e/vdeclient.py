@@ -22,7 +22,7 @@ import time
 import pytest
 
 from process import Closes
-from switch import PROGRAM, wait_for
+from switch import wait_for
 
 MAGIC = 0xFEEDFACE
 NEW_CONTROL, NEW_PORT0 = 0, 1
