@@ -5,7 +5,6 @@ import struct
 import time
 
 from process import Closes
-from switch import wait_for
 
 PREFIX = struct.Struct("!I")
 LONGEST = 69632  # NET_BUFSIZE of QEMU
@@ -118,14 +117,3 @@ class StreamServer(Closes):
 
     def close(self):
         self.socket.close()
-
-
-def wait_attached(switch, port):
-    """Waits until something is attached to PORT, a number or a name."""
-    wait_for(lambda: any(line.startswith("  -- endpoint") for line in switch.cmd(f"port/allprint {port}")[1]),
-             message=f"an endpoint on port {port}")
-
-
-def wait_left(switch, port):
-    wait_for(lambda: not any(line.startswith("  -- endpoint") for line in switch.cmd(f"port/allprint {port}")[1]),
-             message=f"nobody on port {port}")

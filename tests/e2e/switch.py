@@ -83,6 +83,11 @@ class Switch:
         with open(self.home / "stderr", encoding="utf-8", errors="replace") as said:
             return said.read(1 << 20)
 
+    def wait_said(self, pattern, since=0, timeout=10.0):
+        """Waits for a line on stderr after the first SINCE characters. Returns the lines that match PATTERN."""
+        return wait_for(lambda: re.findall(f"^.*{pattern}.*$", self.stderr()[since:], re.M), timeout,
+                        f"the log to say {pattern!r}: {self.stderr()[since:]}")
+
     def cmd(self, line, timeout=20.0):
         """Runs one console command. Returns (code, data lines); code is 1000 for success."""
         self.process.stdin.write(line.encode() + b"\n")
@@ -140,9 +145,27 @@ class Switch:
 
     def port(self, number):
         """IN and OUT (frames, bytes) of one port, from the VDE port block."""
-        text = "\n".join(self.ok(f"port/allprint {number}"))
-        found = re.findall(r"(IN|OUT):\s+pkts\s+(\d+)\s+bytes\s+(\d+)", text)
+        found = re.findall(r"(IN|OUT):\s+pkts\s+(\d+)\s+bytes\s+(\d+)", self.port_text(number))
         return {way: (int(frames), int(size)) for way, frames, size in found}
+
+    def port_text(self, port):
+        """What the console prints of one port, which is given by its number or name."""
+        return "\n".join(self.ok(f"port/allprint {port}"))
+
+    def endpoint_id(self, port):
+        """The number of the one endpoint of PORT."""
+        return int(re.search(r"endpoint ID (\d+)", self.port_text(port))[1])
+
+    def wait_attached(self, port):
+        """Waits until something is attached to PORT, which may not be there yet."""
+        wait_for(lambda: self._is_attached(port), message=f"an endpoint on port {port}")
+
+    def wait_left(self, port):
+        """Waits until nothing is attached to PORT; the port itself may stay."""
+        wait_for(lambda: not self._is_attached(port), message=f"nobody on port {port}")
+
+    def _is_attached(self, port):
+        return any(line.startswith("  -- endpoint") for line in self.cmd(f"port/allprint {port}")[1])
 
     def fds(self):
         """How many descriptors the switch has open."""

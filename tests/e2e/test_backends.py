@@ -107,7 +107,7 @@ class Lab:
 
     def attached(self, guest, kind):
         """What the console says of the endpoint of a card, or nothing."""
-        text = "\n".join(self.switch.ok(f"port/allprint {self.port(guest, kind)}"))
+        text = self.switch.port_text(self.port(guest, kind))
         return re.findall(r"-- endpoint ID \d+ module (.*?) *: ", text)
 
     def heard(self):

@@ -16,7 +16,7 @@ import types
 import pytest
 
 from console import DATA, END_OF_SESSION, PROMPT, Console
-from switch import Switch, wait_for
+from switch import Switch
 from vdeclient import NOBODY, VdeClient, needs_two_users, public_dir
 
 DAEMON = 1
@@ -226,7 +226,7 @@ def test_log_says_who_connected(place):
 
 def test_large_user_number_in_the_log(place):
     with console_of(4_000_000_000, place.mgmt, gid=NOBODY):
-        wait_for(lambda: "user 4000000000," in place.switch.stderr(), 3, "the log to tell of that user")
+        place.switch.wait_said("user 4000000000,", timeout=3)
 
 
 def test_sessions_of_others_hide_nobody_from_the_log(place):
@@ -235,7 +235,7 @@ def test_sessions_of_others_hide_nobody_from_the_log(place):
         with Console(place.mgmt):
             pass
     with console_of(4242, place.mgmt, gid=NOBODY):
-        wait_for(lambda: "user 4242," in place.switch.stderr(), 3, "the log to tell of user 4242")
+        place.switch.wait_said("user 4242,", timeout=3)
 
 
 @pytest.mark.parametrize("name", [b"a\n1000 Success", b"\x1b[31mred", b"vde$ ", b"\xff\xfe", b"x) user 0 (y", b"%s%n"])
@@ -298,5 +298,5 @@ def test_name_of_an_interface_forges_nothing(namespaces):
         assert_is_one_reply(raw(session, "port/print"))
         assert_is_one_reply(raw(session, "tap/list"))
         here.run("ip", "link", "del", name)
-        wait_for(lambda: "is gone" in switch.stderr(), message="a word about the TAP that is gone")
+        switch.wait_said("is gone")
         assert re.fullmatch(r"[\x20-\x7e\n]*", switch.stderr())

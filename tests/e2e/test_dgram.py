@@ -20,7 +20,7 @@ from lan import allow_ipv6
 from machine import Machine
 from netns import Namespace
 from process import paused
-from streamclient import StreamClient, wait_attached
+from streamclient import StreamClient
 from switch import PROGRAM, Switch, preloaded, wait_for
 from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, as_user, cpu_share, frame, host, needs_two_users, public_dir,
                        settle, tag)
@@ -266,15 +266,15 @@ def test_unix_port_says_who_is_there(wire):
     client = net.client(switch)
     described = f"{net.dir}/a to {net.dir}/b"
     assert "nobody is there yet" in switch.stderr()
-    assert f"{described}, nobody there" in port_text(switch)
+    assert f"{described}, nobody there" in switch.port_text(1)
     peer = net.socket(socket.AF_UNIX, f"{net.dir}/b")
-    wait_for(lambda: f"{described}, nobody" not in port_text(switch), message="the peer to be noticed")
-    assert described in port_text(switch)
+    wait_for(lambda: f"{described}, nobody" not in switch.port_text(1), message="the peer to be noticed")
+    assert described in switch.port_text(1)
     peer.close()
     for _ in range(100):
         client.send(frame(BROADCAST, host(1)))
     settle(switch, client)
-    assert f"{described}, nobody there" in port_text(switch)
+    assert f"{described}, nobody there" in switch.port_text(1)
     assert switch.drops(1) == {"send-error": 100}
     said = switch.stderr().splitlines()
     assert len([line for line in said if "dgram" in line]) == 3, said
@@ -291,7 +291,7 @@ def test_unix_peer_with_another_name_for_its_path(wire):
             for _ in range(strangers):
                 net.socket(socket.AF_UNIX).sendto(frame(BROADCAST, host(66)), f"{net.dir}/a")
             peer = net.socket(socket.AF_UNIX, f"{net.dir}/link/b")
-        wait_for(lambda: "nobody there" not in port_text(switch), message="the peer to be noticed")
+        wait_for(lambda: "nobody there" not in switch.port_text(1), message="the peer to be noticed")
         wait_for(lambda: switch.drops(1).get("stranger", 0) == strangers, message="strangers counted")  # pylint: disable=cell-var-from-loop
         peer.sendto(frame(BROADCAST, host(2)), f"{net.dir}/a")
         assert client.recv() == frame(BROADCAST, host(2))
@@ -303,7 +303,7 @@ def leave(net, switch, client, peer):
     peer.close()
     os.unlink(f"{net.dir}/b")
     client.send(frame(BROADCAST, host(1)))
-    wait_for(lambda: "nobody there" in port_text(switch), message="the peer's end to be noticed")
+    wait_for(lambda: "nobody there" in switch.port_text(1), message="the peer's end to be noticed")
 
 
 REFUSAL = """
@@ -330,12 +330,8 @@ def test_unix_peer_that_is_not_ready_at_once(wire, tmp_path):
     net = wire("unix")
     with net.socket(socket.AF_UNIX, f"{net.dir}/b"):
         switch = net.switch(env=preloaded(tmp_path, REFUSAL))
-        assert "nobody there" in port_text(switch)
-        wait_for(lambda: "nobody there" not in port_text(switch), 1.5, message="the peer to be noticed")
-
-
-def port_text(switch, number=1):
-    return "\n".join(switch.ok(f"port/allprint {number}"))
+        assert "nobody there" in switch.port_text(1)
+        wait_for(lambda: "nobody there" not in switch.port_text(1), 1.5, message="the peer to be noticed")
 
 
 def test_idle_costs_nothing(wire):
@@ -346,7 +342,7 @@ def test_idle_costs_nothing(wire):
                  f"local={net.dir}/c,remote={net.dir}/d"):
         switch.ok(f"port/add dgram,{each}")
     with net.socket(socket.AF_UNIX, f"{net.dir}/b"):
-        wait_for(lambda: "nobody there" not in port_text(switch), message="the peer to be noticed")
+        wait_for(lambda: "nobody there" not in switch.port_text(1), message="the peer to be noticed")
         time.sleep(2)
         before = wakes(switch)
         time.sleep(6)
@@ -398,7 +394,7 @@ def test_what_waited_arrives_in_order(wire):
     switch = net.switch()
     client = net.client(switch)
     peer = net.socket(socket.AF_UNIX, f"{net.dir}/b")
-    wait_for(lambda: "nobody there" not in port_text(switch), message="the peer to be noticed")
+    wait_for(lambda: "nobody there" not in switch.port_text(1), message="the peer to be noticed")
     frames = numbered(5000, host(1), size=1514)
     for each in frames:
         client.send(each)
@@ -491,7 +487,7 @@ def test_bulk_by_udp(wire, mtu, offload, together):
         switch = stack.enter_context(Switch("--port", "dgram,port=1,local=10.7.0.1:5001,remote=10.7.0.2:5002",
                                             prefix=net.namespace.prefix))
         client = stack.enter_context(StreamClient(switch.dir / "stream"))
-        wait_attached(switch, 2)
+        switch.wait_attached(2)
         sizes = [*[1514] * 20, 700, 60, 60, 1514, 1514, 900, 1000, *[60] * 20, *[1514] * 5, *[590] * 30, 4000, 60]
         sent = [frame(BROADCAST, host(1), payload=struct.pack("!I", number), size=size) for number, size in enumerate(sizes)]
         before = udp_messages(net.namespace)
@@ -530,7 +526,7 @@ def test_bulk_by_udp_where_nothing_is_cut(wire, tmp_path):
     switch = net.switch(env=preloaded(tmp_path, NOT_CUT))
     peer = net.socket(address=("127.0.0.1", 5002))
     with StreamClient(switch.dir / "stream") as client:
-        wait_attached(switch, 2)
+        switch.wait_attached(2)
         sent = [frame(BROADCAST, host(1), payload=struct.pack("!I", number), size=size)
                 for number, size in enumerate([60, 100, *[1514] * 20, 60, 100, *[60] * 20])]
         client.send(*sent)
@@ -596,7 +592,7 @@ def test_unix_strangers(wire):
             nameless.sendto(bad, ours)
     assert [client.recv() for _ in good] == good
     assert client.pending() == [] and switch.drops(1) == {"stranger": 7}
-    wait_for(lambda: "nobody there" not in port_text(switch), message="the peer to be noticed")
+    wait_for(lambda: "nobody there" not in switch.port_text(1), message="the peer to be noticed")
     for stranger in (named, nameless, abstract):
         with pytest.raises(PermissionError):
             stranger.sendto(bad, ours)
@@ -638,7 +634,7 @@ def test_group_of_three(wire, name):
         behind = {address: int(port) for address, port in
                   re.findall(r"Addr: (\S+) .* port: (\d+)", "\n".join(switch.ok("hash/print")))}
         assert behind == {host(number + 1): 2, host(2 - number): 1, host(3): 1}
-        assert "230.0.0.1:1234" in port_text(switch)
+        assert "230.0.0.1:1234" in switch.port_text(1)
 
 
 def test_group_of_another_interface_is_not_heard(wire):
@@ -684,7 +680,7 @@ def test_descriptor_whose_peer_is_gone(wire):
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with ours, Switch("--port", f"dgram,port=1,name=web,fd={ours.fileno()}", inherit=[ours.fileno()]) as switch:
         client = net.client(switch)
-        assert f"descriptor {ours.fileno()}" in port_text(switch)
+        assert f"descriptor {ours.fileno()}" in switch.port_text(1)
         client.send(frame(BROADCAST, host(1)))
         theirs.settimeout(5)
         assert theirs.recv(65536) == frame(BROADCAST, host(1))
@@ -694,7 +690,7 @@ def test_descriptor_whose_peer_is_gone(wire):
             client.send(frame(BROADCAST, host(1)))
         settle(switch, client)
         assert "nobody is at the other end any more" in switch.stderr()
-        assert "State: down" in port_text(switch) and switch.fds() == before - 1
+        assert "State: down" in switch.port_text(1) and switch.fds() == before - 1
         # The first one tells. Those that the switch had not read by then found nobody who listens.
         dropped = sum(switch.drops(1).values())
         balance = switch.assert_balanced()
@@ -707,7 +703,7 @@ def test_connected_udp_survives_icmp(wire):
     ours = net.socket(address=("127.0.0.1", 5001))
     ours.connect(("127.0.0.1", 5002))
     with Switch("--port", f"dgram,port=1,fd={ours.fileno()}", inherit=[ours.fileno()], prefix=net.namespace.prefix) as switch:
-        assert "127.0.0.1:5001 to 127.0.0.1:5002" in port_text(switch)
+        assert "127.0.0.1:5001 to 127.0.0.1:5002" in switch.port_text(1)
         client = net.client(switch)
         for _ in range(20):
             client.send(frame(BROADCAST, host(1)))
@@ -760,9 +756,9 @@ def test_descriptor_that_is_shut(wire, family):
     peer = net.socket(family, ("127.0.0.1", 5002) if family == socket.AF_INET else f"{net.dir}/b")
     ours.connect(peer.getsockname())
     with Switch("--port", f"dgram,port=1,fd={ours.fileno()}", inherit=[ours.fileno()], prefix=net.namespace.prefix) as switch:
-        assert port_text(switch).count("-- endpoint") == 1
+        assert switch.port_text(1).count("-- endpoint") == 1
         ours.shutdown(socket.SHUT_RD)
-        wait_for(lambda: "-- endpoint" not in port_text(switch), message="the port to be given up")
+        wait_for(lambda: "-- endpoint" not in switch.port_text(1), message="the port to be given up")
         assert cpu_share(switch.pid) < 0.2
         switch.assert_balanced()
 
@@ -858,7 +854,7 @@ def test_one_address_is_one_ports(wire):
             with Console(each.dir / "mgmt") as console:
                 code, _, said = console.ask("port/add dgram,local=127.0.0.1:5001,remote=127.0.0.1:5003")
                 assert code != 1000 and "another program has that port" in said
-        switch.ok("port/epclose 1 " + re.search(r"endpoint ID (\d+)", port_text(switch))[1])
+        switch.ok(f"port/epclose 1 {switch.endpoint_id(1)}")
         switch.ok("port/del 1")
         other.ok("port/add dgram,local=127.0.0.1:5001,remote=127.0.0.1:5003")
 

@@ -7,7 +7,7 @@ import pytest
 
 from console import EVENT, PROMPT, Console
 from process import paused
-from switch import Switch, wait_for
+from switch import Switch
 from test_console import endpoint_ids, text
 from vdeclient import BROADCAST, NEW_PORT0, Lab, Refused, VdeClient, ask, frame, host, request_v3, settle, tag
 
@@ -31,10 +31,6 @@ def fd(console, port, but=""):
     """The number of the endpoint of PORT, of two the one that is not BUT, as events show it."""
     number, = {f"{number:2}" for number in endpoint_ids(console, port)} - {but}
     return number
-
-
-def wait_gone(console, port):
-    wait_for(lambda: console.cmd(f"port/print {port}")[0] == 1006, message=f"port {port} to become inactive")
 
 
 # -- order and format ----------------------------------------------------------------------------------------
@@ -78,7 +74,7 @@ def test_port_that_a_client_made_and_comes_back_to(switch, console, listener):
     for _ in range(3):
         with VdeClient(switch.dir, port=3):
             pass
-        wait_gone(console, 3)
+        switch.wait_left(3)
     assert events(listener) == ["3021 port/+ 03"] + ["3022 port/- 03"] * 3
 
 
@@ -302,7 +298,7 @@ def test_end_of_a_subscription(switch, console, listener):
     with VdeClient(switch.dir, port=2):
         assert [line.split()[1] for line in events(listener)] == ["port/ep/+", "port/descr"]
         listener.ok("debug/del")
-    wait_gone(console, 2)
+    switch.wait_left(2)
     assert events(listener) == []
 
 

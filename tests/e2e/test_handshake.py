@@ -38,16 +38,11 @@ def names(switch):
     return sorted(os.listdir(switch.dir))
 
 
-def wait_inactive(switch, port):
-    """Waits until the last endpoint of PORT is gone; the port itself stays."""
-    wait_for(lambda: switch.cmd(f"port/print {port}")[0] == 1006, message=f"port {port} to become inactive")
-
-
 def attach_and_leave(switch, **how):
     """Attaches as VdeClient would, leaves again, and returns the port number."""
     client = VdeClient(switch.dir, **how)
     client.close()
-    wait_inactive(switch, client.port)
+    switch.wait_left(client.port)
     return client.port
 
 
@@ -141,7 +136,7 @@ def test_description_cannot_forge_a_reply(switch):
     """Control characters from a client must reach neither the console's framing nor a terminal."""
     with VdeClient(switch.dir, descr="plain"):
         plain = switch.ok("port/print 1")
-    wait_inactive(switch, 1)
+    switch.wait_left(1)
     with VdeClient(switch.dir, descr="evil\n.\n1000 Success\n\nvde$ \x1b[31m\x7f\u00e9"):
         forged = switch.ok("port/print 1")
         assert switch.ok("ds/showinfo")[0].startswith("ctl dir")
@@ -183,7 +178,7 @@ def test_inactive_port_is_reused_and_keeps_its_vlan(switch):
     with VdeClient(switch.dir), VdeClient(switch.dir) as second, VdeClient(switch.dir):
         switch.ok("port/setvlan 2 10")
         second.close()
-        wait_inactive(switch, 2)
+        switch.wait_left(2)
         with VdeClient(switch.dir) as again:
             assert again.port == 2
             assert "untagged_vlan=0010" in switch.ok("port/print 2")[0]
@@ -216,7 +211,7 @@ def test_full_switch_refuses():
             with pytest.raises(Refused):
                 VdeClient(switch.dir)
             wait_for(lambda: switch.fds() == before, message="the refused connection to be closed")
-        wait_inactive(switch, 1)
+        switch.wait_left(1)
         assert attach_and_leave(switch) == 1
 
 
@@ -227,7 +222,7 @@ def test_closing_ctl_ends_the_endpoint(switch):
     before = switch.fds()
     client = VdeClient(switch.dir)
     client.ctl.close()
-    wait_inactive(switch, 1)
+    switch.wait_left(1)
     assert not os.path.exists(client.path)
     assert switch.fds() == before
     assert names(switch) == ["ctl", "mgmt", "stream"]
@@ -254,7 +249,7 @@ def test_epclose_pulls_the_cable(switch):
         endpoint = [line for line in switch.ok("port/print 1") if "endpoint ID" in line][0].split()[3]
         switch.ok(f"port/epclose 1 {endpoint}")
         assert client.ctl.recv(16) == b""
-        wait_inactive(switch, 1)
+        switch.wait_left(1)
         assert not os.path.exists(client.path)
 
 
@@ -309,7 +304,7 @@ def test_second_endpoint_must_be_the_same_user(public_switch):
         with pytest.raises(Refused):
             client_of(public_switch, NOBODY, port=4)
         assert client_of(public_switch, NOBODY, port=5)[0] == 5
-    wait_inactive(public_switch, 4)
+    public_switch.wait_left(4)
     assert client_of(public_switch, NOBODY, port=4)[0] == 4
 
 
@@ -321,7 +316,7 @@ def test_port_user_rule(public_switch):
     with pytest.raises(Refused):
         client_of(public_switch, NOBODY, port=6)
     assert client_of(public_switch, 1, port=6)[0] == 6
-    wait_inactive(public_switch, 6)
+    public_switch.wait_left(6)
     assert attach_and_leave(public_switch, port=6) == 6
     public_switch.ok(f"port/setuser 6 {NOBODY}")
     assert client_of(public_switch, NOBODY, port=6)[0] == 6
@@ -520,8 +515,8 @@ def test_directory_in_use_is_left_alone(switch):
         assert second.returncode == 255
         assert str(switch.dir) in second.stderr
         talk(one, two)
-    wait_inactive(switch, 1)
-    wait_inactive(switch, 2)
+    switch.wait_left(1)
+    switch.wait_left(2)
     assert {name: os.lstat(switch.dir / name).st_ino for name in names(switch)} == before
 
 
@@ -570,7 +565,7 @@ def test_named_port():
         with VdeClient(switch.dir, ctl="web") as web, VdeClient(switch.dir) as other:
             assert (web.port, other.port) == (5, 1)
             talk(web, other)
-        wait_inactive(switch, 5)
+        switch.wait_left(5)
         with VdeClient(switch.dir, ctl="web") as again:
             assert again.port == 5
         assert stat.S_IMODE(os.stat(switch.dir / "web").st_mode) == stat.S_IMODE(os.stat(switch.dir / "ctl").st_mode)

@@ -605,7 +605,7 @@ def test_nothing_in_a_file_is_run(host, tmp_path):
         with BareTap(host.namespace, "tap0"):
             status, _ = host.call("qemu-ifup", "tap0", ifup_conf=conf)
             if status == 0:
-                ports = "\n".join(host.switch.ok("port/allprint tap0"))
+                ports = host.switch.port_text("tap0")
                 assert "untagged_vlan=0000" in ports
                 assert "Description" not in ports or f"Description: $(touch {mark})`touch" in ports
                 assert host.call("qemu-ifdown", "tap0") == (0, "")

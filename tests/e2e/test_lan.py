@@ -63,7 +63,7 @@ def test_guest_is_on_the_lan_with_its_own_address(net):
 
 
 def test_console_shows_the_uplink(net):
-    text = "\n".join(net.switch.ok("port/allprint 1"))
+    text = net.switch.port_text(1)
     assert "uplink" in text and "eth0" in text
 
 

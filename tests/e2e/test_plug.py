@@ -42,11 +42,6 @@ def wait_up(*switches, timeout=10):
         wait_for(lambda: is_up(switch), timeout, f"the plug: {switch.stderr()}")  # pylint: disable=cell-var-from-loop
 
 
-def wait_said(switch, pattern, since=0, timeout=10):
-    return wait_for(lambda: re.findall(f"^.*{pattern}.*$", switch.stderr()[since:], re.M), timeout,
-                    f"the log to say {pattern!r}: {switch.stderr()[since:]}")
-
-
 def status_of(pid):
     """State, parent, and session of a process; () if there is none."""
     with contextlib.suppress(OSError):
@@ -180,13 +175,13 @@ def test_two_switches_are_one_network_again_after_either_was_killed(stack, tmp_p
 
 def test_far_side_that_returns_is_found_within_seconds_and_all_is_said_once(stack, tmp_path):
     near = stack.enter_context(Switch(*plug(f"vde://{tmp_path}/far")))
-    wait_said(near, "cannot connect: No such file or directory")
+    near.wait_said("cannot connect: No such file or directory")
     with Switch(dir=tmp_path / "far") as far:
         wait_up(near, timeout=3)
         with VdeClient(near.dir) as alice, VdeClient(far.dir) as bob:
             exchange(alice, bob)
             assert any("vswitchd: port 9" in line for line in far.ok("port/print"))
-    wait_said(near, "lost: the far side hung up")
+    near.wait_said("lost: the far side hung up")
     wait_for(lambda: not is_up(near), message="the port to be without endpoint")
     assert cpu_share(near.pid, 2) < 0.1, "busy while nobody is there"
     said = near.stderr()
@@ -203,12 +198,8 @@ def test_command_carries_frames_and_ends_with_its_port(stack):
     with VdeClient(near.dir) as alice, VdeClient(far.dir) as bob:
         exchange(alice, bob)
     assert len(session(leader)) == 2, "the helper and its command"
-    near.ok(f"port/epclose {PLUG} {endpoint_id(near)}")
+    near.ok(f"port/epclose {PLUG} {near.endpoint_id(PLUG)}")
     wait_for(lambda: not session(leader), 3, "both to end")
-
-
-def endpoint_id(switch, port=PLUG):
-    return int(re.search(r"endpoint ID (\d+)", "\n".join(switch.ok(f"port/allprint {port}")))[1])
 
 
 ECHO = """
@@ -248,7 +239,7 @@ def test_tap_of_libvdeplug(stack):
     send_tcp(*guests, THERE, 4 * MIB)
     send_tcp(*reversed(guests), HERE, 4 * MIB)
     guests[1].run("ip", "link", "del", "far0")
-    wait_said(switch, "lost: ")
+    switch.wait_said("lost: ")
 
 
 def test_what_the_far_side_refuses_is_counted(stack):
@@ -355,7 +346,7 @@ def test_far_side_that_accepts_and_says_nothing(stack, tmp_path):
     assert not is_up(near)
     before = near.fds()
     assert cpu_share(first) < 0.1
-    wait_said(near, "cannot connect: no answer within 10 s", timeout=15)
+    near.wait_said("cannot connect: no answer within 10 s", timeout=15)
     others.check()
     wait_for(lambda: not status_of(first), 3, "the helper that hung to be gone")
     wait_for(lambda: helper(near) != first, 3, "another one")
@@ -387,7 +378,7 @@ def test_far_side_that_stops_reading_under_traffic(stack, frozen):
             assert not others.clients[0].pending(), "frames for the far side went elsewhere"
             near.assert_balanced()
             assert cpu_share(near.pid) < 0.1
-        wait_for(lambda: "unsent packets: 0 " in "\n".join(near.ok(f"port/allprint {PLUG}")), message="an empty queue")
+        wait_for(lambda: "unsent packets: 0 " in near.port_text(PLUG), message="an empty queue")
         bob.pending()
         exchange(alice, bob)
         near.assert_balanced()
@@ -398,7 +389,7 @@ def test_stopped_helper_ends_all_the_same(stack):
     near = stack.enter_context(Switch(*plug(f"vde://{far.dir}")))
     wait_up(near)
     os.kill(helper(near), signal.SIGSTOP)
-    near.ok(f"port/epclose {PLUG} {endpoint_id(near)}")
+    near.ok(f"port/epclose {PLUG} {near.endpoint_id(PLUG)}")
     wait_for(lambda: not children(near), 3, "the helper to end")
 
 
@@ -407,7 +398,7 @@ def test_chatter_of_a_command_is_escaped_and_bounded(stack, tmp_path):
                                     "sleep 60")
     near = stack.enter_context(Switch(*plug(f"cmd://sh {tmp_path}/noise")))
     wait_up(near)
-    wait_said(near, r"it says: noise \\x1b\[31m 1$")
+    near.wait_said(r"it says: noise \\x1b\[31m 1$")
     others = Others(stack, near)
     others.check()
     wait_for(lambda: cpu_share(near.pid) < 0.1, 20, "the noise to end")
@@ -429,7 +420,7 @@ def test_removed_plug_is_gone_for_good(stack, ending):
             near.ok(f"port/add plug,port={PLUG},vnl=vde://{far.dir}")
             wait_up(near)
         if ending == "port/epclose":
-            near.ok(f"port/epclose {PLUG} {endpoint_id(near)}")
+            near.ok(f"port/epclose {PLUG} {near.endpoint_id(PLUG)}")
             time.sleep(0.3)
             assert not is_up(near)
         near.ok(f"port/del {PLUG}")
@@ -454,7 +445,7 @@ def test_helper_that_is_killed_is_started_again(stack):
             wait_up(near)
             exchange(alice, bob)
             assert near.fds() == before and len(children(near)) == 1
-    wait_said(near, "lost: its helper process ended unexpectedly")
+    near.wait_said("lost: its helper process ended unexpectedly")
 
 
 @pytest.mark.parametrize("ending", [signal.SIGKILL, signal.SIGTERM])
@@ -494,7 +485,7 @@ def test_commands_end_with_a_helper_that_was_killed(stack, tmp_path):
 def test_plug_that_ends_at_once_is_not_tried_all_the_time(stack, tmp_path):
     (tmp_path / "ends").write_text(f"echo >> {tmp_path}/count")
     near = stack.enter_context(Switch(*plug(f"cmd://sh {tmp_path}/ends")))
-    wait_said(near, "lost: the far side hung up")
+    near.wait_said("lost: the far side hung up")
     time.sleep(3)
     assert (tmp_path / "count").read_text().count("\n") <= 10
     assert near.stderr().count("lost: ") <= 8, near.stderr()
@@ -521,7 +512,7 @@ def test_helper_that_behaves_badly_is_ended(stack, tmp_path, deed):
     shutil.copy(PROGRAM, tmp_path / "vswitchd")
     near = stack.enter_context(Switch(*plug("slirp://"), program=tmp_path / "vswitchd"))
     first = helper(near)
-    wait_said(near, "connected")
+    near.wait_said("connected")
     time.sleep(0.5)
     assert cpu_share(near.pid) < 0.2
     near.assert_balanced()
@@ -631,7 +622,7 @@ def test_missing_libvdeplug_is_named_and_the_rest_works_without(tmp_path, place)
 def test_path_without_scheme_is_a_switch(stack):
     far = stack.enter_context(Switch())
     near = stack.enter_context(Switch(*plug(str(far.dir))))
-    wait_said(near, f"no scheme://, so it is a path, as in vde://{far.dir}")
+    near.wait_said(f"no scheme://, so it is a path, as in vde://{far.dir}")
     wait_up(near)
 
 
@@ -673,8 +664,8 @@ def test_plug_that_comes_back_by_another_way_is_refused_when_it_arrives(stack, t
     (tmp_path / "vnl").write_text(f"vde://{own}\n")
     switch = stack.enter_context(Switch(*plug(vnl), dir=own))
     (tmp_path / "link").symlink_to(own)
-    wait_said(switch, "it is this switch itself")
-    wait_said(switch, "it leads back into this switch")
+    switch.wait_said("it is this switch itself")
+    switch.wait_said("it leads back into this switch")
     others = Others(stack, switch)
     others.check()
     assert not any("vswplug" in line and "module unix" in line for line in switch.ok("port/allprint"))

@@ -19,7 +19,7 @@ from process import paused
 from switch import PROGRAM, Switch, wait_for
 from test_cli import run_with_defaults
 from test_forwarding import Bridge, is_quiet
-from test_handshake import client_of, names, talk, wait_inactive
+from test_handshake import client_of, names, talk
 from test_taps import address, attached
 from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, Refused, VdeClient, arp, connect_ctl, data_socket,
                        frame, host, is_refused, memory, needs_two_users, public_dir, request_v3, settle)
@@ -29,10 +29,6 @@ def run_to_end(directory, *args):
     """Starts a switch in DIRECTORY with an empty console and awaits its end."""
     return subprocess.run([PROGRAM, "-s", str(directory), "-f", "/dev/null", *args], input="", capture_output=True,
                           text=True, timeout=20, check=False)
-
-
-def port_text(switch, number):
-    return "\n".join(switch.ok(f"port/allprint {number}"))
 
 
 # -- logs and consoles that nobody reads ---------------------------------------------------------------------
@@ -161,7 +157,7 @@ def test_offloads_that_another_program_left(namespaces):
 def test_port_of_a_deleted_tap_is_free_again(namespaces):
     (here,) = namespaces(1)
     with Switch("-t", "tap0", prefix=here.prefix) as switch:
-        assert " - Unnamed Allocatable" in port_text(switch, 1)
+        assert " - Unnamed Allocatable" in switch.port_text(1)
         here.run("ip", "link", "del", "tap0")
         wait_for(lambda: not attached(switch, "tap0"), message="the TAP to go")
         with VdeClient(switch.dir) as client:
@@ -170,7 +166,7 @@ def test_port_of_a_deleted_tap_is_free_again(namespaces):
 
 def test_port_option_reserves_its_port():
     with Switch("--port", "vde,port=1") as switch, VdeClient(switch.dir) as client:
-        assert " - NOT Unnamed Allocatable" in port_text(switch, 1)
+        assert " - NOT Unnamed Allocatable" in switch.port_text(1)
         assert client.port == 2
 
 
@@ -187,7 +183,7 @@ def test_access_rule_with_an_odd_number(what, given, code, shown):
         switch.ok("port/create 1")
         switch.ok(f"port/set{what} 1 daemon")
         assert switch.cmd(f"port/set{what} 1 {given}")[0] == code
-        assert f"{what.capitalize()}: {shown}" in port_text(switch, 1)
+        assert f"{what.capitalize()}: {shown}" in switch.port_text(1)
         with pytest.raises(Refused):
             client_of(switch, NOBODY, port=1)
 
@@ -247,7 +243,7 @@ def test_end_spares_the_successor(tmp_path):
             talk(one, other)
             with VdeClient(directory, ctl="web") as third:
                 talk(one, third)
-            wait_inactive(second, 5)
+            second.wait_left(5)
     assert not directory.exists()
 
 
@@ -386,7 +382,7 @@ def test_memory_of_clients_that_do_not_read():
         assert memory(switch) - before < 400 << 10, "KiB"
         assert switch.drops(2).keys() == {"queue-full"}
         stack.close()
-        wait_inactive(switch, 2)
+        switch.wait_left(2)
         assert memory(switch) - before < 80 << 10, "KiB; most of it is the sanitizer's"
 
 

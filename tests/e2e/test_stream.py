@@ -15,7 +15,7 @@ import lan
 from console import Console
 from netns import Namespace
 from process import paused
-from streamclient import LONGEST, PREFIX, StreamClient, StreamServer, framed, wait_attached, wait_left
+from streamclient import LONGEST, PREFIX, StreamClient, StreamServer, framed
 from switch import PROGRAM, Switch, preloaded, wait_for
 from test_console_trust import acting_as
 from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, Refused, VdeClient, cpu_share, frame, host, needs_two_users,
@@ -47,7 +47,7 @@ def assert_hear_each_other(one, other, *numbers):
 def test_frames_of_every_size_arrive_as_they_were(stack, switch):
     one, other = plug(stack, switch), plug(stack, switch)
     vde = stack.enter_context(VdeClient(switch.dir))
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     for sender, number, receivers in ((one, 1, (other, vde)), (other, 2, (one, vde)), (vde, 3, (one, other))):
         for size in SIZES:
             sent = content(number, size)
@@ -60,7 +60,7 @@ def test_frames_of_every_size_arrive_as_they_were(stack, switch):
 def test_however_the_stream_is_cut(stack, switch, most):
     """Most is 1: a peer that trickles single bytes."""
     one, other = plug(stack, switch), plug(stack, switch)
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     chance = random.Random(most)
     sizes = [60, 14, 1514] if most == 1 else [chance.choice(SIZES[:6 if most < 10 else None]) for _ in range(200)]
     frames = [content(1, size) for size in sizes]
@@ -83,7 +83,7 @@ def test_trunk_and_access_ports(stack):
                                         "--port", "stream,name=twenty,vlan=20"))
     trunk, ten, twenty = (plug(stack, switch, f"{name}.stream") for name in ("trunk", "ten", "twenty"))
     for name in ("trunk", "ten", "twenty"):
-        wait_attached(switch, name)
+        switch.wait_attached(name)
     trunk.send(frame(BROADCAST, host(1), tag(20), payload=b"to twenty"))
     assert twenty.recv() == frame(BROADCAST, host(1), payload=b"to twenty")
     ten.send(frame(BROADCAST, host(2), payload=b"from ten"))
@@ -95,7 +95,7 @@ def test_trunk_and_access_ports(stack):
 def test_slow_reader_gets_whole_frames(stack, switch):
     """Its socket takes frames in pieces; what it is sent is in step all the same, and nothing is lost below the bounds."""
     one, slow = plug(stack, switch), plug(stack, switch)
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     sizes = [random.Random(7).choice(SIZES) for _ in range(400)]
     frames = [content(1, size) for size in sizes]
     one.send(*frames)
@@ -108,7 +108,7 @@ def test_slow_reader_gets_whole_frames(stack, switch):
 
 def test_reader_that_stops_costs_others_nothing(stack, switch):
     one, other, stopped = plug(stack, switch), plug(stack, switch), plug(stack, switch)
-    wait_attached(switch, 3)
+    switch.wait_attached(3)
     sent, heard = [], []
     for number in range(1200):
         sent.append(frame(BROADCAST, host(1), payload=number.to_bytes(4, "big"), size=9000))
@@ -129,7 +129,7 @@ def test_reader_that_stops_costs_others_nothing(stack, switch):
 def test_many_small_frames_in_one_write(stack, switch):
     """More than one batch in one read: all come, and nobody need write again for that."""
     one, other = plug(stack, switch), plug(stack, switch)
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     frames = [frame(BROADCAST, host(1), payload=number.to_bytes(4, "big")) for number in range(1000)]
     one.send(*frames)
     assert [other.recv() for _ in frames] == frames
@@ -141,7 +141,7 @@ def test_one_read_of_many_frames_does_not_hold_up_others(stack, switch):
     """A thousand frames that are read at once go through the switch a batch a turn; who sends one meanwhile has a turn, too."""
     flood, ear = plug(stack, switch), plug(stack, switch)
     early, late = (stack.enter_context(VdeClient(switch.dir)) for _ in range(2))
-    wait_attached(switch, 4)
+    switch.wait_attached(4)
     lone = [frame(BROADCAST, host(number), payload=b"a lone frame") for number in (7, 8)]
     with paused(switch.pid):
         early.send(lone[0])
@@ -158,7 +158,7 @@ def test_one_read_of_many_frames_does_not_hold_up_others(stack, switch):
 def trio(stack, switch):
     """A switch, an evil peer on port 1, and two that talk whatever happens."""
     evil, one, other = plug(stack, switch), plug(stack, switch), plug(stack, switch)
-    wait_attached(switch, 3)
+    switch.wait_attached(3)
     yield switch, evil, (one, other)
     assert_hear_each_other(one, other, 5, 6)
     switch.assert_balanced()
@@ -203,7 +203,7 @@ def test_cut_off(trio, data, end):
         evil.socket.shutdown(socket.SHUT_WR)
     else:
         evil.close()
-    wait_left(switch, 1)
+    switch.wait_left(1)
     assert switch.port(1)["IN"] == (0, 0) and switch.drops(1) == {}
 
 
@@ -212,7 +212,7 @@ def test_silent_connections_cost_nothing(trio):
     with contextlib.ExitStack() as silent:
         for _ in range(20):
             plug(silent, switch)
-        wait_attached(switch, 23)
+        switch.wait_attached(23)
         assert cpu_share(switch.pid) < 0.05
 
 
@@ -221,11 +221,11 @@ def test_silent_connections_cost_nothing(trio):
 
 def test_each_connection_is_a_port_and_a_port_is_used_again(stack, switch):
     one, two = plug(stack, switch), plug(stack, switch)
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     one.close()
-    wait_left(switch, 1)
+    switch.wait_left(1)
     three = plug(stack, switch)
-    wait_attached(switch, 1)
+    switch.wait_attached(1)
     assert_hear_each_other(two, three, 2, 3)
 
 
@@ -234,7 +234,7 @@ def test_named_port_has_one_stream_at_a_time(stack):
     switch = stack.enter_context(Switch("--port", "stream,name=web,vlan=10,port=7", "--port", "vde,port=8,vlan=10"))
     listener = stack.enter_context(VdeClient(switch.dir, port=8))
     first = plug(stack, switch, "web.stream")
-    wait_attached(switch, "web")
+    switch.wait_attached("web")
     second = plug(stack, switch, "web.stream")
     assert second.is_closed()
     assert re.search(r"refused a stream client \(user \d+, process \d+ \(.*\)\): web is in use by ", switch.stderr())
@@ -243,10 +243,10 @@ def test_named_port_has_one_stream_at_a_time(stack):
         assert listener.recv() == content(1, 60)
         assert switch.port(7)["IN"][0] == number
         first.close()
-        wait_left(switch, "web")
+        switch.wait_left("web")
         first = plug(stack, switch, "web.stream")
-        wait_attached(switch, "web")
-    assert "VLAN: 10" in "\n".join(switch.ok("port/allprint web"))
+        switch.wait_attached("web")
+    assert "VLAN: 10" in switch.port_text("web")
 
 
 @pytest.mark.parametrize("kind", ["stream", "vde"])
@@ -257,9 +257,9 @@ def test_named_port_is_found_by_every_protocol(stack, kind):
     with VdeClient(switch.dir, ctl="web") as vde:
         other.send(content(1, 60))
         assert vde.recv() == content(1, 60)
-    wait_left(switch, "web")
+    switch.wait_left("web")
     with StreamClient(switch.dir / "web.stream") as stream:
-        wait_attached(switch, "web")
+        switch.wait_attached("web")
         assert_hear_each_other(other, stream, 1, 2)
     switch.ok("port/setname web db")
     assert {"db", "db.stream"} <= set(os.listdir(switch.dir)) and not {"web", "web.stream"} & set(os.listdir(switch.dir))
@@ -290,14 +290,14 @@ def test_a_port_of_one_user_is_closed_to_others(stack):
     assert f"port 1 is not open to user {NOBODY}" in switch.stderr()
     with acting_as(1):
         plug(stack, switch, "web.stream")
-    wait_attached(switch, "web")
+    switch.wait_attached("web")
 
 
 def test_two_hundred_kills(stack):
     """Clients that are killed and come back, VDE and stream in turn: name, VLAN and counters stay, descriptors do not."""
     switch = stack.enter_context(Switch("--port", "vde,name=web,vlan=10,port=1", "--port", "stream,name=ear,vlan=10,port=2"))
     ear = plug(stack, switch, "ear.stream")
-    wait_attached(switch, "ear")
+    switch.wait_attached("ear")
     before = switch.fds()
     for number in range(200):
         sent = content(1, 60 + number)
@@ -317,9 +317,9 @@ def test_two_hundred_kills(stack):
         assert ear.recv() == sent
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-        wait_left(switch, "web")
+        switch.wait_left("web")
     assert switch.port(1)["IN"][0] == 200
-    text = "\n".join(switch.ok("port/allprint web"))
+    text = switch.port_text("web")
     assert "Name: web" in text and "VLAN: 10" in text
     assert switch.fds() == before
     assert len(switch.ok("port/allprint")) > 0 and "Port 0003" not in "\n".join(switch.ok("port/allprint"))
@@ -336,14 +336,14 @@ def test_listener_gives_each_client_a_port_like_its_own(stack, tmp_path, where):
     said = re.search(r"stream clients that connect to (\S+) get a port each", switch.stderr())[1]
     target = said if said.startswith("/") else (said.rsplit(":", 1)[0].strip("[]"), int(said.rsplit(":", 1)[1]))
     one = stack.enter_context(StreamClient(target))
-    wait_attached(switch, 1)
+    switch.wait_attached(1)
     two = stack.enter_context(StreamClient(target))
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     plain = plug(stack, switch)
-    wait_attached(switch, 3)
+    switch.wait_attached(3)
     assert_hear_each_other(one, two, 1, 2)
     assert plain.heard_nothing(), "it is in VLAN 0"
-    text = "\n".join(switch.ok("port/allprint 1"))
+    text = switch.port_text(1)
     assert "VLAN: 10" in text and "Description: a, b" in text and "of 7" in text
     joined = stack.enter_context(VdeClient(switch.dir, port=1))
     one.close()
@@ -351,7 +351,7 @@ def test_listener_gives_each_client_a_port_like_its_own(stack, tmp_path, where):
     wait_for(lambda: switch.cmd("port/allprint 1")[0] == 1006, message="port 1 to go with its client")
     switch.ok("port/del 2")
     assert two.is_closed() and switch.cmd("port/allprint 2")[0] == 1006
-    switch.ok("port/epclose 3 " + re.search(r"endpoint ID (\d+)", "\n".join(switch.ok("port/allprint 3")))[1])
+    switch.ok(f"port/epclose 3 {switch.endpoint_id(3)}")
     assert plain.is_closed() and switch.cmd("port/allprint 3")[0] == 1000
     switch.assert_balanced()
 
@@ -382,9 +382,9 @@ def test_listener_at_all_addresses(stack, tmp_path, addr, ipv6):
     said, number = re.search(r"stream clients that connect to (\S+):(\d+) get a port each", switch.stderr()).groups()
     assert said == ("[::]" if ipv6 else "0.0.0.0")
     one = stack.enter_context(StreamClient(("127.0.0.1", int(number))))
-    wait_attached(switch, 1)
+    switch.wait_attached(1)
     other = stack.enter_context(StreamClient(("::1" if ipv6 else "127.0.0.1", int(number))))
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     assert_hear_each_other(one, other, 1, 2)
 
 
@@ -393,23 +393,23 @@ def test_place_is_full(stack, tmp_path):
     switch = stack.enter_context(Switch("--port", f"stream,path={tmp_path}/a,server=on,most=2,vlan=10",
                                         "--port", f"stream,path={tmp_path}/b,server=on,most=1"))
     one, two = (stack.enter_context(StreamClient(tmp_path / "a")) for _ in range(2))
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     switch.ok("port/set 2 name=kept")
     three = stack.enter_context(StreamClient(tmp_path / "a"))
-    wait_attached(switch, 3)
+    switch.wait_attached(3)
     assert StreamClient(tmp_path / "a").is_closed()
     assert f"{tmp_path}/a has 2 clients, and most= allows no more" in switch.stderr()
     other = stack.enter_context(StreamClient(tmp_path / "b"))
-    wait_attached(switch, 4)
+    switch.wait_attached(4)
     plain = plug(stack, switch)
-    wait_attached(switch, 5)
+    switch.wait_attached(5)
     assert_hear_each_other(other, plain, 1, 2)
     assert_hear_each_other(one, three, 3, 4)
     for _ in range(20):
         one.close()
-        wait_left(switch, 1)
+        switch.wait_left(1)
         one = stack.enter_context(StreamClient(tmp_path / "a"))
-        wait_attached(switch, 1)
+        switch.wait_attached(1)
     assert two.pending() and not two.is_closed(0.1)
 
 
@@ -423,7 +423,7 @@ def test_places_are_listed_and_can_be_closed(stack, tmp_path):
     switch.ok("port/setname 5 db")
     assert f"stream {tmp_path}/one.sock port db" in switch.ok("listen/print")
     stays = stack.enter_context(StreamClient(tmp_path / "all.sock"))
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     for place in (f"{tmp_path}/one.sock", f"{switch.dir}/ctl"):
         assert switch.cmd(f"listen/del {place}")[0] == 1001
     switch.ok(f"listen/del {tmp_path}/all.sock")
@@ -436,8 +436,8 @@ def test_switch_does_not_plug_into_itself(stack, tmp_path):
     switch = stack.enter_context(Switch(dir=tmp_path / "sw"))
     switch.ok(f"port/add stream,path={switch.dir}/stream,port=9")
     one, other = plug(stack, switch), plug(stack, switch)
-    wait_attached(switch, 2)
-    wait_for(lambda: "it is this switch itself" in switch.stderr(), message="a word in the log")
+    switch.wait_attached(2)
+    switch.wait_said("it is this switch itself")
     assert_hear_each_other(one, other, 1, 2)
     assert one.heard_nothing(0.5) and other.heard_nothing(0)
 
@@ -450,7 +450,7 @@ def test_nor_by_tcp_nor_by_a_program(stack, place):
     switch.ok(f"port/add plug,port=8,vnl=cmd://socat - UNIX-CONNECT:{switch.dir}/stream")
     wait_for(lambda: switch.stderr().count("it is this switch itself") >= 2, message="two words in the log")
     one, other = plug(stack, switch), plug(stack, switch)
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     sent = content(1, 100)
     one.send(sent)
     assert other.recv() == sent
@@ -481,12 +481,12 @@ def test_unnamed_ports_are_for_whom_they_were_made(stack):
         switch = stack.enter_context(Switch("--port", f"stream,fd={theirs.fileno()},vlan=10", "--port", "stream,vlan=20",
                                             inherit=[theirs.fileno()]))
     ours.close()
-    wait_left(switch, 1)
+    switch.wait_left(1)
     plug(stack, switch)
-    wait_attached(switch, 2)
-    assert "VLAN: 20" in "\n".join(switch.ok("port/allprint 2"))
+    switch.wait_attached(2)
+    assert "VLAN: 20" in switch.port_text(2)
     plug(stack, switch)
-    wait_attached(switch, 3)
+    switch.wait_attached(3)
 
 
 @needs_two_users
@@ -496,9 +496,9 @@ def test_ports_of_a_place_are_nobody_elses(stack):
     switch = stack.enter_context(Switch("-m", "666", "--dirmode", "777", "--port", "stream,addr=127.0.0.1:7306,server=on,vlan=10",
                                         "--port", f"stream,path={public}/place,server=on,vlan=10", dir=public / "sw"))
     stack.enter_context(StreamClient(("127.0.0.1", 7306)))
-    wait_attached(switch, 1)
+    switch.wait_attached(1)
     stack.enter_context(StreamClient(public / "place"))
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     for number in (1, 2):
         with acting_as(NOBODY), pytest.raises(Refused):
             VdeClient(switch.dir, port=number)
@@ -506,7 +506,7 @@ def test_ports_of_a_place_are_nobody_elses(stack):
     assert "port 1 is of type stream, which is not for guests of user" in switch.stderr()
     with acting_as(NOBODY):
         own = stack.enter_context(StreamClient(public / "place"))
-        wait_attached(switch, 3)
+        switch.wait_attached(3)
         VdeClient(switch.dir, port=3).close()
     own.close()
 
@@ -515,7 +515,7 @@ def test_frame_that_was_cut_is_counted(stack):
     """A client leaves in the middle of a frame: what it has got of that is nothing."""
     switch = stack.enter_context(Switch())
     one, slow = plug(stack, switch), plug(stack, switch)
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     for number in range(500):
         one.send(content(number, 9000))
     wait_for(lambda: switch.balance()["received"] == 500, message="all frames to be read")
@@ -528,7 +528,7 @@ def test_frame_that_was_cut_is_counted(stack):
             whole += len(slow.pending())
             if slow.has_part():
                 slow.close()
-    wait_left(switch, 2)
+    switch.wait_left(2)
     balance = switch.assert_balanced()
     assert balance["handed"] == whole and balance["egress_drops"] == 500 - whole
     assert switch.drops(2).keys() <= {"queue-full", "send-error", "detached"} and switch.drops(2)["detached"] > 0
@@ -539,8 +539,8 @@ def test_paused_tcp_guest_stays_plugged_in(stack):
     """It takes nothing for longer than a peer may be silent, while others go on talking."""
     switch = stack.enter_context(Switch("--port", "stream,addr=127.0.0.1:7305,server=on,port=5"))
     paused, one, other = stack.enter_context(StreamClient(("127.0.0.1", 7305))), plug(stack, switch), plug(stack, switch)
-    wait_attached(switch, 5)
-    wait_attached(switch, 2)
+    switch.wait_attached(5)
+    switch.wait_attached(2)
     end = time.monotonic() + 40
     while time.monotonic() < end:
         one.send(*[frame(BROADCAST, host(1), size=9000)] * 20)
@@ -556,14 +556,14 @@ def test_paused_tcp_guest_stays_plugged_in(stack):
 def test_listener_with_a_port_serves_one_client_at_a_time(stack, tmp_path):
     switch = stack.enter_context(Switch("--port", f"stream,path={tmp_path}/g.sock,server=on,port=5,trunk=10+20"))
     first = stack.enter_context(StreamClient(tmp_path / "g.sock"))
-    wait_attached(switch, 5)
+    switch.wait_attached(5)
     second = stack.enter_context(StreamClient(tmp_path / "g.sock"))
     assert second.is_closed()
     first.close()
-    wait_left(switch, 5)
+    switch.wait_left(5)
     third = stack.enter_context(StreamClient(tmp_path / "g.sock"))
-    wait_attached(switch, 5)
-    assert "Trunk: 10+20" in "\n".join(switch.ok("port/allprint 5"))
+    switch.wait_attached(5)
+    assert "Trunk: 10+20" in switch.port_text(5)
     switch.ok("port/del 5")
     assert third.is_closed() and not (tmp_path / "g.sock").exists()
 
@@ -592,7 +592,7 @@ def test_vanished_tcp_peer_is_given_up(stack):
     port = int(re.search(r"(\d+) *$", subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout.split(
         f"pid={switch.pid},")[0].rsplit("127.0.0.1:", 1)[1].split()[0])[1])
     with StreamClient(("127.0.0.1", port)):
-        wait_attached(switch, 5)
+        switch.wait_attached(5)
         shown = subprocess.run(["ss", "-Htnpo", f"sport = :{port}"], capture_output=True, text=True, check=True).stdout
         assert re.search(r"timer:\(keepalive,(10sec|\d\.\d+m?s)", shown), shown  # not 119min
 
@@ -608,7 +608,8 @@ def test_switch_connects_and_comes_back(stack, tmp_path, kind):
     switch = stack.enter_context(Switch("--port", f"stream,{spec},port=4,vlan=10", "--port", "vde,port=5,vlan=10",
                                         prefix=namespace.prefix))
     ear = stack.enter_context(VdeClient(switch.dir, port=5))
-    wait_for(lambda: "port 4: stream" in switch.stderr() and "trying again" in switch.stderr(), message="a word in the log")
+    switch.wait_said("port 4: stream")
+    switch.wait_said("trying again")
     before = switch.fds()
     for attempt in range(3):
         listening = lan.new_socket(namespace, socket.AF_INET if kind == "tcp" else socket.AF_UNIX)
@@ -618,8 +619,7 @@ def test_switch_connects_and_comes_back(stack, tmp_path, kind):
                 assert time.monotonic() - begin < 1.5, "whoever comes back is found within a second"
                 far.send(content(attempt, 60))
                 assert ear.recv() == content(attempt, 60)
-            wait_for(lambda: "endpoint" not in "\n".join(switch.ok("port/allprint 4")).replace("no endpoint", ""),
-                     message="the port to be free")
+            switch.wait_left(4)
         if kind == "unix":
             place.unlink()
     assert switch.port(4)["IN"][0] == 3
@@ -632,8 +632,8 @@ def test_who_is_sent_away_does_not_come_back(stack, tmp_path, how):
     server = stack.enter_context(StreamServer(tmp_path / "far.sock"))
     switch = stack.enter_context(Switch("--port", f"stream,path={tmp_path}/far.sock,port=4"))
     far = stack.enter_context(server.accept())
-    wait_attached(switch, 4)
-    switch.ok(how.format(re.search(r"endpoint ID (\d+)", "\n".join(switch.ok("port/allprint 4")))[1]))
+    switch.wait_attached(4)
+    switch.ok(how.format(switch.endpoint_id(4)))
     assert far.is_closed()
     with pytest.raises(TimeoutError):
         server.accept(timeout=1.5)
@@ -678,7 +678,7 @@ def test_hanging_far_side_disturbs_nobody(stack, tmp_path, silent):
         spec = f"path={tmp_path}/far.sock"
     switch = stack.enter_context(Switch("--port", f"stream,{spec},port=9", prefix=namespace.prefix))
     one, two = plug(stack, switch), plug(stack, switch)
-    wait_attached(switch, 2)
+    switch.wait_attached(2)
     end = time.monotonic() + (6 if silent == "does not answer" else 1.5)
     while time.monotonic() < end:
         begin = time.monotonic()
@@ -724,10 +724,10 @@ def test_inherited_connection(stack):
         assert "most= is for a place" in refused("--port", f"stream,fd={theirs.fileno()},most=2", inherit=[theirs.fileno()])
         switch = stack.enter_context(Switch("--port", f"stream,fd={theirs.fileno()},port=4", inherit=[theirs.fileno()]))
     far, near = stack.enter_context(StreamClient(ours)), plug(stack, switch)
-    wait_attached(switch, 1)
+    switch.wait_attached(1)
     assert_hear_each_other(far, near, 1, 2)
     far.close()
-    wait_left(switch, 4)
+    switch.wait_left(4)
 
 
 @pytest.mark.parametrize("port", ["", ",port=4"])
@@ -738,8 +738,8 @@ def test_inherited_listener(stack, tmp_path, port):
         os.set_blocking(fd, True)
         switch = stack.enter_context(Switch("--port", f"stream,fd={fd}{port}", inherit=[fd]))
     one, two = (stack.enter_context(StreamClient(place)) for place in (tmp_path / "g.sock", switch.dir / "stream"))
-    wait_attached(switch, 1)
-    wait_attached(switch, 4 if port else 2)
+    switch.wait_attached(1)
+    switch.wait_attached(4 if port else 2)
     assert_hear_each_other(one, two, 1, 2)
 
 

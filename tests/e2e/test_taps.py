@@ -103,7 +103,7 @@ def test_deleted_tap_is_reported_and_the_switch_lives_on(namespaces):
     with two_taps(here, "-t", "tap2") as switch:
         address(switch, here, there)
         here.run("ip", "link", "del", "tap2")
-        wait_for(lambda: "tap2" in switch.stderr(), message="a word about tap2 on stderr")
+        switch.wait_said("tap2")
         wait_for(lambda: not attached(switch, "tap2"), message="tap2 to leave the console's list")
         assert attached(switch, "tap0") and attached(switch, "tap1")
         assert here.ping("10.0.0.2") == 3

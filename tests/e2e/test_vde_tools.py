@@ -103,12 +103,7 @@ def talk(one, other, size=60):
         assert receiver.hears(data)
 
 
-def port_text(switch, number):
-    """What the console prints of one port; empty when the port does not exist."""
-    return "\n".join(switch.cmd(f"port/allprint {number}")[1])
-
-
-def wait_attached(switch, description, endpoints=1):
+def wait_endpoints(switch, description, endpoints=1):
     """Waits until the console shows that many endpoints of this description."""
     wait_for(
         lambda: "\n".join(switch.ok("port/allprint")).count(f": {description}") == endpoints,
@@ -130,18 +125,18 @@ def test_library_asks_for_a_port_number():
     with Switch(rc=rc) as switch:
         with Plug(switch.dir, "seven", (7, None, 0o700)) as seven, Plug(f"{switch.dir}[8]", "eight") as eight, \
                 Plug(switch.dir, "stranger") as stranger:
-            assert "untagged_vlan=0010 ACTIVE" in port_text(switch, 7) and ": seven user=" in port_text(switch, 7)
-            assert "untagged_vlan=0010 ACTIVE" in port_text(switch, 8) and ": eight user=" in port_text(switch, 8)
+            assert "untagged_vlan=0010 ACTIVE" in switch.port_text(7) and ": seven user=" in switch.port_text(7)
+            assert "untagged_vlan=0010 ACTIVE" in switch.port_text(8) and ": eight user=" in switch.port_text(8)
             talk(seven, eight)
             assert stranger.receive(0.2) is None
-        wait_for(lambda: "INACTIVE" in port_text(switch, 7), message="port 7 without endpoint")
-        assert "untagged_vlan=0010" in port_text(switch, 7)
+        wait_for(lambda: "INACTIVE" in switch.port_text(7), message="port 7 without endpoint")
+        assert "untagged_vlan=0010" in switch.port_text(7)
 
 
 def test_library_plugs_in_on_port_0():
     """Port 0 is where VDE's management clients sit."""
     with Switch() as switch, Plug(f"{switch.dir}[0]", "zero") as zero, Plug(switch.dir) as other:
-        assert ": zero user=" in port_text(switch, 0)
+        assert ": zero user=" in switch.port_text(0)
         talk(zero, other)
 
 
@@ -150,7 +145,7 @@ def test_library_plugs_in_by_port_name():
     with Switch("--port", "vde,port=5,name=web,vlan=10", "--port", "vde,port=6,name=db,vlan=10") as switch:
         with Plug(f"{switch.dir}[web]", "one") as web, Plug(f"{switch.dir}[db]", "two") as db, \
                 Plug(switch.dir) as stranger:
-            assert ": one user=" in port_text(switch, 5) and ": two user=" in port_text(switch, 6)
+            assert ": one user=" in switch.port_text(5) and ": two user=" in switch.port_text(6)
             talk(web, db)
             assert stranger.receive(0.2) is None
 
@@ -202,7 +197,7 @@ def vde_plug(switch):
 def test_vde_plug_carries_frames_on_its_standard_streams():
     """Each frame with its length in two bytes before it. vde_plug would end on a single byte on ctl."""
     with Switch() as switch, vde_plug(switch) as program, Plug(switch.dir) as plug:
-        wait_attached(switch, "vdeplug:")
+        wait_endpoints(switch, "vdeplug:")
         for _ in range(100):
             there, back = frame(BROADCAST, ALICE, 1514), frame(ALICE, BOB, 1514)
             program.stdin.write(struct.pack(">H", len(there)) + there)
@@ -218,18 +213,17 @@ def test_vde_plug_carries_frames_on_its_standard_streams():
 
 def test_vde_plug_ends_well_when_the_switch_ends():
     with Switch() as switch, vde_plug(switch) as program:
-        wait_attached(switch, "vdeplug:")
+        wait_endpoints(switch, "vdeplug:")
         switch.stop()
         assert program.wait(5) == 0
 
 
 def test_vde_plug_ends_well_when_its_endpoint_is_closed():
     with Switch() as switch, vde_plug(switch) as program:
-        wait_attached(switch, "vdeplug:")
-        endpoint = port_text(switch, 1).partition("endpoint ID ")[2].split()[0]
-        switch.ok(f"port/epclose 1 {endpoint}")
+        wait_endpoints(switch, "vdeplug:")
+        switch.ok(f"port/epclose 1 {switch.endpoint_id(1)}")
         assert program.wait(5) == 0
-        wait_for(lambda: "INACTIVE" in port_text(switch, 1), message="port 1 without endpoint")
+        wait_for(lambda: "INACTIVE" in switch.port_text(1), message="port 1 without endpoint")
 
 
 @pytest.mark.parametrize("peer", [None, DEBIAN_SWITCH], ids=["ours", "vde_switch"])
@@ -238,15 +232,15 @@ def test_dpipe_joins_two_switches(peer):
         cable = ended.enter_context(
             process.running("dpipe", "vde_plug", f"vde://{here.dir}", "=", "vde_plug", f"vde://{there.dir}")
         )
-        wait_attached(here, "vdeplug:")
-        wait_attached(there, "vdeplug:")
+        wait_endpoints(here, "vdeplug:")
+        wait_endpoints(there, "vdeplug:")
         with Plug(here.dir) as one, Plug(there.dir) as other:
             talk(one, other, 60)
             talk(one, other, 1514)
         assert cable.poll() is None
         here.stop()
         cable.wait(5)
-        wait_for(lambda: "INACTIVE" in port_text(there, 1), message="the other end to be unplugged")
+        wait_for(lambda: "INACTIVE" in there.port_text(1), message="the other end to be unplugged")
 
 
 # --- wirefilter, TAPs and packet capture --------------------------------------------------------------------
@@ -297,7 +291,7 @@ def test_pcapplug_carries_both_ways(namespaces):
     )
     with Switch() as switch, vde_plug2tap(tap, switch), plugged.running("vde_pcapplug", "-s", switch.dir, "veth0"):
         tap.up("tap0", "10.0.0.1/24")
-        wait_attached(switch, "vde_pcapplug:")
+        wait_endpoints(switch, "vde_pcapplug:")
         tap.ping("10.0.0.2", 1)
         assert tap.mac("tap0") in beyond.run("ip", "neigh").stdout
         beyond.run(sys.executable, "-c", flood)
@@ -320,7 +314,7 @@ def test_pcap_plug_of_the_library_joins_a_veth(namespaces):
     with Switch() as switch, vde_plug2tap(tap, switch), \
             plugged.running("vde_plug", f"vde://{switch.dir}", "pcap://veth0"):
         tap.up("tap0", "10.0.0.1/24")
-        wait_attached(switch, "vdeplug:")
+        wait_endpoints(switch, "vdeplug:")
         assert tap.ping("10.0.0.2") == 3
 
 
