@@ -1,7 +1,9 @@
-"""Programs that a test starts: each ends with the test, whatever happens to the test."""
+"""Programs that a test starts: each ends with the test, whatever happens to the test; and what a process uses."""
 
 import contextlib
 import os
+import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -65,3 +67,22 @@ def running(*argv, **options):
         yield process
     finally:
         stop(process)
+
+
+def cpu_seconds(pid):
+    """Processor time that a process has used so far."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_share(pid, seconds=0.5):
+    """The part of one processor that a process uses over the next SECONDS."""
+    before = cpu_seconds(pid)
+    time.sleep(seconds)
+    return (cpu_seconds(pid) - before) / seconds
+
+
+def memory(pid):
+    """Resident memory of a process, in KiB."""
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1])

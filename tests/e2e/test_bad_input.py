@@ -7,10 +7,11 @@ import subprocess
 
 import pytest
 
+from process import cpu_share, memory
 from switch import PROGRAM, Switch, wait_for
-from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, Refused, VdeClient, abstract_name, address,
-                       ask, connect_ctl, cpu_share, data_socket, file_limit, frame, host, is_refused, mac, memory,
-                       needs_two_users, public_dir, request_v1, request_v3, settle, socket_path)
+from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, Refused, VdeClient, abstract_name, address, ask,
+                       connect_ctl, data_socket, file_limit, frame, host, is_refused, mac, needs_two_users, public_dir,
+                       request_v1, request_v3, settle, socket_path)
 
 
 @pytest.fixture
@@ -157,13 +158,13 @@ def test_flood_of_source_addresses():
     count = 500_000
     with Switch(env=SMALL_QUARANTINE) as switch, Lab(switch, [1, 2, 3]) as lab:
         lab.learn()
-        before = memory(switch)
+        before = memory(switch.pid)
         forge_sources(lab[3], 1, count)
         settle(switch, lab[3])
-        first = memory(switch)
+        first = memory(switch.pid)
         forge_sources(lab[3], 2, count)
         settle(switch, lab[3])
-        second = memory(switch)
+        second = memory(switch.pid)
         while lab.heard():
             continue
         sent = frame(host(2), host(1))

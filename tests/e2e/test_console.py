@@ -21,10 +21,11 @@ import pytest
 
 import process
 from console import DATA, END_OF_SESSION, PROMPT, Console
+from process import cpu_share
 from switch import PROGRAM, Switch, wait_for
 from test_cli import daemon, is_alive
-from vdeclient import (BROADCAST, LARGEST_FRAME, NEW_PORT0, Lab, Refused, VdeClient, connect_ctl, cpu_share,
-                       data_socket, frame, host, read_reply, request_v3, settle, socket_path, tag)
+from vdeclient import (BROADCAST, LARGEST_FRAME, NEW_PORT0, Lab, Refused, VdeClient, connect_ctl, data_socket, frame,
+                       host, read_reply, request_v3, settle, socket_path, tag)
 
 GREETING = re.compile(rb"VDE switch V\.\d+\.\d+\.\d+\n[^\n$]+\n\nvde\$ ")
 

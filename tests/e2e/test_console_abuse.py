@@ -13,12 +13,12 @@ import pytest
 
 import process
 from console import DATA, END_OF_SESSION, PROMPT, Closed, Console
-from process import paused
+from process import cpu_share, memory, paused
 from switch import PROGRAM, Switch, wait_for
 from test_console_trust import acting_as, console_of
 from test_robustness import NO_HOARDING
-from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, VdeClient, cpu_share, file_limit, frame, host, memory,
-                       needs_two_users, public_dir, settle, unread)
+from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, VdeClient, file_limit, frame, host, needs_two_users,
+                       public_dir, settle, unread)
 
 MIB = 1 << 10  # memory() counts KiB
 
@@ -92,20 +92,20 @@ def is_well(mgmt):
 def test_line_of_a_megabyte(switch, mgmt):
     """Refused once, forgotten as it comes, and what follows its end is the next command."""
     with Traffic(switch), Console(mgmt) as session:
-        before = memory(switch)
+        before = memory(switch.pid)
         session.send(b"x" * (1 << 20) + b"\nvlan/create 5\n")
         assert session.reply()[0] == 1007
         assert session.reply()[0] == 1000
         session.send(b"\n" * 3 + b"vlan/create " + b"0" * (1 << 20) + b"6\r\nvlan/print\n")
         assert [session.reply()[0] for _ in range(4)] == [None, None, None, 1007]
         assert [line for line in session.reply()[1] if "VLAN" in line] == ["VLAN 0000", "VLAN 0005"]
-        assert memory(switch) - before < 8 * MIB
+        assert memory(switch.pid) - before < 8 * MIB
 
 
 def test_megabyte_without_an_end(switch, mgmt):
     """Neither kept nor run, nor is the session ended; a command is one only behind a newline."""
     with Console(mgmt) as session:
-        before = memory(switch)
+        before = memory(switch.pid)
         for _ in range(64):
             session.send(b"x" * (1 << 16))
         assert session.reply()[0] == 1007
@@ -113,7 +113,7 @@ def test_megabyte_without_an_end(switch, mgmt):
         assert session.read_for(0.2) == b""
         session.send(b"\nshowinfo\n")
         assert session.reply()[0] == 1000
-        assert memory(switch) - before < 8 * MIB
+        assert memory(switch.pid) - before < 8 * MIB
 
 
 def test_too_long_a_line_that_just_ends(switch, mgmt):
@@ -385,7 +385,7 @@ def test_memory_of_sessions_that_do_not_read():
     sessions = 40
     with Switch(env=SMALL_QUARANTINE) as switch, contextlib.ExitStack() as stack:
         mgmt = switch.dir / "mgmt"
-        before = memory(switch)
+        before = memory(switch.pid)
         with Traffic(switch):
             for _ in range(sessions):
                 session = stack.enter_context(Console(mgmt))
@@ -396,7 +396,7 @@ def test_memory_of_sessions_that_do_not_read():
             settle(switch)
             wait_for(lambda: cpu_share(switch.pid, 0.2) < 2, 20, "the switch to have run what it runs")
             assert is_well(mgmt)
-        assert memory(switch) - before < sessions * 1 * MIB + 16 * MIB
+        assert memory(switch.pid) - before < sessions * 1 * MIB + 16 * MIB
 
 
 def test_waiting_commands_cost_no_time(switch, mgmt):
@@ -420,7 +420,7 @@ def test_one_reply_has_a_bound(mgmt, switch):
         writer.join()
         traffic.longest = 0.0
         reset_peak(switch)
-        before = memory(switch)
+        before = memory(switch.pid)
         session.send("vlan/allprint\n")
         with contextlib.suppress(Closed, TimeoutError):
             session.read_to(PROMPT, timeout=60)
@@ -598,13 +598,13 @@ def test_many_listeners_during_a_flood_of_addresses():
         with Lab(switch, [1, 2]) as lab:
             for session in sessions:
                 session.read_for(0.01)
-            before = memory(switch)
+            before = memory(switch.pid)
             for number in range(addresses):
                 lab[1].send(frame(BROADCAST, host(1000 + number)))
                 if number % 500 == 499:
                     assert len(lab.heard()[2]) == 500, "frames are not lost, nor late"
                     for session in sessions[::2]:
                         session.read_for(0.001)
-            assert memory(switch) - before < 64 * MIB
+            assert memory(switch.pid) - before < 64 * MIB
             assert lab.switch.drops(2) == {}
         assert is_well(mgmt)

@@ -19,10 +19,10 @@ from console import Console
 from lan import allow_ipv6
 from machine import Machine
 from netns import Namespace
-from process import paused
+from process import cpu_share, paused
 from streamclient import StreamClient
 from switch import PROGRAM, Switch, preloaded, wait_for
-from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, as_user, cpu_share, frame, host, needs_two_users, public_dir,
+from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, as_user, frame, host, needs_two_users, public_dir,
                        settle, tag)
 
 SIZES = (60, 64, 1514, 4096, LARGEST_FRAME - 4, LARGEST_FRAME)

@@ -13,8 +13,9 @@ import pytest
 
 import lan
 from lan import GUEST, HOST, LAN, MIB, Capture, Conversation, Dhcp, Lan, Wire, marked, send_tcp, send_udp
+from process import cpu_seconds
 from switch import wait_for
-from vdeclient import BROADCAST, cpu_seconds, frame, host, mac, tag
+from vdeclient import BROADCAST, frame, host, mac, tag
 
 IPV4 = {"guest": GUEST, "host": HOST, "lan": LAN}
 IPV6 = {"guest": "fd00::11", "host": "fd00::1", "lan": "fd00::2"}

@@ -17,11 +17,10 @@ import pytest
 from console import Console
 from lan import MIB, ask_dhcp, send_tcp, statistics
 from netns import Namespace
-from process import paused
+from process import cpu_share, paused
 from switch import PROGRAM, Switch, wait_for
 from test_console_trust import console_of
-from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, cpu_share, frame, host, needs_two_users, public_dir,
-                       settle)
+from vdeclient import BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, frame, host, needs_two_users, public_dir, settle
 
 PLUG, ALICE = 9, 1
 HERE, THERE = "10.0.0.11", "10.0.0.12"

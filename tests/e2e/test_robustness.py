@@ -15,14 +15,14 @@ import time
 import pytest
 
 import process
-from process import paused
+from process import memory, paused
 from switch import PROGRAM, Switch, wait_for
 from test_cli import run_with_defaults
 from test_forwarding import Bridge, is_quiet
 from test_handshake import client_of, names, talk
-from test_taps import address, attached
-from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, Refused, VdeClient, arp, connect_ctl, data_socket,
-                       frame, host, is_refused, memory, needs_two_users, public_dir, request_v3, settle)
+from test_taps import attached
+from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, Refused, VdeClient, address, arp, connect_ctl,
+                       data_socket, frame, host, is_refused, needs_two_users, public_dir, request_v3, settle)
 
 
 def run_to_end(directory, *args):
@@ -375,15 +375,15 @@ def test_memory_of_clients_that_do_not_read():
     with Switch(env=NO_HOARDING) as switch, Lab(switch, [1]) as lab, contextlib.ExitStack() as stack:
         for _ in range(clients):
             stack.enter_context(VdeClient(switch.dir, port=2))
-        before = memory(switch)
+        before = memory(switch.pid)
         for _ in range(frames):
             lab[1].send(frame(BROADCAST, host(1), size=1514))
         settle(switch, lab[1])
-        assert memory(switch) - before < 400 << 10, "KiB"
+        assert memory(switch.pid) - before < 400 << 10, "KiB"
         assert switch.drops(2).keys() == {"queue-full"}
         stack.close()
         switch.wait_left(2)
-        assert memory(switch) - before < 80 << 10, "KiB; most of it is the sanitizer's"
+        assert memory(switch.pid) - before < 80 << 10, "KiB; most of it is the sanitizer's"
 
 
 # -- loops ---------------------------------------------------------------------------------------------------

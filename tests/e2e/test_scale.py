@@ -6,8 +6,9 @@ import time
 
 import pytest
 
+from process import memory
 from switch import Switch, wait_for
-from vdeclient import BROADCAST, SMALL_QUARANTINE, Lab, VdeClient, file_limit, frame, host, memory, settle
+from vdeclient import BROADCAST, SMALL_QUARANTINE, Lab, VdeClient, file_limit, frame, host, settle
 
 CLIENTS = 1000
 ROUNDS = 10_000
@@ -55,11 +56,11 @@ def test_attach_and_detach(rounds):
     with Switch("-n", "1000", env=SMALL_QUARANTINE) as switch:
         names, descriptors = os.listdir(switch.dir), switch.fds()
         attach_and_detach(switch, ROUNDS // 10)
-        before = memory(switch)
+        before = memory(switch.pid)
         attach_and_detach(switch, rounds)
         wait_for(lambda: switch.fds() == descriptors, message=f"descriptors to fall back to {descriptors}")
         assert os.listdir(switch.dir) == names
-        assert memory(switch) - before < 2 << 10, "KiB"
+        assert memory(switch.pid) - before < 2 << 10, "KiB"
         with VdeClient(switch.dir) as again:
             assert again.port == 1
 

@@ -14,12 +14,12 @@ import pytest
 import lan
 from console import Console
 from netns import Namespace
-from process import paused
+from process import cpu_share, paused
 from streamclient import LONGEST, PREFIX, StreamClient, StreamServer, framed
 from switch import PROGRAM, Switch, preloaded, wait_for
 from test_console_trust import acting_as
-from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, Refused, VdeClient, cpu_share, frame, host, needs_two_users,
-                       public_dir, tag)
+from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, Refused, VdeClient, frame, host, needs_two_users, public_dir,
+                       tag)
 
 SIZES = [14, 15, 59, 60, 61, 1514, 1518, 4096, 9216, LARGEST_FRAME]
 

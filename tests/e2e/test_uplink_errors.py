@@ -12,9 +12,9 @@ import pytest
 import lan
 from lan import GUEST, HOST, LAN, MIB, Conversation, Lan, Wire, send_tcp, tcp_frame, vnet_header
 from netns import NO_CAPABILITIES, Namespace
-from process import paused
+from process import cpu_share, paused
 from switch import PROGRAM, Switch, preloaded, wait_for
-from vdeclient import BROADCAST, VdeClient, cpu_share, frame, host
+from vdeclient import BROADCAST, VdeClient, frame, host
 
 NO_BPF = ("setpriv", "--bounding-set=-bpf,-sys_admin", "--inh-caps=-bpf,-sys_admin", "--")
 

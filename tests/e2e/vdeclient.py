@@ -10,14 +10,12 @@ import itertools
 import os
 import pathlib
 import pickle
-import re
 import select
 import shutil
 import socket
 import struct
 import tempfile
 import termios
-import time
 
 import pytest
 
@@ -310,7 +308,7 @@ class Lab:
             self.close()
 
 
-# -- users, limits and memory --------------------------------------------------------------------------------
+# -- users and limits ----------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -379,22 +377,3 @@ def file_limit(number):
 SMALL_QUARANTINE = {
     "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
 }
-
-
-def memory(switch):
-    """Resident memory of the switch, in KiB."""
-    status = pathlib.Path(f"/proc/{switch.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
-
-
-def cpu_seconds(pid):
-    """Processor time that a process has used so far."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def cpu_share(pid, seconds=0.5):
-    """The part of one processor that a process uses over the next SECONDS."""
-    before = cpu_seconds(pid)
-    time.sleep(seconds)
-    return (cpu_seconds(pid) - before) / seconds
