@@ -18,14 +18,14 @@ from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, Refused, VdeCli
 def lab():
     """Two clients on a switch. Whatever else a test does, they talk before and after, and nothing leaks."""
     with Switch("-n", "20") as switch, Lab(switch, [1, 2]) as it:
-        talk(it)
+        assert_lab_works(it)
         before = switch.fds()
         yield it
         wait_for(lambda: switch.fds() == before, message=f"descriptors to fall back to {before}")
-        talk(it)
+        assert_lab_works(it)
 
 
-def talk(lab):
+def assert_lab_works(lab):
     """The two clients reach each other."""
     lab.learn(1, 2)
     for one, other in ((1, 2), (2, 1)):
@@ -88,7 +88,7 @@ def test_short_request_then_silence(lab, path, size):
     """Holds up nobody: others attach and talk meanwhile, and when it goes it is gone."""
     with connect_ctl(lab.switch.dir) as stream:
         stream.sendall(request_v3(path)[:size])
-        talk(lab)
+        assert_lab_works(lab)
         with VdeClient(lab.switch.dir) as other:
             assert other.port == 3
 
@@ -121,7 +121,7 @@ def test_oversized_request(lab, path, size):
         shown = "\n".join(lab.switch.ok("port/print 3"))
         assert shown.count("d" * 100) == 1
         assert shown.count("d") < 160
-        talk(lab)
+        assert_lab_works(lab)
 
 
 def test_many_silent_connections(lab):
@@ -129,7 +129,7 @@ def test_many_silent_connections(lab):
     with contextlib.ExitStack() as stack:
         for _ in range(200):
             stack.enter_context(connect_ctl(lab.switch.dir))
-        talk(lab)
+        assert_lab_works(lab)
 
 
 # -- frames --------------------------------------------------------------------------------------------------

@@ -72,8 +72,8 @@ def hears(receiver, sent, timeout=5.0):
         return False
 
 
-def talk(one, other):
-    """Whether frames pass both ways."""
+def hear_each_other(one, other):
+    """Whether each hears what the other one sends."""
     for sender, receiver in ((one, other), (other, one)):
         greeting = frame(BROADCAST, host(sender.port))
         sender.send(greeting)
@@ -236,7 +236,7 @@ def test_kathara_vlans(kathara):
         machines[0].send(sent)
         assert hears(machines[1], sent)
         assert mgmt.run(f"port/setvlan {ports[1]} 0")[0] == 1000
-        assert talk(machines[1], machines[3])
+        assert hear_each_other(machines[1], machines[3])
         assert not machines[2].pending()[2:] and not hears(machines[0], sent, 0.2)
         for machine in machines:
             machine.close()
@@ -255,7 +255,7 @@ def test_kathara_kills_and_starts_in_the_same_place(kathara):
         kathara.start()
         with Kathara(kathara.mgmt) as mgmt, VdeClient(kathara.directory) as one, VdeClient(kathara.directory) as other:
             assert mgmt.create_port() == 3
-            assert talk(one, other)
+            assert hear_each_other(one, other)
         kathara.destroy()
 
 
@@ -327,7 +327,7 @@ def test_openqa(vde_switch, place):
                 unixcmd(mgmt, *words)
         for _ in range(2):
             with client(directory, port=6) as one, client(directory, port=7) as two, client(directory) as stranger:
-                assert talk(one, two)
+                assert hear_each_other(one, two)
                 assert not stranger.pending()
                 assert "untagged_vlan=0005 ACTIVE" in unixcmd(mgmt, "port/print", "6").splitlines()[0]
             wait_for(lambda: looker.cmd("port/print")[1] == [], message="the machines to be gone")
@@ -377,7 +377,7 @@ def test_virtualbricks(vde_switch, place, options):
     switch = vde_switch(*hub, "-n", "32", *(options if not hub else []), "-s", f"{name}.ctl", "-M", f"{name}.mgmt")
     bricks = Virtualbricks(switch)
     with console(f"{name}.mgmt") as other, client(f"{name}.ctl") as one, client(f"{name}.ctl") as two:
-        assert talk(one, two)
+        assert hear_each_other(one, two)
         other.ok("vlan/create 3")
         bricks.listen()
         assert bricks.prompts() == 0, bricks.said
@@ -405,7 +405,7 @@ def test_marionnet(vde_switch, place, kind):
         assert "HUB=" + ("true" if kind else "false") in mgmt.ok("port/showinfo")
         with client(place / "S1.sock", port=1) as one, client(place / "S1.sock", port=2) as two, \
                 client(place / "S1.sock", port=3) as three:
-            assert talk(one, two)
+            assert hear_each_other(one, two)
             heard = [each for each in three.pending() if not each.startswith(SPANNING_TREE)]
             assert bool(heard) == bool(kind)
     assert switch.poll() is None
@@ -733,7 +733,7 @@ def test_child_with_piped_stdin(vde_switch, place, options):
     """It serves as long as its parent keeps the pipe, and is gone with all its files when the parent lets go."""
     switch = vde_switch(*options)
     with client(place / "sw") as one, client(place / "sw") as two:
-        assert talk(one, two)
+        assert hear_each_other(one, two)
         if "mgmt" in options:
             with console(place / "mgmt") as mgmt:
                 assert len(mgmt.ok("port/print")) >= 10

@@ -46,8 +46,8 @@ def attach_and_leave(switch, **how):
     return client.port
 
 
-def talk(one, other):
-    """Asserts that frames pass both ways."""
+def assert_frames_pass(one, other):
+    """Each of two clients hears what the other one sends."""
     for sender, receiver in ((one, other), (other, one)):
         greeting = frame(BROADCAST, host(sender.port))
         sender.send(greeting)
@@ -63,7 +63,7 @@ def talk(one, other):
 def test_request_forms(switch, how):
     with VdeClient(switch.dir, **how) as client, VdeClient(switch.dir) as other:
         assert client.port == 1
-        talk(client, other)
+        assert_frames_pass(client, other)
 
 
 def test_user_mode_linux(switch):
@@ -124,7 +124,7 @@ def test_bytes_after_the_handshake_are_ignored(switch):
         client.ctl.sendall(request_v3(client.path, port=9))
         settle(switch)
         assert not readable(client.ctl)
-        talk(client, other)
+        assert_frames_pass(client, other)
 
 
 def test_description_is_shown(switch):
@@ -161,7 +161,7 @@ def test_port_zero(switch, port):
     """Request 1 is port 0, whatever the port bits say."""
     with VdeClient(switch.dir, request=1, port=port) as client, VdeClient(switch.dir) as other:
         assert (client.port, other.port) == (0, 1)
-        talk(client, other)
+        assert_frames_pass(client, other)
 
 
 def test_any_port_takes_the_lowest_free(switch):
@@ -234,7 +234,7 @@ def test_data_socket_does_not_end_the_endpoint(switch):
     with VdeClient(switch.dir) as client, VdeClient(switch.dir) as other:
         client.send(b"")
         settle(switch)
-        talk(client, other)
+        assert_frames_pass(client, other)
         client.data.close()
         for _ in range(3):
             other.send(frame(BROADCAST, host(2)))
@@ -283,7 +283,7 @@ def test_endpoints_of_one_port(switch):
         assert one.pending() == two.pending() == [frame(host(31), host(1))]
         one.close()
         wait_for(lambda: not os.path.exists(one.path), message="the first endpoint to go")
-        talk(two, other)
+        assert_frames_pass(two, other)
 
 
 # -- users ---------------------------------------------------------------------------------------------------
@@ -514,7 +514,7 @@ def test_directory_in_use_is_left_alone(switch):
                                 text=True, timeout=20, check=False)
         assert second.returncode == 255
         assert str(switch.dir) in second.stderr
-        talk(one, two)
+        assert_frames_pass(one, two)
     switch.wait_left(1)
     switch.wait_left(2)
     assert {name: os.lstat(switch.dir / name).st_ino for name in names(switch)} == before
@@ -552,7 +552,7 @@ def test_harmless_signals(switch, number):
     with VdeClient(switch.dir) as one, VdeClient(switch.dir) as two:
         switch.process.send_signal(number)
         settle(switch)
-        talk(one, two)
+        assert_frames_pass(one, two)
 
 
 # -- port groups ---------------------------------------------------------------------------------------------
@@ -564,7 +564,7 @@ def test_named_port():
         settle(switch)
         with VdeClient(switch.dir, ctl="web") as web, VdeClient(switch.dir) as other:
             assert (web.port, other.port) == (5, 1)
-            talk(web, other)
+            assert_frames_pass(web, other)
         switch.wait_left(5)
         with VdeClient(switch.dir, ctl="web") as again:
             assert again.port == 5

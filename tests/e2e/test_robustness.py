@@ -19,7 +19,7 @@ from process import memory, paused
 from switch import PROGRAM, Switch, wait_for
 from test_cli import run_with_defaults
 from test_forwarding import Bridge, is_quiet
-from test_handshake import client_of, names, talk
+from test_handshake import assert_frames_pass, client_of, names
 from test_taps import attached
 from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, Refused, VdeClient, address, arp, connect_ctl,
                        data_socket, frame, host, is_refused, needs_two_users, public_dir, request_v3, settle)
@@ -78,7 +78,7 @@ def test_stderr_that_nobody_reads_stops_nothing(tmp_path):
                     lab[port].send(arp(host(9), 1, ip, ip))
                 if number % 100 == 99:
                     assert len(lab.heard()[3]) == 200
-            talk(lab[1], lab[3])
+            assert_frames_pass(lab[1], lab[3])
         read_all(reader)
         assert switch.stop() == 0
         assert re.search(r"[1-9]\d* messages were lost", read_all(reader))
@@ -116,7 +116,7 @@ def test_terminal_of_another_job(tmp_path):
         with VdeClient(directory) as one, VdeClient(directory) as other:
             os.write(terminal, b"sleep 0.5; echo o''ver\nthis line is here for all to see while sleep runs\n")
             wait_for(lambda: "over" in read_all(terminal), message="the shell's foreground job to end")
-            talk(one, other)
+            assert_frames_pass(one, other)
     finally:
         shell.kill()
         shell.wait()
@@ -240,9 +240,9 @@ def test_end_spares_the_successor(tmp_path):
             before = names(second)
             assert first.stop() == 0
             assert names(second) == before
-            talk(one, other)
+            assert_frames_pass(one, other)
             with VdeClient(directory, ctl="web") as third:
-                talk(one, third)
+                assert_frames_pass(one, third)
             second.wait_left(5)
     assert not directory.exists()
 
@@ -309,7 +309,7 @@ def test_leftovers_of_a_killed_switch(tmp_path):
     assert len(names(killed)) == 9
     (directory / "ctl").unlink()  # so that its return tells that the next one is up
     with Switch(dir=directory) as switch, VdeClient(directory) as one, VdeClient(directory) as other:
-        talk(one, other)
+        assert_frames_pass(one, other)
         assert len(names(switch)) == 5, "ctl, mgmt, stream and two clients"
     assert not directory.exists()
 

@@ -538,7 +538,7 @@ def test_frame_that_was_cut_is_counted(stack):
 def test_paused_tcp_guest_stays_plugged_in(stack):
     """It takes nothing for longer than a peer may be silent, while others go on talking."""
     switch = stack.enter_context(Switch("--port", "stream,addr=127.0.0.1:7305,server=on,port=5"))
-    paused, one, other = stack.enter_context(StreamClient(("127.0.0.1", 7305))), plug(stack, switch), plug(stack, switch)
+    guest, one, other = stack.enter_context(StreamClient(("127.0.0.1", 7305))), plug(stack, switch), plug(stack, switch)
     switch.wait_attached(5)
     switch.wait_attached(2)
     end = time.monotonic() + 40
@@ -547,9 +547,9 @@ def test_paused_tcp_guest_stays_plugged_in(stack):
         other.pending()
         time.sleep(0.05)
     assert switch.drops(5), "it was not full"
-    paused.pending()
-    wait_for(lambda: paused.pending() == [] and switch.balance()["queued"] == 0, message="the queue to empty")
-    paused.send(content(5, 60))
+    guest.pending()
+    wait_for(lambda: guest.pending() == [] and switch.balance()["queued"] == 0, message="the queue to empty")
+    guest.send(content(5, 60))
     wait_for(lambda: content(5, 60) in other.pending(), message="a word of the paused one")
 
 

@@ -14,16 +14,15 @@ import pytest
 
 import process
 from switch import Switch, wait_for
+from vdeclient import BROADCAST, frame, host
 
 DEBIAN_SWITCH = "/usr/bin/vde_switch"
-BROADCAST = b"\xff" * 6
-ALICE, BOB = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
+ALICE, BOB = host(1), host(2)
 
 
-def frame(destination, source, size=60):
-    """An Ethernet frame of the type meant for experiments, with a body that shows where it was cut or mixed up."""
-    body = b"".join(struct.pack(">I", number) for number in range(size // 4))
-    return (destination + source + b"\x88\xb5" + body)[:size]
+def numbered_frame(destination, source, size=60):
+    """A frame with a body that shows where it was cut or mixed up."""
+    return frame(destination, source, payload=b"".join(struct.pack(">I", number) for number in range(size // 4)))[:size]
 
 
 # --- libvdeplug ---------------------------------------------------------------------------------------------
@@ -92,12 +91,12 @@ class Plug:
         self.close()
 
 
-def talk(one, other, size=60):
+def assert_plugs_hear_each_other(one, other, size=60):
     """Two plugs hear each other."""
     for sender, receiver, data in (
-        (one, other, frame(BROADCAST, ALICE, size)),
-        (other, one, frame(ALICE, BOB, size)),
-        (one, other, frame(BOB, ALICE, size)),
+        (one, other, numbered_frame(BROADCAST, ALICE, size)),
+        (other, one, numbered_frame(ALICE, BOB, size)),
+        (one, other, numbered_frame(BOB, ALICE, size)),
     ):
         sender.send(data)
         assert receiver.hears(data)
@@ -114,7 +113,7 @@ def wait_endpoints(switch, description, endpoints=1):
 @pytest.mark.parametrize("size", [60, 1514, 9018])
 def test_library_sends_and_receives(size):
     with Switch() as switch, Plug(switch.dir) as one, Plug(switch.dir) as other:
-        talk(one, other, size)
+        assert_plugs_hear_each_other(one, other, size)
         assert not one.unplugged() and not other.unplugged()
         switch.assert_balanced()
 
@@ -127,7 +126,7 @@ def test_library_asks_for_a_port_number():
                 Plug(switch.dir, "stranger") as stranger:
             assert "untagged_vlan=0010 ACTIVE" in switch.port_text(7) and ": seven user=" in switch.port_text(7)
             assert "untagged_vlan=0010 ACTIVE" in switch.port_text(8) and ": eight user=" in switch.port_text(8)
-            talk(seven, eight)
+            assert_plugs_hear_each_other(seven, eight)
             assert stranger.receive(0.2) is None
         wait_for(lambda: "INACTIVE" in switch.port_text(7), message="port 7 without endpoint")
         assert "untagged_vlan=0010" in switch.port_text(7)
@@ -137,7 +136,7 @@ def test_library_plugs_in_on_port_0():
     """Port 0 is where VDE's management clients sit."""
     with Switch() as switch, Plug(f"{switch.dir}[0]", "zero") as zero, Plug(switch.dir) as other:
         assert ": zero user=" in switch.port_text(0)
-        talk(zero, other)
+        assert_plugs_hear_each_other(zero, other)
 
 
 def test_library_plugs_in_by_port_name():
@@ -146,7 +145,7 @@ def test_library_plugs_in_by_port_name():
         with Plug(f"{switch.dir}[web]", "one") as web, Plug(f"{switch.dir}[db]", "two") as db, \
                 Plug(switch.dir) as stranger:
             assert ": one user=" in switch.port_text(5) and ": two user=" in switch.port_text(6)
-            talk(web, db)
+            assert_plugs_hear_each_other(web, db)
             assert stranger.receive(0.2) is None
 
 
@@ -155,7 +154,7 @@ def test_library_sets_mode_and_group():
     with Switch() as switch, Plug(switch.dir, "shared", (4, b"root", 0o660)) as shared, Plug(switch.dir) as other:
         (data_socket,) = switch.dir.glob("004.*")
         assert stat.S_IMODE(data_socket.stat().st_mode) == 0o660
-        talk(shared, other)
+        assert_plugs_hear_each_other(shared, other)
 
 
 def test_sockets_have_the_modes_asked_for():
@@ -199,7 +198,7 @@ def test_vde_plug_carries_frames_on_its_standard_streams():
     with Switch() as switch, vde_plug(switch) as program, Plug(switch.dir) as plug:
         wait_endpoints(switch, "vdeplug:")
         for _ in range(100):
-            there, back = frame(BROADCAST, ALICE, 1514), frame(ALICE, BOB, 1514)
+            there, back = numbered_frame(BROADCAST, ALICE, 1514), numbered_frame(ALICE, BOB, 1514)
             program.stdin.write(struct.pack(">H", len(there)) + there)
             program.stdin.flush()
             assert plug.hears(there)
@@ -235,8 +234,8 @@ def test_dpipe_joins_two_switches(peer):
         wait_endpoints(here, "vdeplug:")
         wait_endpoints(there, "vdeplug:")
         with Plug(here.dir) as one, Plug(there.dir) as other:
-            talk(one, other, 60)
-            talk(one, other, 1514)
+            assert_plugs_hear_each_other(one, other, 60)
+            assert_plugs_hear_each_other(one, other, 1514)
         assert cable.poll() is None
         here.stop()
         cable.wait(5)
