@@ -11,7 +11,7 @@ import netns
 from console import Console
 from guest import Guest
 from switch import ROOT, Switch
-from vdeclient import public_dir
+from users import public_dir
 
 
 def pytest_configure(config):

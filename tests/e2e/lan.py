@@ -25,10 +25,10 @@ import time
 import pytest
 
 import process
+from frames import family_of, mac
 from guest_image import DHCP_SCRIPT, busybox
 from netns import Namespace
 from switch import Switch, wait_for
-from vdeclient import internet_checksum, mac
 
 MIB = 1 << 20
 PATIENCE = 30  # seconds that a connection may be silent
@@ -38,9 +38,6 @@ HOST, LAN, GUEST = "10.0.0.1", "10.0.0.2", "10.0.0.11"
 SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 8, 15, 23
 ETH_P_ALL = 3
 TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
-# linux/virtio_net.h
-NEEDS_CSUM = 1
-GSO_NONE, GSO_TCPV4, GSO_UDP, GSO_TCPV6, GSO_UDP_L4, GSO_ECN = 0, 1, 3, 4, 5, 0x80
 
 OFFLOADS = ("tx", "off", "sg", "off", "tso", "off", "gso", "off", "gro", "off", "rxvlan", "off", "txvlan", "off")
 
@@ -93,10 +90,6 @@ def put_in_vlan(namespace, ifname, vid, pcp=0):
             if said.returncode != 0 and "Operation not permitted" in said.stdout:
                 pytest.skip("this user may not load BPF programs")
             assert said.returncode == 0, said.stdout
-
-
-def family_of(address):
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
 
 
 def statistics(namespace, ifname, *names):
@@ -305,85 +298,6 @@ class Wire(process.Closes):
 
     def close(self):
         self.socket.close()
-
-
-def marked(frames, text):
-    """Those of FRAMES that contain TEXT: a test's own among the kernels' chatter."""
-    return [frame for frame in frames if text in frame]
-
-
-def pseudo_header(source, target, protocol, length):
-    family = family_of(source)
-    addresses = socket.inet_pton(family, source) + socket.inet_pton(family, target)
-    return addresses + (struct.pack("!II", length, protocol) if family == socket.AF_INET6 else
-                        struct.pack("!BBH", 0, protocol, length))
-
-
-def padded(data):
-    return data + bytes(len(data) % 2)
-
-
-def ip_header(source, target, protocol, length, ident=1):
-    """The header of an IP packet with LENGTH bytes behind it."""
-    if family_of(source) == socket.AF_INET6:
-        return (struct.pack("!IHBB", 6 << 28, length, protocol, 64) + socket.inet_pton(socket.AF_INET6, source)
-                + socket.inet_pton(socket.AF_INET6, target))
-    head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + length & 0xFFFF, ident, 0x4000, 64, protocol, 0,
-                       socket.inet_aton(source), socket.inet_aton(target))
-    return head[:10] + struct.pack("!H", internet_checksum(head)) + head[12:]
-
-
-def ethernet(dst, src, source, *tags):
-    kind = 0x86DD if family_of(source) == socket.AF_INET6 else 0x0800
-    return mac(dst) + mac(src) + b"".join(tags) + struct.pack("!H", kind)
-
-
-def tcp_frame(dst, src, source, target, payload, *tags, partial=False, flags=0x18, sequence=1000):
-    """A TCP segment in a frame. PARTIAL: its checksum holds only the sum of the pseudo header."""
-    segment = struct.pack("!HHIIBBHHH", 40000, 9, sequence, 1, 5 << 4, flags, 65535, 0, 0) + payload
-    return _transport(ethernet(dst, src, source, *tags), source, target, socket.IPPROTO_TCP, segment, 16, partial)
-
-
-def udp_frame(dst, src, source, target, payload, *tags, partial=False):
-    datagram = struct.pack("!HHHH", 40000, 9, 8 + len(payload) & 0xFFFF, 0) + payload
-    return _transport(ethernet(dst, src, source, *tags), source, target, socket.IPPROTO_UDP, datagram, 6, partial)
-
-
-def _transport(link, source, target, protocol, segment, field, partial):
-    pseudo = pseudo_header(source, target, protocol, len(segment))
-    if partial:
-        checksum = ~internet_checksum(padded(pseudo)) & 0xFFFF
-    else:
-        checksum = internet_checksum(padded(pseudo + segment))
-    segment = segment[:field] + struct.pack("!H", checksum) + segment[field + 2:]
-    return link + ip_header(source, target, protocol, len(segment)) + segment
-
-
-def vnet_header(gso=GSO_NONE, size=0, start=0, offset=0, headers=0, flags=NEEDS_CSUM):
-    return struct.pack("=BBHHHH", flags, gso, headers, size, start, offset)
-
-
-def payload_of(frame):
-    """The TCP or UDP payload of an untagged IP frame, after its checksums have been found right."""
-    kind = struct.unpack_from("!H", frame, 12)[0]
-    if kind == 0x0800:
-        assert internet_checksum(frame[14:34]) == 0, "wrong IPv4 header checksum"
-        length, protocol, at = struct.unpack_from("!H", frame, 16)[0] - 20, frame[23], 34
-        addresses = frame[26:34]
-        pseudo = addresses + struct.pack("!BBH", 0, protocol, length)
-    else:
-        assert kind == 0x86DD, f"not IP: {frame[:20].hex()}"
-        length, protocol, at = struct.unpack_from("!H", frame, 18)[0], frame[20], 54
-        pseudo = frame[22:54] + struct.pack("!II", length, protocol)
-    segment = frame[at:at + length]
-    assert len(segment) == length, f"{length} bytes announced, {len(segment)} there"
-    assert internet_checksum(padded(pseudo + segment)) == 0, "wrong TCP or UDP checksum"
-    return segment[(segment[12] >> 4) * 4 if protocol == socket.IPPROTO_TCP else 8:]
-
-
-def sequence_of(frame):
-    """The TCP sequence number of an untagged frame."""
-    return struct.unpack_from("!I", frame, (34 if frame[12:14] == b"\x08\0" else 54) + 4)[0]
 
 
 # -- captures ------------------------------------------------------------------------------------------------

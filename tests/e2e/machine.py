@@ -12,7 +12,7 @@ import time
 
 import process
 from guest import QEMU
-from vdeclient import public_dir
+from users import public_dir
 
 TUNSETIFF = 0x400454CA
 IFF_TAP, IFF_NO_PI = 0x0002, 0x1000

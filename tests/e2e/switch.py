@@ -19,6 +19,12 @@ PROGRAM = os.environ.get("VSWITCHD", str(ROOT / "build" / "asan" / "vswitchd"))
 REPLY = re.compile(r"^(1\d{3})(?: (.*))?$")
 
 
+# The sanitizer keeps freed memory for a while, which looks like growth.
+SMALL_QUARANTINE = {
+    "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
+}
+
+
 def wait_for(what, timeout=10.0, message="condition"):
     """Polls WHAT until it is true; fails the test after TIMEOUT seconds."""
     end = time.monotonic() + timeout

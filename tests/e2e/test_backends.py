@@ -17,7 +17,7 @@ import pytest
 from guest import Guest
 from netns import Namespace
 from switch import Switch, wait_for
-from vdeclient import public_dir
+from users import public_dir
 
 
 class Backend(typing.NamedTuple):

@@ -7,11 +7,13 @@ import subprocess
 
 import pytest
 
+from frames import BROADCAST, frame, host, mac
+from lab import Lab, settle
 from process import cpu_share, memory
-from switch import PROGRAM, Switch, wait_for
-from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, Refused, VdeClient, abstract_name, address, ask,
-                       connect_ctl, data_socket, file_limit, frame, host, is_refused, mac, needs_two_users, public_dir,
-                       request_v1, request_v3, settle, socket_path)
+from switch import PROGRAM, SMALL_QUARANTINE, Switch, wait_for
+from users import NOBODY, file_limit, needs_two_users, public_dir
+from vdeclient import (Refused, VdeClient, abstract_name, address, ask, connect_ctl, data_socket, is_refused,
+                       request_v1, request_v3, socket_path)
 
 
 @pytest.fixture

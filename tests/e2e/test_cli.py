@@ -13,8 +13,10 @@ import subprocess
 
 import pytest
 
+from frames import BROADCAST, frame, host
 from switch import PROGRAM, Switch, wait_for
-from vdeclient import BROADCAST, NOBODY, VdeClient, frame, host, needs_two_users
+from users import NOBODY, needs_two_users
+from vdeclient import VdeClient
 
 BOTH = ["vswitchd", "vde_switch"]
 

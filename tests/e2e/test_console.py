@@ -21,11 +21,12 @@ import pytest
 
 import process
 from console import DATA, END_OF_SESSION, PROMPT, Console
+from frames import BROADCAST, LARGEST_FRAME, frame, host, tag
+from lab import Lab, settle
 from process import cpu_share
 from switch import PROGRAM, Switch, wait_for
 from test_cli import daemon, is_alive
-from vdeclient import (BROADCAST, LARGEST_FRAME, NEW_PORT0, Lab, Refused, VdeClient, connect_ctl, data_socket, frame,
-                       host, read_reply, request_v3, settle, socket_path, tag)
+from vdeclient import NEW_PORT0, Refused, VdeClient, connect_ctl, data_socket, read_reply, request_v3, socket_path
 
 GREETING = re.compile(rb"VDE switch V\.\d+\.\d+\.\d+\n[^\n$]+\n\nvde\$ ")
 

@@ -13,12 +13,13 @@ import pytest
 
 import process
 from console import DATA, END_OF_SESSION, PROMPT, Closed, Console
+from frames import BROADCAST, frame, host
+from lab import Lab, settle, unread
 from process import cpu_share, memory, paused
-from switch import PROGRAM, Switch, wait_for
-from test_console_trust import acting_as, console_of
+from switch import PROGRAM, SMALL_QUARANTINE, Switch, wait_for
 from test_robustness import NO_HOARDING
-from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, VdeClient, file_limit, frame, host, needs_two_users,
-                       public_dir, settle, unread)
+from users import NOBODY, acting_as, console_of, file_limit, needs_two_users, public_dir
+from vdeclient import VdeClient
 
 MIB = 1 << 10  # memory() counts KiB
 

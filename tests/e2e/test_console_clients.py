@@ -22,9 +22,9 @@ import pytest
 
 import process
 from console import END_OF_SESSION, PROMPT, Console
+from frames import BROADCAST, frame, host, mac, tag
 from switch import PROGRAM, wait_for
-from vdeclient import (BROADCAST, VdeClient, abstract_name, ask, data_socket, frame, host, mac, reply_path, request_v3,
-                       tag)
+from vdeclient import VdeClient, abstract_name, ask, data_socket, reply_path, request_v3
 
 SPANNING_TREE = mac("01:80:c2:00:00:00")
 

@@ -15,9 +15,11 @@ import zlib
 import pytest
 
 from console import END_OF_SESSION, PROMPT, Console
+from frames import BROADCAST, frame, tag
+from lab import unread
 from switch import PROGRAM, Switch, wait_for
 from vde_deviations import TABLE, for_vde, normalise
-from vdeclient import BROADCAST, NEW_PORT0, Refused, VdeClient, frame, tag, unread
+from vdeclient import NEW_PORT0, Refused, VdeClient
 
 DEBIAN_SWITCH = "/usr/bin/vde_switch"
 HIGHEST = 9

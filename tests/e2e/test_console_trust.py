@@ -17,32 +17,13 @@ import pytest
 
 from console import DATA, END_OF_SESSION, PROMPT, Console
 from switch import Switch
-from vdeclient import NOBODY, VdeClient, needs_two_users, public_dir
+from users import NOBODY, acting_as, console_of, needs_two_users, public_dir
+from vdeclient import VdeClient
 
 DAEMON = 1
 PRINTABLE = re.compile(rb"[\x20-\x7e\n]*")
 
 pytestmark = needs_two_users
-
-
-@contextlib.contextmanager
-def acting_as(uid, gid=None):
-    """For the time being this process is UID's, as far as the kernel tells others."""
-    groups = os.getgroups()
-    try:
-        os.setgroups([])
-        os.setegid(uid if gid is None else gid)
-        os.seteuid(uid)
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
-        os.setgroups(groups)
-
-
-def console_of(uid, path, gid=None):
-    with acting_as(uid, gid):
-        return Console(path)
 
 
 @contextlib.contextmanager

@@ -10,8 +10,10 @@ import termios
 import time
 
 from console import Console
+from frames import BROADCAST, frame, host
 from switch import PROGRAM, Switch, wait_for
-from vdeclient import BROADCAST, Refused, VdeClient, as_user, connect_ctl, file_limit, frame, host, needs_two_users, public_dir
+from users import as_user, file_limit, needs_two_users, public_dir
+from vdeclient import Refused, VdeClient, connect_ctl
 
 SESSIONS = 32
 COMMANDS = 200

@@ -16,14 +16,16 @@ import typing
 import pytest
 
 from console import Console
+from frames import BROADCAST, LARGEST_FRAME, frame, host, tag
+from lab import settle
 from lan import allow_ipv6
 from machine import Machine
 from netns import Namespace
 from process import cpu_share, paused
 from streamclient import StreamClient
 from switch import PROGRAM, Switch, preloaded, wait_for
-from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, as_user, frame, host, needs_two_users, public_dir,
-                       settle, tag)
+from users import NOBODY, as_user, needs_two_users, public_dir
+from vdeclient import VdeClient
 
 SIZES = (60, 64, 1514, 4096, LARGEST_FRAME - 4, LARGEST_FRAME)
 GROUP = ("230.0.0.1", 1234)

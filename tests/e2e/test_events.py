@@ -6,10 +6,12 @@ import time
 import pytest
 
 from console import EVENT, PROMPT, Console
+from frames import BROADCAST, frame, host, tag
+from lab import Lab, settle
 from process import paused
 from switch import Switch
 from test_console import endpoint_ids, text
-from vdeclient import BROADCAST, NEW_PORT0, Lab, Refused, VdeClient, ask, frame, host, request_v3, settle, tag
+from vdeclient import NEW_PORT0, Refused, VdeClient, ask, request_v3
 
 
 @pytest.fixture

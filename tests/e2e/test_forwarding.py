@@ -11,9 +11,10 @@ import time
 
 import pytest
 
+from frames import BROADCAST, ETH_IPV4, ETH_RARP, LARGEST_FRAME, arp, frame, host, tag, unsolicited_na
+from lab import Lab
 from switch import Switch, wait_for
-from vdeclient import (BROADCAST, ETH_IPV4, ETH_RARP, LARGEST_FRAME, Lab, VdeClient, arp, frame, host, tag,
-                       unsolicited_na)
+from vdeclient import VdeClient
 
 STP, LACP, LLDP = "01:80:c2:00:00:00", "01:80:c2:00:00:02", "01:80:c2:00:00:0e"
 MULTICAST = "01:00:5e:01:02:03"

@@ -8,7 +8,7 @@ import pytest
 
 from guide import RUNTIME, GuideMachine, Qmp, code_of, lines_of, sections, tables, two_machines
 from switch import ROOT, wait_for
-from vdeclient import needs_two_users
+from users import needs_two_users
 
 GUESTS = ROOT / "docs" / "guests.md"
 COMING = ROOT / "docs" / "coming-from.md"

@@ -13,10 +13,12 @@ import time
 
 import pytest
 
+from frames import BROADCAST, frame, host
+from lab import Lab, settle
 from switch import PROGRAM, Switch, wait_for
-from vdeclient import (ADDRESS_SIZE, BROADCAST, NOBODY, Lab, Refused, VdeClient, abstract_name, as_user, ask,
-                       connect_ctl, data_socket, frame, host, is_refused, needs_two_users, public_dir, read_reply,
-                       reply_path, request_v3, settle, socket_path)
+from users import NOBODY, as_user, needs_two_users, public_dir
+from vdeclient import (ADDRESS_SIZE, Refused, VdeClient, abstract_name, ask, connect_ctl, data_socket, is_refused,
+                       read_reply, reply_path, request_v3, socket_path)
 
 
 @pytest.fixture

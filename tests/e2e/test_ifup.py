@@ -16,12 +16,15 @@ import typing
 
 import pytest
 
+from frames import (BROADCAST, ETH_ARP, ETH_IPV4, ETH_IPV6, arp, frame, host as mac_of, internet_checksum, mac,
+                    service_tag, tag)
 from guest import Guest
+from lab import settle
 from machine import BareTap, Ended, Machine
 from netns import NO_CAPABILITIES, Namespace
 from switch import ROOT, Switch, wait_for
-from vdeclient import (BROADCAST, ETH_ARP, ETH_IPV4, ETH_IPV6, NOBODY, VdeClient, arp, frame, host as mac_of,
-                       internet_checksum, mac, needs_two_users, public_dir, settle, tag)
+from users import NOBODY, needs_two_users, public_dir
+from vdeclient import VdeClient
 
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--inh-caps=-all",
              "--bounding-set=-all", "--")
@@ -445,11 +448,6 @@ def icmpv6(address, kind, body):
     unsummed = struct.pack("!BBH", kind, 0, 0) + body
     total = internet_checksum(ends + struct.pack("!II", length, socket.IPPROTO_ICMPV6) + unsummed)
     return struct.pack("!IHBB", 6 << 28, length, socket.IPPROTO_ICMPV6, 255) + ends + struct.pack("!BBH", kind, 0, total) + body
-
-
-def service_tag(vid):
-    """An 802.1ad tag, which to the switch is the beginning of the payload."""
-    return struct.pack("!HH", 0x88A8, vid)
 
 
 def test_the_attack_would_be_seen(host):

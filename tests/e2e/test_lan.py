@@ -12,10 +12,10 @@ import types
 import pytest
 
 import lan
-from lan import GUEST, HOST, LAN, MIB, Capture, Conversation, Dhcp, Lan, Wire, marked, send_tcp, send_udp
+from frames import BROADCAST, frame, host, mac, marked, service_tag, tag, udp_frame
+from lan import GUEST, HOST, LAN, MIB, Capture, Conversation, Dhcp, Lan, Wire, send_tcp, send_udp
 from process import cpu_seconds
 from switch import wait_for
-from vdeclient import BROADCAST, frame, host, mac, tag
 
 IPV4 = {"guest": GUEST, "host": HOST, "lan": LAN}
 IPV6 = {"guest": "fd00::11", "host": "fd00::1", "lan": "fd00::2"}
@@ -428,10 +428,6 @@ def tagged_with(frames, vid, kinds=(b"\x81\x00", b"\x88\xa8", b"\x91\x00")):
     return [each for each in frames if each[12:14] in kinds and int.from_bytes(each[14:16], "big") & 0xFFF == vid]
 
 
-def service_tag(vid, kind=0x88A8):
-    return kind.to_bytes(2, "big") + vid.to_bytes(2, "big")
-
-
 ATTACKS = {
     "untagged": (),
     "own VLAN": (tag(20),),
@@ -474,7 +470,7 @@ def test_guest_in_vlan_20_reaches_neither_the_host_nor_vlan_10(stack, uplink):
             text = f"attack {attack} to {name};".encode()
             mouth.send(frame(target, source, *tags, payload=text))
             mouth.send(frame(target, source, *tags, kind=0x0806, payload=ask_for(HOST, source, GUEST)))
-            mouth.send(lan.udp_frame(target, source, GUEST, HOST, text, *tags))
+            mouth.send(udp_frame(target, source, GUEST, HOST, text, *tags))
     mouth.send(frame(BROADCAST, source, payload=b"attack is over"))
     heard = {"peer": ears["peer"].wait_for(lambda frame: b"attack is over" in frame)}
     time.sleep(0.3)

@@ -9,7 +9,7 @@ import pytest
 
 from console import Console
 from switch import ROOT, Switch
-from vdeclient import NOBODY, as_user, needs_two_users, public_dir
+from users import NOBODY, as_user, needs_two_users, public_dir
 
 PAGE = (ROOT / "docs" / "vswitchd-console.7").read_text()
 OWNER_ONLY = "For the owner only."

@@ -14,7 +14,7 @@ import pytest
 import process
 from netns import Namespace
 from switch import Switch, wait_for
-from vdeclient import public_dir
+from users import public_dir
 
 ADDRESS, GATEWAY = "192.0.2.2", "192.0.2.1"
 SIZE = 20 << 20

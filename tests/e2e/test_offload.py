@@ -9,9 +9,12 @@ import types
 import pytest
 
 import lan
-from lan import MIB, Wire, payload_of, tcp_frame, udp_frame, vnet_header
+from frames import (BROADCAST, GSO_ECN, GSO_NONE, GSO_TCPV4, GSO_TCPV6, GSO_UDP, GSO_UDP_L4, family_of, frame, host,
+                    mac, payload_of, sequence_of, tag, tcp_frame, udp_frame, vnet_header)
+from lab import settle
+from lan import MIB, Wire
 from switch import wait_for
-from vdeclient import BROADCAST, VdeClient, frame, host, settle, tag
+from vdeclient import VdeClient
 
 ENDS = ("on", "on2", "off", "vde")
 ADDRESS = {name: (f"10.0.0.{number}", f"fd00::{number}") for number, name in enumerate(ENDS, 1)}
@@ -79,7 +82,7 @@ def test_datagrams_cut_by_the_kernel_of_the_sender(lab):
     """UDP_SEGMENT: one write, many datagrams, which leave the sender as one super-frame."""
     for receiver in ("on2", "off", "vde"):
         for address in ADDRESS[receiver]:
-            family = lan.family_of(address)
+            family = family_of(address)
             with lan.new_socket(getattr(lab, receiver), family, lan.socket.SOCK_DGRAM) as server, \
                     lan.new_socket(lab.on, family, lan.socket.SOCK_DGRAM) as client:
                 server.bind((address, 0))
@@ -217,7 +220,7 @@ def hear(bench, client, count):
 @pytest.mark.parametrize("source, target", [IPV4, IPV6], ids=["ipv4", "ipv6"])
 def test_tcp_super_frame_reaches_a_vde_client_in_segments(bench, source, target):
     at = 54 if source in IPV6 else 34
-    gso, mss = lan.GSO_TCPV6 if source in IPV6 else lan.GSO_TCPV4, 1400
+    gso, mss = GSO_TCPV6 if source in IPV6 else GSO_TCPV4, 1400
     for size in (1, 1400, 1401, 9000, 9001, 60000):
         payload = os.urandom(size)
         header = vnet_header(gso, mss, at, 16, at + 20) if size > mss else vnet_header(start=at, offset=16)
@@ -226,7 +229,7 @@ def test_tcp_super_frame_reaches_a_vde_client_in_segments(bench, source, target)
         assert [len(segment) for segment in segments] == [
             at + 20 + min(mss, size - start) for start in range(0, size, mss)]
         assert b"".join(map(payload_of, segments)) == payload
-        assert [lan.sequence_of(segment) - 1000 for segment in segments] == list(range(0, size, mss))
+        assert [sequence_of(segment) - 1000 for segment in segments] == list(range(0, size, mss))
         pushed = [bool(segment[at + 13] & 8) for segment in segments]
         assert pushed == [False] * (len(segments) - 1) + [True], "PSH belongs to the last segment"
         if source in IPV4:
@@ -238,7 +241,7 @@ def test_tcp_super_frame_reaches_a_vde_client_in_segments(bench, source, target)
 def test_udp_super_frame_reaches_a_vde_client_as_datagrams(bench, source, target):
     payload, at = os.urandom(10_001), 54 if source in IPV6 else 34
     bench.wire.send(udp_frame(B, A, source, target, payload, partial=True),
-                    vnet_header(lan.GSO_UDP_L4, 1000, at, 6, at + 8))
+                    vnet_header(GSO_UDP_L4, 1000, at, 6, at + 8))
     datagrams = [payload_of(each) for each in hear(bench, bench.plain, 11)]
     assert [len(datagram) for datagram in datagrams] == 10 * [1000] + [1]
     assert b"".join(datagrams) == payload
@@ -247,7 +250,7 @@ def test_udp_super_frame_reaches_a_vde_client_as_datagrams(bench, source, target
 def test_tagged_super_frame_reaches_a_trunk_in_tagged_segments(bench):
     payload = os.urandom(10_000)
     bench.wire.send(tcp_frame(B, A, *IPV4, payload, tag(10, pcp=5), partial=True),
-                    vnet_header(lan.GSO_TCPV4, 1400, 38, 16, 58))
+                    vnet_header(GSO_TCPV4, 1400, 38, 16, 58))
     segments = hear(bench, bench.trunk, 8)
     assert {segment[12:16] for segment in segments} == {tag(10, pcp=5)}
     assert b"".join(payload_of(segment[:12] + segment[16:]) for segment in segments) == payload
@@ -258,7 +261,7 @@ def test_cwr_belongs_to_the_first_segment(bench):
     """RFC 3168: the sender says once that it has slowed down."""
     cwr = 0x80
     bench.wire.send(tcp_frame(B, A, *IPV4, os.urandom(5000), partial=True, flags=0x18 | cwr),
-                    vnet_header(lan.GSO_TCPV4 | lan.GSO_ECN, 1400, 34, 16, 54))
+                    vnet_header(GSO_TCPV4 | GSO_ECN, 1400, 34, 16, 54))
     segments = hear(bench, bench.plain, 4)
     assert [bool(segment[47] & cwr) for segment in segments] == [True, False, False, False]
     for segment in segments:
@@ -268,15 +271,15 @@ def test_cwr_belongs_to_the_first_segment(bench):
 def test_super_frame_to_a_tap_arrives_in_one_piece(bench):
     payload = os.urandom(60_000)
     bench.far.send(frame(BROADCAST, host(0xC)))
-    bench.wire.wait_for(lambda frame: frame[6:12] == lan.mac(host(0xC)))
-    bench.wire.send(tcp_frame(host(0xC), A, *IPV4, payload, partial=True), vnet_header(lan.GSO_TCPV4, 1400, 34, 16, 54))
+    bench.wire.wait_for(lambda frame: frame[6:12] == mac(host(0xC)))
+    bench.wire.send(tcp_frame(host(0xC), A, *IPV4, payload, partial=True), vnet_header(GSO_TCPV4, 1400, 34, 16, 54))
     came = bench.far.wait_for(lambda frame: payload[-8:] in frame)
     assert any(frame.endswith(payload) for frame in came)
 
 
 def test_flooded_super_frame_reaches_each_as_it_takes_it(bench):
     payload = os.urandom(4200)
-    bench.wire.send(tcp_frame(BROADCAST, A, *IPV4, payload, partial=True), vnet_header(lan.GSO_TCPV4, 1400, 34, 16, 54))
+    bench.wire.send(tcp_frame(BROADCAST, A, *IPV4, payload, partial=True), vnet_header(GSO_TCPV4, 1400, 34, 16, 54))
     assert b"".join(map(payload_of, hear(bench, bench.plain, 3))) == payload
     assert any(frame.endswith(payload) for frame in bench.far.wait_for(lambda frame: payload[-8:] in frame))
 
@@ -291,7 +294,7 @@ NOT_IP = frame(B, A, size=9000)
 
 def lies():
     """(frame, header) pairs: the header does not fit the frame."""
-    kinds = (lan.GSO_NONE, lan.GSO_TCPV4, lan.GSO_UDP, lan.GSO_TCPV6, lan.GSO_UDP_L4, lan.GSO_TCPV4 | lan.GSO_ECN, 7, 255)
+    kinds = (GSO_NONE, GSO_TCPV4, GSO_UDP, GSO_TCPV6, GSO_UDP_L4, GSO_TCPV4 | GSO_ECN, 7, 255)
     for data in (TCP, TCP6, UDP, NOT_IP, TCP[:60], TCP[:34], TCP[:14], UDP[:40]):
         for gso in kinds:
             for size in (0, 1, 8, 1400, 65535):
@@ -316,7 +319,7 @@ def test_headers_that_lie_hurt_nobody(bench):
     wait_for(lambda: queued(bench) == 0, message="the queues to empty")
     assert all(len(each) <= 9234 for each in bench.plain.pending())
     payload = os.urandom(5000)
-    bench.wire.send(tcp_frame(B, A, *IPV4, payload, partial=True), vnet_header(lan.GSO_TCPV4, 1400, 34, 16, 54))
+    bench.wire.send(tcp_frame(B, A, *IPV4, payload, partial=True), vnet_header(GSO_TCPV4, 1400, 34, 16, 54))
     assert b"".join(map(payload_of, hear(bench, bench.plain, 4))) == payload
     assert bench.switch.process.poll() is None
 

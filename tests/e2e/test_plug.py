@@ -15,12 +15,14 @@ import time
 import pytest
 
 from console import Console
+from frames import BROADCAST, LARGEST_FRAME, frame, host
+from lab import settle
 from lan import MIB, ask_dhcp, send_tcp, statistics
 from netns import Namespace
 from process import cpu_share, paused
 from switch import PROGRAM, Switch, wait_for
-from test_console_trust import console_of
-from vdeclient import BROADCAST, LARGEST_FRAME, NOBODY, VdeClient, frame, host, needs_two_users, public_dir, settle
+from users import NOBODY, console_of, needs_two_users, public_dir
+from vdeclient import VdeClient
 
 PLUG, ALICE = 9, 1
 HERE, THERE = "10.0.0.11", "10.0.0.12"

@@ -6,10 +6,12 @@ import time
 
 import pytest
 
+from frames import BROADCAST, frame, host
 from machine import Machine
 from netns import Namespace
 from switch import Switch
-from vdeclient import BROADCAST, VdeClient, frame, host, public_dir
+from users import public_dir
+from vdeclient import VdeClient
 
 # What the switch is told, and what QEMU is.
 PEERS = {

@@ -15,14 +15,16 @@ import time
 import pytest
 
 import process
+from frames import BROADCAST, arp, frame, host
+from lab import Lab, settle
 from process import memory, paused
-from switch import PROGRAM, Switch, wait_for
+from switch import PROGRAM, SMALL_QUARANTINE, Switch, wait_for
 from test_cli import run_with_defaults
 from test_forwarding import Bridge, is_quiet
 from test_handshake import assert_frames_pass, client_of, names
 from test_taps import attached
-from vdeclient import (BROADCAST, NOBODY, SMALL_QUARANTINE, Lab, Refused, VdeClient, address, arp, connect_ctl,
-                       data_socket, frame, host, is_refused, needs_two_users, public_dir, request_v3, settle)
+from users import NOBODY, needs_two_users, public_dir
+from vdeclient import Refused, VdeClient, address, connect_ctl, data_socket, is_refused, request_v3
 
 
 def run_to_end(directory, *args):

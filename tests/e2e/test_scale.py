@@ -6,9 +6,12 @@ import time
 
 import pytest
 
+from frames import BROADCAST, frame, host
+from lab import Lab, settle
 from process import memory
-from switch import Switch, wait_for
-from vdeclient import BROADCAST, SMALL_QUARANTINE, Lab, VdeClient, file_limit, frame, host, settle
+from switch import SMALL_QUARANTINE, Switch, wait_for
+from users import file_limit
+from vdeclient import VdeClient
 
 CLIENTS = 1000
 ROUNDS = 10_000

@@ -13,13 +13,13 @@ import pytest
 
 import lan
 from console import Console
+from frames import BROADCAST, LARGEST_FRAME, frame, host, tag
 from netns import Namespace
 from process import cpu_share, paused
 from streamclient import LONGEST, PREFIX, StreamClient, StreamServer, framed
 from switch import PROGRAM, Switch, preloaded, wait_for
-from test_console_trust import acting_as
-from vdeclient import (BROADCAST, LARGEST_FRAME, NOBODY, Refused, VdeClient, frame, host, needs_two_users, public_dir,
-                       tag)
+from users import NOBODY, acting_as, needs_two_users, public_dir
+from vdeclient import Refused, VdeClient
 
 SIZES = [14, 15, 59, 60, 61, 1514, 1518, 4096, 9216, LARGEST_FRAME]
 

@@ -10,11 +10,12 @@ import time
 import pytest
 
 import lan
-from lan import GUEST, HOST, LAN, MIB, Conversation, Lan, Wire, send_tcp, tcp_frame, vnet_header
+from frames import BROADCAST, GSO_NONE, GSO_TCPV4, GSO_TCPV6, GSO_UDP, GSO_UDP_L4, frame, host, tcp_frame, vnet_header
+from lan import GUEST, HOST, LAN, MIB, Conversation, Lan, Wire, send_tcp
 from netns import NO_CAPABILITIES, Namespace
 from process import cpu_share, paused
 from switch import PROGRAM, Switch, preloaded, wait_for
-from vdeclient import BROADCAST, VdeClient, frame, host
+from vdeclient import VdeClient
 
 NO_BPF = ("setpriv", "--bounding-set=-bpf,-sys_admin", "--inh-caps=-bpf,-sys_admin", "--")
 
@@ -328,7 +329,7 @@ def test_frames_that_the_interface_does_not_take_are_counted(running, mtu):
     with Wire(guest, "tap0", vnet=True) as mouth:
         for _ in range(20):
             mouth.send(tcp_frame(target, source, GUEST, LAN, bytes(20_000), partial=True),
-                       vnet_header(lan.GSO_TCPV4, 1440, 34, 16, 54))
+                       vnet_header(GSO_TCPV4, 1440, 34, 16, 54))
             mouth.send(tcp_frame(target, source, GUEST, LAN, bytes(1400)))
     if mtu == 600:
         wait_for(lambda: sum(switch.drops(1).values()) >= 20, message=f"drops: {switch.drops(1)}")
@@ -424,7 +425,7 @@ def test_headers_that_lie_hurt_nobody(running):
                                        (far, net.lan.mac("lan0"), guest.mac("tap0")),
                                        (far, net.lan.mac("lan0"), BROADCAST)):
             data = tcp_frame(target, source, GUEST, LAN, bytes(9000), partial=True)
-            for gso in (lan.GSO_NONE, lan.GSO_TCPV4, lan.GSO_UDP, lan.GSO_TCPV6, lan.GSO_UDP_L4, 7, 255):
+            for gso in (GSO_NONE, GSO_TCPV4, GSO_UDP, GSO_TCPV6, GSO_UDP_L4, 7, 255):
                 for size in (0, 1, 7, 1440, 65535):
                     for start, offset in ((34, 16), (0, 0), (13, 1), (34, 6), (9000, 2), (65535, 65535)):
                         for length in (len(data), 60, 14):

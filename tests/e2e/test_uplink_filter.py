@@ -7,9 +7,9 @@ import time
 import pytest
 
 import lan
+from frames import BROADCAST, frame, mac, marked
 from lan import Lan, Wire
 from switch import wait_for
-from vdeclient import BROADCAST, frame, mac
 
 BURST = 100  # frames in a row that any socket buffer holds
 
@@ -60,7 +60,7 @@ def test_host_reaches_each_address_behind_the_switch_and_talks_to_others_alone(c
         mouth.heard()
         assert came_up(net, switch, known) == count
         wait_for(lambda: switch.port(2)["OUT"][0] >= count, message="the frames to go out")
-        heard = {bytes(got[:6]) for got in lan.marked(mouth.heard(), b"for one")}
+        heard = {bytes(got[:6]) for got in marked(mouth.heard(), b"for one")}
         assert heard == set(map(mac, known))
         assert came_up(net, switch, set(beside) - set(known)) == 0
 
@@ -74,7 +74,7 @@ def test_all_comes_up_where_addresses_are_not_learned():
         switch.ok("port/sethub 1")
         time.sleep(0.2)
         assert came_up(net, switch, strangers) == len(strangers)
-        wait_for(lambda: len(lan.marked(mouth.heard(), b"for one")) > 0, message="a frame for an unknown address")
+        wait_for(lambda: len(marked(mouth.heard(), b"for one")) > 0, message="a frame for an unknown address")
         switch.ok("port/sethub 0")
         time.sleep(0.2)
         assert came_up(net, switch, strangers) == 0
@@ -90,7 +90,7 @@ def test_host_reaches_a_guest_that_has_been_silent_for_long():
         wait_for(lambda: talking in lan.addresses_behind(switch, 2), message="another to be learned")
         time.sleep(0.2)
         assert came_up(net, switch, [silent]) == 1
-        wait_for(lambda: len(lan.marked(mouth.heard(), b"for one")) > 0, message="the frame to arrive")
+        wait_for(lambda: len(marked(mouth.heard(), b"for one")) > 0, message="the frame to arrive")
 
 
 def test_port_that_stops_learning_is_reached_all_the_same():

@@ -13,8 +13,8 @@ import sys
 import pytest
 
 import process
+from frames import BROADCAST, frame, host
 from switch import Switch, wait_for
-from vdeclient import BROADCAST, frame, host
 
 DEBIAN_SWITCH = "/usr/bin/vde_switch"
 ALICE, BOB = host(1), host(2)

@@ -9,7 +9,7 @@ import pytest
 
 from process import paused
 from switch import PROGRAM, ROOT, Switch
-from vdeclient import NOBODY, needs_two_users, public_dir
+from users import NOBODY, needs_two_users, public_dir
 
 VSWCTL = str(pathlib.Path(PROGRAM).with_name("vswctl"))
 

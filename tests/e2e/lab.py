@@ -1,0 +1,70 @@
+"""A switch with a VDE client on each of some ports; what each heard is known for certain."""
+
+import fcntl
+import struct
+import termios
+
+from frames import BROADCAST, frame, host
+from switch import wait_for
+from vdeclient import VdeClient
+
+
+def settle(switch, *senders):
+    """Returns when the switch has handled everything that SENDERS have sent, so "nobody heard it" needs no waiting.
+
+    First their sockets empty: the switch has read every frame. The wake that reads the first command also sees a
+    connection or a lone frame made earlier, and the second command is read by a later wake.
+    """
+    for client in senders:
+        wait_for(lambda: unread(client.data) == 0, 30, "the switch to read all frames")
+    switch.ok("ds/showinfo")
+    switch.ok("ds/showinfo")
+
+
+def unread(sock):
+    """How much of what was sent on a UNIX socket its peer has yet to read; 0 is nothing."""
+    return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
+
+
+class Lab:
+    """A switch and one client per port in PORTS; leaving it asserts that every frame was accounted for."""
+
+    def __init__(self, switch, ports):
+        self.switch = switch
+        self.clients = {}
+        for port in ports:
+            self.clients[port] = VdeClient(switch.dir, port=port)
+
+    def __getitem__(self, port):
+        return self.clients[port]
+
+    def send(self, port, *frames):
+        """Sends FRAMES on PORT. Returns {port: frames heard} of all ports that heard any."""
+        for each in frames:
+            self.clients[port].send(each)
+        return self.heard()
+
+    def heard(self):
+        settle(self.switch, *self.clients.values())
+        heard = {port: client.pending() for port, client in self.clients.items()}
+        return {port: frames for port, frames in heard.items() if frames}
+
+    def learn(self, *ports):
+        """Lets the switch learn host(port) on each of PORTS (all if none is given), and forgets what was heard."""
+        for port in ports or self.clients:
+            self.clients[port].send(frame(BROADCAST, host(port)))
+        self.heard()
+
+    def close(self):
+        for client in self.clients.values():
+            client.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        try:
+            if kind is None:
+                self.switch.assert_balanced()
+        finally:
+            self.close()
