@@ -16,6 +16,10 @@ EVENT = re.compile(r"^3\d{3} ")
 END_OF_SESSION = b"9999 END OF SESSION"
 
 
+def text(lines):
+    return "\n".join(lines)
+
+
 class Closed(Exception):
     """The switch has closed the session."""
 
@@ -108,6 +112,10 @@ class Console(Closes):
         code, data, words = self.ask(line)
         assert code == 1000, f"{line}: {code} {words}"
         return data
+
+    def endpoint_ids(self, port):
+        """The numbers of PORT's endpoints."""
+        return [int(number) for number in re.findall(r"endpoint ID (\d+)", text(self.ok(f"port/print {port}")))]
 
     def next_events(self, count, timeout=10.0):
         """The next COUNT event lines, the kept ones first."""

@@ -1,8 +1,11 @@
-"""A switch with a VDE client on each of some ports; what each heard is known for certain."""
+"""A switch with a VDE client on each of some ports; what each heard is known for certain. And loops between them."""
 
 import fcntl
+import select
 import struct
 import termios
+import threading
+import time
 
 from frames import BROADCAST, frame, host
 from switch import wait_for
@@ -24,6 +27,14 @@ def settle(switch, *senders):
 def unread(sock):
     """How much of what was sent on a UNIX socket its peer has yet to read; 0 is nothing."""
     return struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
+
+
+def assert_frames_pass(one, other):
+    """Each of two clients hears what the other one sends."""
+    for sender, receiver in ((one, other), (other, one)):
+        greeting = frame(BROADCAST, host(sender.port))
+        sender.send(greeting)
+        assert receiver.recv() == greeting
 
 
 class Lab:
@@ -68,3 +79,41 @@ class Lab:
                 self.switch.assert_balanced()
         finally:
             self.close()
+
+
+class Bridge(threading.Thread):
+    """Everything that one client hears is sent by the other: a loop."""
+
+    def __init__(self, one, other):
+        super().__init__()
+        self.pairs = {one.data: other.data, other.data: one.data}
+        self.relayed = 0
+        self.stopping = threading.Event()
+
+    def run(self):
+        while not self.stopping.is_set():
+            for source in select.select(list(self.pairs), [], [], 0.05)[0]:
+                self.pairs[source].send(source.recv(65536))
+                self.relayed += 1
+
+    def stop(self):
+        self.stopping.set()
+        self.join(10)
+
+    def is_quiet(self):
+        """Whether nothing is relayed for a fifth of a second."""
+        before = self.relayed
+        time.sleep(0.2)
+        return self.relayed == before
+
+
+def assert_loop_is_cut(lab, ports, sender):
+    """Bridges two PORTS of a lab, and SENDER broadcasts: one of the two is blocked, and that is the end of the flood."""
+    bridge = Bridge(*(lab[port] for port in ports))
+    bridge.start()
+    try:
+        lab[sender].send(frame(BROADCAST, host(sender)))
+        wait_for(lambda: any("loop" in lab.switch.drops(port) for port in ports), message="the loop to be cut")
+        wait_for(bridge.is_quiet, 5, "the looped frames to die down")
+    finally:
+        bridge.stop()

@@ -430,6 +430,14 @@ class Lan:
         return guest
 
 
+def address_taps(switch, here, there, mtu=1500):
+    """10.0.0.1 on tap0 in HERE, 10.0.0.2 on tap1, which moves to THERE once the switch has it."""
+    wait_for(lambda: attached(switch, "tap1"), message="tap1 on the switch")
+    here.up("tap0", "10.0.0.1/24", mtu)
+    there.take("tap1", here)
+    there.up("tap1", "10.0.0.2/24", mtu)
+
+
 class Dhcp(process.Closes):
     """dnsmasq in a namespace: addresses by DHCP and, with a prefix, by router advertisements."""
 
@@ -496,6 +504,11 @@ def port_of(switch, name):
         if line.startswith("  -- endpoint") and name in line:
             return number
     return None
+
+
+def attached(switch, name):
+    """Whether there is an endpoint whose line in the console names NAME."""
+    return port_of(switch, name) is not None
 
 
 def frames_in(switch, port):

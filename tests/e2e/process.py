@@ -86,3 +86,11 @@ def memory(pid):
     """Resident memory of a process, in KiB."""
     status = pathlib.Path(f"/proc/{pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+
+def is_alive(pid):
+    """Whether a process runs; one that has ended and whose status nobody has collected does not."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -23,6 +23,7 @@ REPLY = re.compile(r"^(1\d{3})(?: (.*))?$")
 SMALL_QUARANTINE = {
     "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"
 }
+NO_HOARDING = {"ASAN_OPTIONS": SMALL_QUARANTINE["ASAN_OPTIONS"] + ":allocator_release_to_os_interval_ms=0"}
 
 
 def wait_for(what, timeout=10.0, message="condition"):
@@ -172,6 +173,10 @@ class Switch:
 
     def _is_attached(self, port):
         return any(line.startswith("  -- endpoint") for line in self.cmd(f"port/allprint {port}")[1])
+
+    def names(self):
+        """What is in its directory."""
+        return sorted(os.listdir(self.dir))
 
     def fds(self):
         """How many descriptors the switch has open."""

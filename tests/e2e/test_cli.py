@@ -3,9 +3,7 @@
 Most tests start a switch with one console command waiting on its stdin, after which it sees EOF and ends.
 """
 
-import contextlib
 import os
-import pathlib
 import re
 import signal
 import stat
@@ -14,6 +12,8 @@ import subprocess
 import pytest
 
 from frames import BROADCAST, frame, host
+from process import is_alive
+from startup import daemon, run_with_defaults
 from switch import PROGRAM, Switch, wait_for
 from users import NOBODY, needs_two_users
 from vdeclient import VdeClient
@@ -305,36 +305,10 @@ def test_existing_pidfile(run, tmp_path):
     assert not (tmp_path / "sw").exists()
 
 
-@contextlib.contextmanager
-def daemon(program, tmp_path, *args, name="vswitchd"):
-    """Starts `-d` in tmp_path with relative paths; yields the daemon's pid, read the moment the parent has exited."""
-    argv = [program(name), "-d", "-s", "sw", "-p", "pid", "-f", "/dev/null", *args]
-    pidfile = tmp_path / "pid"
-    done = subprocess.run(argv, cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=30, check=False)
-    assert done.returncode == 0, done.stderr
-    in_time = pidfile.exists()
-    pid = int(wait_for(lambda: pidfile.exists() and pidfile.read_text(), message="the pidfile"))
-    try:
-        assert in_time, "the parent exited before the pidfile was there"
-        yield pid
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-        wait_for(lambda: not is_alive(pid), message="the daemon to end")
-
-
-def is_alive(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 @pytest.mark.parametrize("name", BOTH)
 def test_daemon(program, tmp_path, name):
     """When the parent exits everything is there, so a script may go on; at the end all of it is gone."""
-    with daemon(program, tmp_path, name=name) as pid:
+    with daemon(program(name), tmp_path) as pid:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "pid", "sw"]
         assert os.getpgid(pid) != os.getpgid(0)
         assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
@@ -395,27 +369,6 @@ def test_rc_output_is_discarded(run, tmp_path):
 
 
 # -- default directories -------------------------------------------------------------------------------------
-
-# Empty /run and /tmp of its own, the program under the wanted name, and the wanted user.
-ELSEWHERE = """
-exec 3< "$1" || exit 99
-name=$2 user=$3 before=$4
-mount -t tmpfs -o mode=755 tmpfs /run && mount -t tmpfs -o mode=1777 tmpfs /tmp || exit 99
-cat <&3 > "/tmp/$name" && chmod 755 "/tmp/$name" || exit 99
-mkdir -p /run/user/65534 && chown 65534 /run/user/65534 || exit 99
-exec 3<&-
-eval "$before"
-exec setpriv --reuid "$user" --regid "$user" --clear-groups "/tmp/$name" -f /dev/null
-"""
-
-
-def run_with_defaults(name, user, runtime_dir, before=":"):
-    """Runs the program as NAME and USER in a mount namespace and asks for its directory."""
-    env = {key: value for key, value in os.environ.items() if key != "XDG_RUNTIME_DIR"}
-    if runtime_dir:
-        env["XDG_RUNTIME_DIR"] = runtime_dir
-    argv = ["unshare", "-m", "sh", "-c", ELSEWHERE, "sh", os.path.realpath(PROGRAM), name, str(user), before]
-    return subprocess.run(argv, input="ds/showinfo\n", capture_output=True, text=True, timeout=30, check=False, env=env)
 
 
 @needs_two_users

@@ -20,12 +20,12 @@ import typing
 import pytest
 
 import process
-from console import DATA, END_OF_SESSION, PROMPT, Console
+from console import DATA, END_OF_SESSION, PROMPT, Console, text
 from frames import BROADCAST, LARGEST_FRAME, frame, host, tag
 from lab import Lab, settle
-from process import cpu_share
+from process import cpu_share, is_alive
+from startup import daemon
 from switch import PROGRAM, Switch, wait_for
-from test_cli import daemon, is_alive
 from vdeclient import NEW_PORT0, Refused, VdeClient, connect_ctl, data_socket, read_reply, request_v3, socket_path
 
 GREETING = re.compile(rb"VDE switch V\.\d+\.\d+\.\d+\n[^\n$]+\n\nvde\$ ")
@@ -40,10 +40,6 @@ def run(directory, *args, program=PROGRAM, **options):
 
 def program_of(pid):
     return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
-
-
-def text(lines):
-    return "\n".join(lines)
 
 
 # -- what is written, byte for byte --------------------------------------------------------------------------
@@ -402,7 +398,7 @@ def test_vde_switch_has_a_console_only_if_asked(tmp_path):
 def test_relative_path_of_a_daemon(tmp_path):
     """It means the directory where it was started, not the root directory, where a daemon lives."""
     (tmp_path / "there").mkdir()
-    with daemon(lambda name: PROGRAM, tmp_path, "-M", "there/console") as pid:
+    with daemon(PROGRAM, tmp_path, "-M", "there/console") as pid:
         with Console(tmp_path / "there" / "console") as session:
             assert f"mgmt {os.path.realpath(tmp_path)}/there/console perm 0600" in session.ok("showinfo")
             session.send("shutdown\n")
@@ -587,11 +583,7 @@ def busy():
     with Switch("-n", "500", rc="port/create 20\n") as switch, Lab(switch, [40, 41]) as lab:
         lab.send(40, b"runt", frame(BROADCAST, host(40)))
         with Console(switch.dir / "mgmt") as session:
-            yield Busy(session, {f"id{port}": endpoint_ids(session, port)[0] for port in (40, 41)})
-
-
-def endpoint_ids(console, port):
-    return [int(number) for number in re.findall(r"endpoint ID (\d+)", text(console.ok(f"port/print {port}")))]
+            yield Busy(session, {f"id{port}": session.endpoint_ids(port)[0] for port in (40, 41)})
 
 
 def test_every_command_of_help_has_a_test(console):
@@ -792,7 +784,7 @@ def test_name_stands_wherever_a_number_does(switch, console):
     for command in ("vlan/create 20", "vlan/create 30", "port/add vde,port=3,name=web"):
         console.ok(command)
     with VdeClient(switch.dir, ctl="web"):
-        endpoint = endpoint_ids(console, "web")[0]
+        endpoint = console.endpoint_ids("web")[0]
         for command in ("port/setvlan web 20", "port/allocatable web 0", "port/setuser web daemon",
                         "port/setgroup web daemon", f"port/epqlen web {endpoint} 9", "port/resetcounter web",
                         "port/setdescr web the web", "port/setlearn web 5", "vlan/addport 30 web",
@@ -867,7 +859,7 @@ def test_port_print_tells_who_is_there(switch, console):
     console.ok("port/add vde,port=3,name=web,vlan=20,trunk=30+40-42,descr=the web")
     with VdeClient(switch.dir, ctl="web", descr="QEMU of bob"):
         shown = console.ok("port/print 3")
-        id_, = endpoint_ids(console, 3)
+        id_, = console.endpoint_ids(3)
         assert shown[0] == "Port 0003 untagged_vlan=0020 ACTIVE - NOT Unnamed Allocatable"
         assert shown[4:6] == [f"  -- endpoint ID {id_:04} module unix prog   : QEMU of bob",
                               "              unsent packets: 0 max 16384"]
@@ -1057,7 +1049,7 @@ def test_length_of_a_queue(switch, console, how):
         console.ok("port/defqlen 10")
     with Lab(switch, [1, 2]) as lab:
         if how == "port/epqlen":
-            console.ok(f"port/epqlen 2 {endpoint_ids(console, 2)[0]} 10")
+            console.ok(f"port/epqlen 2 {console.endpoint_ids(2)[0]} 10")
         flood_of(lab, 1, frames)
         assert "              unsent packets: 10 max 10" in console.ok("port/print 2")
         assert "queued 10" in console.ok("port/endpoints 2")[0]
@@ -1068,7 +1060,7 @@ def test_length_of_a_queue(switch, console, how):
         assert dropped == {"queue-full": frames - len(received)}
         assert "              unsent packets: 0 max 10" in console.ok("port/print 2")
         if how == "port/epqlen":
-            console.ok(f"port/epqlen 2 {endpoint_ids(console, 2)[0]} {frames}")
+            console.ok(f"port/epqlen 2 {console.endpoint_ids(2)[0]} {frames}")
             console.ok("port/resetcounter 2")
             flood_of(lab, 1, frames)
             assert switch.drops(2) == {}

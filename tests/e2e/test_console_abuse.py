@@ -16,8 +16,7 @@ from console import DATA, END_OF_SESSION, PROMPT, Closed, Console
 from frames import BROADCAST, frame, host
 from lab import Lab, settle, unread
 from process import cpu_share, memory, paused
-from switch import PROGRAM, SMALL_QUARANTINE, Switch, wait_for
-from test_robustness import NO_HOARDING
+from switch import NO_HOARDING, PROGRAM, SMALL_QUARANTINE, Switch, wait_for
 from users import NOBODY, acting_as, console_of, file_limit, needs_two_users, public_dir
 from vdeclient import VdeClient
 

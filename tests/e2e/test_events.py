@@ -5,12 +5,11 @@ import time
 
 import pytest
 
-from console import EVENT, PROMPT, Console
+from console import EVENT, PROMPT, Console, text
 from frames import BROADCAST, frame, host, tag
 from lab import Lab, settle
 from process import paused
 from switch import Switch
-from test_console import endpoint_ids, text
 from vdeclient import NEW_PORT0, Refused, VdeClient, ask, request_v3
 
 
@@ -31,7 +30,7 @@ def events(session):
 
 def fd(console, port, but=""):
     """The number of the endpoint of PORT, of two the one that is not BUT, as events show it."""
-    number, = {f"{number:2}" for number in endpoint_ids(console, port)} - {but}
+    number, = {f"{number:2}" for number in console.endpoint_ids(port)} - {but}
     return number
 
 
@@ -426,7 +425,7 @@ def test_qemu_guest_that_comes_and_goes(boot, switch, listener):
     guest, = boot(guest=[f"vde,sock={switch.dir},port=7"])
     guest.up("eth0", "10.0.0.1/24")
     told = listener.next_events(3)
-    number, = endpoint_ids(listener, 7)
+    number, = listener.endpoint_ids(7)
     assert told[:2] == ["3021 port/+ 07", f"3031 port/ep/+ Port 07 FD {number:2}"]
     assert re.fullmatch(rf'3023 port/descr Port 07 FD {number:2} -> "QEMU.*pid={guest.pid}.*"', told[2]), told[2]
     guest.run("arping -I eth0 -c 1 -w 1 10.0.0.9")

@@ -5,14 +5,12 @@ Each test states exactly who hears what: Lab.send() returns the frames that ever
 
 import contextlib
 import re
-import select
-import threading
 import time
 
 import pytest
 
 from frames import BROADCAST, ETH_IPV4, ETH_RARP, LARGEST_FRAME, arp, frame, host, tag, unsolicited_na
-from lab import Lab
+from lab import Lab, assert_loop_is_cut
 from switch import Switch, wait_for
 from vdeclient import VdeClient
 
@@ -349,38 +347,11 @@ def test_duplicate_address_is_explained():
         assert twin in line and "web" in line and re.search(r"\b2\b", line.replace(twin, ""))
 
 
-class Bridge(threading.Thread):
-    """Everything that one client hears is sent by the other: a loop."""
-
-    def __init__(self, one, other):
-        super().__init__()
-        self.pairs = {one.data: other.data, other.data: one.data}
-        self.relayed = 0
-        self.stopping = threading.Event()
-
-    def run(self):
-        while not self.stopping.is_set():
-            for source in select.select(list(self.pairs), [], [], 0.05)[0]:
-                self.pairs[source].send(source.recv(65536))
-                self.relayed += 1
-
-    def stop(self):
-        self.stopping.set()
-        self.join(10)
-
-
 @contextlib.contextmanager
 def looped(ports, sender):
     """A switch of three ports, two of which are bridged, on which SENDER has broadcast and the loop was cut."""
     with Switch() as switch, Lab(switch, [1, 2, 3]) as lab:
-        bridge = Bridge(*(lab[port] for port in ports))
-        bridge.start()
-        try:
-            lab[sender].send(frame(BROADCAST, host(sender)))
-            wait_for(lambda: any("loop" in switch.drops(port) for port in ports), 10, "the loop to be cut")
-            wait_for(lambda: is_quiet(bridge), 5, "the looped frames to die down")
-        finally:
-            bridge.stop()
+        assert_loop_is_cut(lab, ports, sender)
         lab.heard()
         yield lab
 
@@ -400,10 +371,3 @@ def test_loop_leaves_the_sender_alone(ports, sender):
     """It is one of the two looped ports that is blocked, not the one behind which the address really is."""
     with looped(ports, sender) as lab:
         assert not any("loop" in reason for reason in lab.switch.drops(sender))
-
-
-def is_quiet(bridge):
-    """Whether nothing is relayed for a fifth of a second."""
-    before = bridge.relayed
-    time.sleep(0.2)
-    return bridge.relayed == before

@@ -14,9 +14,9 @@ import time
 import pytest
 
 from frames import BROADCAST, frame, host
-from lab import Lab, settle
+from lab import Lab, assert_frames_pass, settle
 from switch import PROGRAM, Switch, wait_for
-from users import NOBODY, as_user, needs_two_users, public_dir
+from users import NOBODY, as_user, client_of, needs_two_users, public_dir
 from vdeclient import (ADDRESS_SIZE, Refused, VdeClient, abstract_name, ask, connect_ctl, data_socket, is_refused,
                        read_reply, reply_path, request_v3, socket_path)
 
@@ -36,24 +36,12 @@ def public_switch():
             yield it
 
 
-def names(switch):
-    return sorted(os.listdir(switch.dir))
-
-
 def attach_and_leave(switch, **how):
     """Attaches as VdeClient would, leaves again, and returns the port number."""
     client = VdeClient(switch.dir, **how)
     client.close()
     switch.wait_left(client.port)
     return client.port
-
-
-def assert_frames_pass(one, other):
-    """Each of two clients hears what the other one sends."""
-    for sender, receiver in ((one, other), (other, one)):
-        greeting = frame(BROADCAST, host(sender.port))
-        sender.send(greeting)
-        assert receiver.recv() == greeting
 
 
 # -- requests and replies ------------------------------------------------------------------------------------
@@ -227,7 +215,7 @@ def test_closing_ctl_ends_the_endpoint(switch):
     switch.wait_left(1)
     assert not os.path.exists(client.path)
     assert switch.fds() == before
-    assert names(switch) == ["ctl", "mgmt", "stream"]
+    assert switch.names() == ["ctl", "mgmt", "stream"]
     client.data.close()
 
 
@@ -289,15 +277,6 @@ def test_endpoints_of_one_port(switch):
 
 
 # -- users ---------------------------------------------------------------------------------------------------
-
-
-def client_of(switch, uid, **how):
-    """Attaches as UID and leaves. Returns (port, owner and mode of the switch's data socket)."""
-    def attach():
-        with VdeClient(switch.dir, **how) as client:
-            made = os.lstat(client.path)
-            return client.port, made.st_uid, stat.S_IMODE(made.st_mode)
-    return as_user(uid, attach)
 
 
 @needs_two_users
@@ -510,7 +489,7 @@ def is_stale(directory):
 
 
 def test_directory_in_use_is_left_alone(switch):
-    before = {name: os.lstat(switch.dir / name).st_ino for name in names(switch)}
+    before = {name: os.lstat(switch.dir / name).st_ino for name in switch.names()}
     with VdeClient(switch.dir) as one, VdeClient(switch.dir) as two:
         second = subprocess.run([PROGRAM, "-s", str(switch.dir), "-f", "/dev/null"], input="", capture_output=True,
                                 text=True, timeout=20, check=False)
@@ -519,7 +498,7 @@ def test_directory_in_use_is_left_alone(switch):
         assert_frames_pass(one, two)
     switch.wait_left(1)
     switch.wait_left(2)
-    assert {name: os.lstat(switch.dir / name).st_ino for name in names(switch)} == before
+    assert {name: os.lstat(switch.dir / name).st_ino for name in switch.names()} == before
 
 
 @pytest.mark.parametrize("end, status", [

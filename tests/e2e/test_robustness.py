@@ -16,15 +16,13 @@ import pytest
 
 import process
 from frames import BROADCAST, arp, frame, host
-from lab import Lab, settle
+from lab import Lab, assert_frames_pass, assert_loop_is_cut, settle
+from lan import address_taps, attached
 from process import memory, paused
-from switch import PROGRAM, SMALL_QUARANTINE, Switch, wait_for
-from test_cli import run_with_defaults
-from test_forwarding import Bridge, is_quiet
-from test_handshake import assert_frames_pass, client_of, names
-from test_taps import attached
-from users import NOBODY, needs_two_users, public_dir
-from vdeclient import Refused, VdeClient, address, connect_ctl, data_socket, is_refused, request_v3
+from startup import run_with_defaults
+from switch import NO_HOARDING, PROGRAM, Switch, wait_for
+from users import NOBODY, client_of, needs_two_users, public_dir
+from vdeclient import Refused, VdeClient, connect_ctl, data_socket, is_refused, request_v3
 
 
 def run_to_end(directory, *args):
@@ -148,7 +146,7 @@ def test_offloads_that_another_program_left(namespaces):
         here.add_tap(name, "vnet_hdr")
         here.run(sys.executable, "-c", LEAVE_OFFLOADS % name)
     with Switch("-t", "tap0", "-t", "tap1", prefix=here.prefix) as switch:
-        address(switch, here, there)
+        address_taps(switch, here, there)
         for receiver, sender, target in ((there, here, "10.0.0.2"), (here, there, "10.0.0.1")):
             with receiver.running(sys.executable, "-c", RECEIVER, stdout=subprocess.PIPE, text=True) as receiving:
                 receiver.wait_listening(5000)
@@ -239,9 +237,9 @@ def test_end_spares_the_successor(tmp_path):
     with Switch(*web, dir=directory, check_exit=False) as first, VdeClient(directory), VdeClient(directory):
         shutil.rmtree(directory)
         with Switch(*web, dir=directory) as second, VdeClient(directory) as one, VdeClient(directory) as other:
-            before = names(second)
+            before = second.names()
             assert first.stop() == 0
-            assert names(second) == before
+            assert second.names() == before
             assert_frames_pass(one, other)
             with VdeClient(directory, ctl="web") as third:
                 assert_frames_pass(one, third)
@@ -308,11 +306,11 @@ def test_leftovers_of_a_killed_switch(tmp_path):
             killed.kill()
     finally:
         killed.close()
-    assert len(names(killed)) == 9
+    assert len(killed.names()) == 9
     (directory / "ctl").unlink()  # so that its return tells that the next one is up
     with Switch(dir=directory) as switch, VdeClient(directory) as one, VdeClient(directory) as other:
         assert_frames_pass(one, other)
-        assert len(names(switch)) == 5, "ctl, mgmt, stream and two clients"
+        assert len(switch.names()) == 5, "ctl, mgmt, stream and two clients"
     assert not directory.exists()
 
 
@@ -329,7 +327,7 @@ def test_hidden_socket_of_a_killed_switch(tmp_path):
     """A switch that was killed while starting leaves it. In a container the next one often has the same process id."""
     directory = tmp_path / "sw"
     with Switch(dir=directory, prefix=(sys.executable, "-c", HIDDEN_LEFT, str(directory))) as switch:
-        assert names(switch) == ["ctl", "mgmt", "stream"]
+        assert switch.names() == ["ctl", "mgmt", "stream"]
     assert not directory.exists()
 
 
@@ -346,7 +344,7 @@ def test_client_that_hangs_up_before_the_reply(tmp_path):
                     stream.sendall(request_v3(path))
         wait_for(lambda: switch.stderr().count("Broken pipe") == 3, message="three hang-ups to be noticed")
         assert switch.ok("port/allprint") == []
-        assert names(switch) == ["ctl", "mgmt", "stream"]
+        assert switch.names() == ["ctl", "mgmt", "stream"]
 
 
 def endpoint_counters(switch, port):
@@ -366,9 +364,6 @@ def test_counters_of_endpoints():
         assert endpoint_counters(switch, 2) == [(2, 4)]
         switch.ok("port/resetcounter")
         assert endpoint_counters(switch, 1) == [(0, 0), (0, 0)]
-
-
-NO_HOARDING = {"ASAN_OPTIONS": SMALL_QUARANTINE["ASAN_OPTIONS"] + ":allocator_release_to_os_interval_ms=0"}
 
 
 def test_memory_of_clients_that_do_not_read():
@@ -403,7 +398,7 @@ def test_echo_does_not_block_the_neighbour(echo):
         assert "loop" not in switch.drops(1)
         sent = frame(BROADCAST, host(1), payload=b"still here")
         assert lab.send(1, sent).get(3) == [sent]
-        assert_loop_is_cut(lab, 4, 5, sender=3)
+        assert_loop_is_cut(lab, (4, 5), sender=3)
         assert "loop" not in switch.drops(1)
 
 
@@ -418,14 +413,3 @@ def test_echo_ahead_of_the_neighbour():
             lab.send(1, same)
             lab.send(2, same)
         assert "loop" not in switch.drops(1)
-
-
-def assert_loop_is_cut(lab, one, other, sender):
-    bridge = Bridge(lab[one], lab[other])
-    bridge.start()
-    try:
-        lab[sender].send(frame(BROADCAST, host(sender)))
-        wait_for(lambda: any("loop" in lab.switch.drops(port) for port in (one, other)), message="the loop to be cut")
-        wait_for(lambda: is_quiet(bridge), 5, "the looped frames to die down")
-    finally:
-        bridge.stop()

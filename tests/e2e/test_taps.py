@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from lan import address_taps, attached
 from netns import NO_CAPABILITIES
 from switch import PROGRAM, Switch, wait_for
 
@@ -17,27 +18,14 @@ def pair(namespaces):
     return namespaces(2)
 
 
-def address(switch, here, there, mtu=1500):
-    """10.0.0.1 on tap0 in HERE, 10.0.0.2 on tap1, which moves to THERE once the switch has it."""
-    wait_for(lambda: attached(switch, "tap1"), message="tap1 on the switch")
-    here.up("tap0", "10.0.0.1/24", mtu)
-    there.take("tap1", here)
-    there.up("tap1", "10.0.0.2/24", mtu)
-
-
 def two_taps(namespace, *options):
     return Switch("-t", "tap0", "-t", "tap1", *options, prefix=namespace.prefix)
-
-
-def attached(switch, name):
-    """Whether the console shows an endpoint of the TAP of this name."""
-    return any(line.startswith("  -- endpoint") and name in line for line in switch.ok("port/allprint"))
 
 
 def test_two_taps_ping(pair):
     here, there = pair
     with two_taps(here) as switch:
-        address(switch, here, there)
+        address_taps(switch, here, there)
         assert here.ping("10.0.0.2") == 3
         assert there.ping("10.0.0.1", size=1472) == 3
         switch.assert_balanced()
@@ -47,7 +35,7 @@ def test_two_taps_ping(pair):
 def test_jumbo_frames_pass_whole(pair):
     here, there = pair
     with two_taps(here) as switch:
-        address(switch, here, there, mtu=9000)
+        address_taps(switch, here, there, mtu=9000)
         assert here.ping("10.0.0.2", size=8900) == 3
         assert there.ping("10.0.0.1", size=56) == 3
         switch.assert_balanced()
@@ -58,7 +46,7 @@ def test_tcp_between_taps(pair):
     unless the switch does its part."""
     here, there = pair
     with two_taps(here) as switch:
-        address(switch, here, there)
+        address_taps(switch, here, there)
         with there.running("iperf3", "-s", stdout=subprocess.DEVNULL):
             there.wait_listening(5201)
             for way in ([], ["-R"]):
@@ -72,7 +60,7 @@ def test_tap_is_in_the_vlan_of_its_port(namespaces):
     taps = [word for name, vlan in (("tap0", 10), ("tap1", 10), ("tap2", 20))
             for word in ("--port", f"tap,ifname={name},vlan={vlan}")]
     with Switch(*taps, prefix=here.prefix) as switch:
-        address(switch, here, same)
+        address_taps(switch, here, same)
         wait_for(lambda: attached(switch, "tap2"), message="tap2 on the switch")
         other.take("tap2", here)
         other.up("tap2", "10.0.0.3/24")
@@ -85,7 +73,7 @@ def test_tap_is_in_the_vlan_of_its_port(namespaces):
 def test_down_and_up_under_traffic(pair):
     here, there = pair
     with two_taps(here) as switch:
-        address(switch, here, there)
+        address_taps(switch, here, there)
         flood = ["busybox", "ping", "-i", "0.001", "-q", "10.0.0.2"]
         with here.running(*flood, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
             for _ in range(5):
@@ -101,7 +89,7 @@ def test_down_and_up_under_traffic(pair):
 def test_deleted_tap_is_reported_and_the_switch_lives_on(namespaces):
     here, there = namespaces(2)
     with two_taps(here, "-t", "tap2") as switch:
-        address(switch, here, there)
+        address_taps(switch, here, there)
         here.run("ip", "link", "del", "tap2")
         switch.wait_said("tap2")
         wait_for(lambda: not attached(switch, "tap2"), message="tap2 to leave the console's list")
@@ -139,7 +127,7 @@ def test_tap_made_beforehand_needs_no_privilege(pair):
     for name in ("tap0", "tap1"):
         here.add_tap(name, "user", "0")
     with Switch("-t", "tap0", "-t", "tap1", prefix=[*here.prefix, *NO_CAPABILITIES]) as switch:
-        address(switch, here, there)
+        address_taps(switch, here, there)
         assert here.ping("10.0.0.2") == 3
         switch.assert_balanced()
     assert here.has("tap0") and there.has("tap1")

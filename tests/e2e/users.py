@@ -6,11 +6,13 @@ import pathlib
 import pickle
 import select
 import shutil
+import stat
 import tempfile
 
 import pytest
 
 from console import Console
+from vdeclient import VdeClient
 
 NOBODY = 65534
 
@@ -88,6 +90,15 @@ def console_of(uid, path, gid=None):
     """A session of UID's on the management socket at PATH."""
     with acting_as(uid, gid):
         return Console(path)
+
+
+def client_of(switch, uid, **how):
+    """Attaches as UID and leaves. Returns (port, owner and mode of the switch's data socket)."""
+    def attach():
+        with VdeClient(switch.dir, **how) as client:
+            made = os.lstat(client.path)
+            return client.port, made.st_uid, stat.S_IMODE(made.st_mode)
+    return as_user(uid, attach)
 
 
 def file_limit(number):
