@@ -1,5 +1,6 @@
 """Frames and what is in them, built byte by byte: such as hosts send, and such as none would."""
 
+import random
 import socket
 import struct
 
@@ -41,6 +42,11 @@ def frame(dst, src, *tags, kind=ETH_TEST, payload=b"", size=0):
     """
     body = struct.pack("!H", kind) + payload.ljust(46, b"\0")
     return (mac(dst) + mac(src) + b"".join(tags) + body).ljust(size, b"\0")
+
+
+def frame_from(number, size, target=BROADCAST):
+    """A frame from host NUMBER of exactly SIZE bytes, which do not repeat."""
+    return frame(target, host(number), payload=random.Random(size).randbytes(max(0, size - 14)))[:max(size, 14)]
 
 
 def arp(src, opcode, sender_ip, target_ip, kind=ETH_ARP):

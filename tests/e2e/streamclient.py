@@ -4,6 +4,7 @@ import socket
 import struct
 import time
 
+from frames import frame_from
 from process import Closes
 
 PREFIX = struct.Struct("!I")
@@ -117,3 +118,16 @@ class StreamServer(Closes):
 
     def close(self):
         self.socket.close()
+
+
+def plug(stack, switch, name="stream"):
+    """A client of the switch at DIR/NAME until STACK is closed."""
+    return stack.enter_context(StreamClient(switch.dir / name))
+
+
+def assert_hear_each_other(one, other, *numbers):
+    """ONE sends broadcasts that OTHER hears, and the other way round."""
+    for sender, receiver, number in ((one, other, numbers[0]), (other, one, numbers[1])):
+        sent = frame_from(number, 100)
+        sender.send(sent)
+        assert receiver.recv() == sent
