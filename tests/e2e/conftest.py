@@ -9,6 +9,7 @@ import pytest
 
 import netns
 from console import Console
+from dgramnet import WAYS, DgramNet
 from guest import Guest
 from switch import ROOT, Switch
 from users import public_dir
@@ -68,6 +69,12 @@ def namespaces():
     """Gives as many new network namespaces as are asked for: `a, b = namespaces(2)`."""
     with contextlib.ExitStack() as stack:
         yield lambda number: [stack.enter_context(netns.Namespace()) for _ in range(number)]
+
+
+@pytest.fixture
+def dgram(stack):
+    """Makes hosts where a switch with a dgram port and QEMU find each other: `net = dgram("unix")`."""
+    return lambda way: DgramNet(stack, WAYS[way])
 
 
 @pytest.fixture(scope="module")
