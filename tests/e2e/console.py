@@ -132,3 +132,9 @@ class Console(Closes):
 
     def close(self):
         self.socket.close()
+
+
+def state_of(console):
+    """What commands change, but for the passing of time."""
+    views = [console.ok(view) for view in ("vlan/allprint", "port/allprint", "port/showinfo", "hash/print")]
+    return [[re.sub(r"  age \d+ secs", "", line) for line in view] for view in views]
