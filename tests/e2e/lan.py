@@ -247,8 +247,8 @@ class Conversation(process.Closes):
 class Wire(process.Closes):
     """A packet socket on an interface: what goes over it, tags included, and frames that no kernel would send.
 
-    Only frames that arrive at the interface are heard, unless OUTGOING. With VNET, frames are sent and heard
-    with a struct virtio_net_hdr in front (`send(frame, header)`, `super_frames()`)."""
+    Only frames that arrive at the interface are heard, unless OUTGOING. With VNET, frames are sent with a struct
+    virtio_net_hdr in front (`send(frame, header)`)."""
 
     def __init__(self, namespace, ifname, outgoing=False, vnet=False):
         self.socket = new_socket(namespace, socket.AF_PACKET, socket.SOCK_RAW, 0)
