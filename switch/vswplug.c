@@ -9,7 +9,7 @@
  *
  * FRAMES is a socket on which a message is a frame. On STATUS, a pipe, it says how it goes, a line each: "module" (what
  * the VNL needs is installed) or "fatal WHY"; then "up" or "error WHY"; from then on "refused N", of how many frames the far
- * side would have nothing; last, "end WHY". It ends when the far side hangs up or the switch does, and everything that it
+ * side would have nothing, which includes those that were still here when it went; last, "end WHY". It ends when the far side hangs up or the switch does, and everything that it
  * has started ends with it, unless that has left its session.
  */
 #include "core/frame.h"
@@ -61,6 +61,7 @@ struct plug {
     bool datagrams;        /* an empty one, or an error, is not the end */
     bool threaded;         /* a thread of its own sends to the far side */
     int wake;              /* by which that thread says that something was refused; else -1 */
+    atomic_uint in_hand;   /* frames for the far side */
     atomic_uint refused;   /* by the far side, not reported yet */
     int64_t due;           /* ms: when they are to be reported; 0 if there were none */
     struct frames in, out; /* from the switch, and to it */
@@ -88,6 +89,7 @@ static bool more_from_far_side(void);
 static const char *give_to_switch(void);
 static const char *take_from_switch(int flags);
 static void *keep_taking(void *unused);
+static void count_left_over(void);
 static void give_to_far_side(void);
 static void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static _Noreturn void end(void);
@@ -108,8 +110,7 @@ int main(int argc, char *argv[])
     connect_far_side(argv[4], argv[3]);
     report("up");
     why = carry();
-    if (!plug.threaded)
-        plug.refused += plug.in.count - plug.in.sent;
+    count_left_over();
     if (plug.refused > 0)
         report("refused %u", plug.refused);
     report("end %s", why);
@@ -388,7 +389,7 @@ static const char *take_from_switch(int flags)
         return errno == EAGAIN || errno == EINTR ? NULL : strerror(errno);
     if (count == 0 || in->message[0].msg_len == 0)
         return "the switch hung up";
-    in->count = (unsigned)count;
+    in->count = plug.in_hand = (unsigned)count;
     in->sent = 0;
     give_to_far_side();
     return NULL;
@@ -401,6 +402,26 @@ static void *keep_taking(void *unused)
     return unused;
 }
 
+/* What has come so far, and nobody will take any more: in our hands, and in the socket. The switch can send no more, so that
+ * it counts what follows itself. */
+static void count_left_over(void)
+{
+    struct frames *scratch = &plug.out;
+    int count = 1;
+
+    shutdown(plug.frames, SHUT_RD);
+    while (count > 0) {
+        count = recvmmsg(plug.frames, scratch->message, BATCH, MSG_DONTWAIT, NULL);
+        for (int i = 0; i < count; i++) {
+            if (scratch->message[i].msg_len == 0)
+                count = 0; /* the end */
+            else
+                plug.refused++;
+        }
+    }
+    plug.refused += plug.in_hand;
+}
+
 /* What the far side refuses is lost, and counted; what it does not take now stays. */
 static void give_to_far_side(void)
 {
@@ -411,6 +432,7 @@ static void give_to_far_side(void)
 
         if (sent < 0 && errno == EAGAIN && !plug.may_wait)
             return;
+        plug.in_hand--;
         if (sent < 0 && plug.refused++ == 0 && plug.threaded)
             eventfd_write(plug.wake, 1);
     }

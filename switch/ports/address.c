@@ -13,6 +13,7 @@
 #include <string.h>
 
 static int ask(int (*call)(int, struct sockaddr *, socklen_t *), int fd, struct address *address);
+static void unmap(struct address *address);
 static void path_text(const struct address *address, char text[ADDRESS_TEXT]);
 static int read_path(const char *key, const char *text, struct address *address, struct error *err);
 static int split(const char *text, char *host, size_t size, const char **port);
@@ -142,19 +143,24 @@ static int read_path(const char *key, const char *text, struct address *address,
 
 static int ask(int (*call)(int, struct sockaddr *, socklen_t *), int fd, struct address *address)
 {
-    const struct sockaddr_in6 *v6 = (const void *)&address->storage;
-
     *address = (struct address){.length = sizeof(address->storage)};
     if (call(fd, &address->any, &address->length) < 0)
         return -errno;
-    if (v6->sin6_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
-        struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = v6->sin6_port};
-
-        memcpy(&v4.sin_addr, &v6->sin6_addr.s6_addr[12], sizeof(v4.sin_addr));
-        address->length = sizeof(v4);
-        memcpy(&address->storage, &v4, sizeof(v4));
-    }
+    unmap(address);
     return 0;
+}
+
+/* An IPv4 address in IPv6's clothes (RFC 4291 section 2.5.5.2) becomes what it is. */
+static void unmap(struct address *address)
+{
+    const struct sockaddr_in6 v6 = *(const struct sockaddr_in6 *)(const void *)&address->storage;
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = v6.sin6_port};
+
+    if (v6.sin6_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr))
+        return;
+    memcpy(&v4.sin_addr, &v6.sin6_addr.s6_addr[12], sizeof(v4.sin_addr));
+    memcpy(&address->storage, &v4, sizeof(v4));
+    address->length = sizeof(v4);
 }
 
 static void path_text(const struct address *address, char text[ADDRESS_TEXT])
@@ -214,5 +220,6 @@ static int resolve(const char *host, unsigned long port, struct address *address
     v6->sin6_port = htons((uint16_t)port);
     address->length = sizeof(*v6);
     freeaddrinfo(found);
+    unmap(address);
     return 0;
 }

@@ -19,6 +19,7 @@ from streamclient import StreamClient
 from switch import Switch, preloaded, wait_for
 
 GROUP = ("230.0.0.1", 1234)
+UDP_CORK, UDP_SEGMENT, UDP_GRO = 1, 103, 104  # linux/udp.h
 
 
 # -- the way -------------------------------------------------------------------------------------------------
@@ -131,16 +132,17 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
         fine++;
     if (fine > 0)
         return real(fd, messages, fine, flags);
-    errno = EIO;
+    errno = WHY;
     return -1;
 }
 """
 
 
-def test_bulk_by_udp_where_nothing_is_cut(dgram, tmp_path):
-    """Kernels before 6.11 refuse it, with EIO, where checksums are left to them; single frames in front of a run are fine."""
+@pytest.mark.parametrize("why", ["EIO", "EPERM", "ENOBUFS"])
+def test_bulk_by_udp_where_nothing_is_cut(dgram, tmp_path, why):
+    """Kernels before 6.11 refuse it, with EIO, where checksums are left to them. Whatever it is, the frames go one by one."""
     net = dgram("udp")
-    switch = net.switch(env=preloaded(tmp_path, NOT_CUT))
+    switch = net.switch(env=preloaded(tmp_path, NOT_CUT.replace("WHY", why)))
     peer = net.socket(address=("127.0.0.1", 5002))
     with StreamClient(switch.dir / "stream") as client:
         switch.wait_attached(2)
@@ -201,6 +203,23 @@ def test_connected_udp_survives_icmp(dgram):
         assert switch.drops(1).keys() <= {"send-error"}
         says(client, net.machine(), "here I am")
         switch.assert_balanced()
+
+
+def test_options_of_an_inherited_socket_do_not_join_frames(dgram):
+    """Who opened it had the kernel gather messages, both ways."""
+    net = dgram("udp")
+    ours, peer = (net.socket(address=("127.0.0.1", port)) for port in (5001, 5002))
+    ours.connect(("127.0.0.1", 5002))
+    for option in (UDP_CORK, UDP_GRO):
+        ours.setsockopt(socket.IPPROTO_UDP, option, 1)
+    peer.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 60)
+    with Switch("--port", f"dgram,port=1,fd={ours.fileno()}", inherit=[ours.fileno()], prefix=net.namespace.prefix) as switch:
+        client = net.client(switch)
+        frames = [frame(BROADCAST, host(2), payload=b"%d" % number) for number in range(5)]
+        peer.sendto(b"".join(frames), ("127.0.0.1", 5001))
+        assert [client.recv() for _ in frames] == frames
+        client.send(frame(BROADCAST, host(1)))
+        assert peer.recv(65536) == frame(BROADCAST, host(1))
 
 
 # -- groups --------------------------------------------------------------------------------------------------

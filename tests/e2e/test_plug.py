@@ -276,6 +276,36 @@ def test_what_a_program_refuses_is_counted(stack):
         switch.assert_balanced()
 
 
+def test_what_a_program_leaves_behind_is_counted(stack):
+    """It ends without having read what its helper holds for it: all but what fills a pipe is known to be lost."""
+    switch = stack.enter_context(Switch(*plug("cmd://sleep 2")))
+    wait_up(switch)
+    with VdeClient(switch.dir) as alice:
+        for _ in range(600):
+            alice.send(frame(BROADCAST, host(ALICE), size=1514))
+        settle(switch, alice)
+        assert switch.drops(PLUG) == {}
+        switch.wait_said("lost: ")
+        assert 600 - 64 < switch.drops(PLUG)["refused"] <= 600
+        switch.assert_balanced()
+
+
+def test_what_waits_when_the_far_side_dies_is_counted(stack):
+    far = stack.enter_context(Switch(check_exit=False))
+    near = stack.enter_context(Switch(*plug(f"vde://{far.dir}")))
+    wait_up(near)
+    with VdeClient(near.dir) as alice, paused(far.pid):
+        for _ in range(3000):
+            alice.send(frame(BROADCAST, host(ALICE), size=1514))
+        settle(near, alice)
+        far.process.kill()
+        near.wait_said("lost: ")
+        drops = near.drops(PLUG)
+    assert drops["refused"] > 300, "what the helper's socket held"
+    assert 3000 - sum(drops.values()) < 1500, "the far side's socket does not hold so much"
+    near.assert_balanced()
+
+
 def test_point_to_point(stack, tmp_path):
     """Also after one end was killed and has left its sockets."""
     ends = [stack.enter_context(Switch(*plug(f"ptp://{tmp_path}/wire"))) for _ in range(2)]

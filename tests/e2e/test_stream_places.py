@@ -103,6 +103,18 @@ def test_place_is_full(stack, tmp_path):
     assert two.pending() and not two.is_closed(0.1)
 
 
+def test_a_place_leaves_half_of_the_ports(stack, tmp_path):
+    """Who comes by TCP shall not keep those out for whom the switch is."""
+    switch = stack.enter_context(Switch("-n", "9", "--port", f"stream,path={tmp_path}/a,server=on"))
+    for number in range(1, 6):
+        stack.enter_context(StreamClient(tmp_path / "a"))
+        switch.wait_attached(number)
+    assert StreamClient(tmp_path / "a").is_closed()
+    assert "has 5 clients, and most= allows no more" in switch.stderr()
+    plug(stack, switch)
+    switch.wait_attached(6)
+
+
 def test_places_are_listed_and_can_be_closed(stack, tmp_path):
     switch = stack.enter_context(Switch("--port", "vde,name=web", "--port", f"stream,path={tmp_path}/one.sock,server=on,port=5",
                                         "--port", f"stream,path={tmp_path}/all.sock,server=on,vlan=10"))

@@ -97,11 +97,22 @@ static void test_what_was_refused_is_tried_again(void **state)
     check(way, LIST(1000, 1000), LIST(2000));
 }
 
+/* So many of a run that was refused: each has its own answer. */
+static void test_some_go_one_by_one(void **state)
+{
+    struct way *way = *state;
+
+    way->tx.singly = 3;
+    check(way, LIST(60, 60, 60, 60, 60), LIST(60, 60, 60, 120));
+    check(way, LIST(60, 60), LIST(120));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_runs, open_way, close_way),
         cmocka_unit_test_setup_teardown(test_what_was_refused_is_tried_again, open_way, close_way),
+        cmocka_unit_test_setup_teardown(test_some_go_one_by_one, open_way, close_way),
     };
 
     return cmocka_run_group_tests_name("udp_tx", tests, NULL, NULL);

@@ -22,6 +22,7 @@
 enum { RECEIVE_BUFFER = 4 * 1024 * 1024 };
 
 static int open_udp(struct dgram_socket *sock, const struct dgram_spec *spec, struct error *err);
+static bool is_peer_of_itself(const struct dgram_spec *spec);
 static int open_unix(struct dgram_socket *sock, const struct dgram_spec *spec,
                      const struct switch_dir *dir, struct error *err);
 static int open_group(struct dgram_socket *sock, struct dgram_spec *spec, struct error *err);
@@ -93,12 +94,34 @@ static int open_udp(struct dgram_socket *sock, const struct dgram_spec *spec, st
 {
     char shown[ADDRESS_TEXT];
 
-    if (bind(sock->in, &spec->local.any, spec->local.length) == 0)
-        return 0;
-    return error_set(err, errno, "cannot use local=%s: %s", address_text(&spec->local, shown),
-                     errno == EADDRINUSE      ? "another program has that port, or another switch"
-                     : errno == EADDRNOTAVAIL ? "no interface here has that address"
-                                              : strerror(errno));
+    if (bind(sock->in, &spec->local.any, spec->local.length) < 0)
+        return error_set(err, errno, "cannot use local=%s: %s", address_text(&spec->local, shown),
+                         errno == EADDRINUSE ? "another program has that port, or another switch"
+                         : errno == EADDRNOTAVAIL ? "no interface here has that address"
+                                                  : strerror(errno));
+    if (is_peer_of_itself(spec))
+        return error_set(err, ELOOP,
+                         "remote=%s is this socket itself: frames would come back by it",
+                         address_text(&spec->remote, shown));
+    return 0;
+}
+
+/* A socket of all addresses is at each of them. Is remote= one, from which our own frames would come? */
+static bool is_peer_of_itself(const struct dgram_spec *spec)
+{
+    struct address from = {.length = 0};
+    /* IPv6's stands at the same place. */
+    in_port_t *port = &((struct sockaddr_in *)(void *)&from.storage)->sin_port;
+    int fd;
+
+    if (!address_is_any(&spec->local))
+        return false; /* that they are not the same is known */
+    fd = new_socket(spec->remote.any.sa_family);
+    if (connect(fd, &spec->remote.any, spec->remote.length) == 0)
+        address_own(fd, &from);
+    close(fd);
+    *port = ((const struct sockaddr_in *)(const void *)&spec->local.storage)->sin_port;
+    return address_equal(&from, &spec->remote);
 }
 
 static int open_unix(struct dgram_socket *sock, const struct dgram_spec *spec,

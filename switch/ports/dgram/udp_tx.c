@@ -8,7 +8,7 @@
  *
  * It refuses to cut what would have to be fragmented as well (a frame that is longer than the way's MTU), and, before Linux
  * 6.11, for interfaces that leave checksums to us. Then the frames go one by one, and so do all of that length for a
- * minute: ways change.
+ * minute: ways change. Whatever else a run is refused for, its frames go one by one, that each has its own answer.
  */
 #include "ports/dgram/udp_tx.h"
 
@@ -43,21 +43,25 @@ struct messages {
     struct iovec iov[BATCH_FRAMES * PACKET_RUNS];
 };
 
+static void run_refused(struct udp_tx *tx, unsigned frames, uint32_t length, int error);
 static void lay_out(struct messages *out, const struct udp_tx *tx, const struct packet *packets,
                     unsigned count, const struct address *to);
 static unsigned run_of(const struct udp_tx *tx, const struct packet *packets, unsigned count);
 static struct iovec *gather(struct msghdr *message, struct iovec *room,
                             const struct packet *packets, unsigned count);
 static void cut_into(struct msghdr *message, union cut *cut, uint32_t length);
-static bool is_about_cutting(int error);
 
 void udp_tx_init(struct udp_tx *tx, int fd)
 {
     int none = 0;
 
     tx->fd = fd;
+    tx->singly = 0;
     /* An older kernel knows no such option, and would send a run as it is. */
     tx->cuts = setsockopt(fd, SOL_UDP, UDP_SEGMENT, &none, sizeof(none)) == 0;
+    /* Who opened it may have wanted messages to be joined; ours are frames. */
+    setsockopt(fd, SOL_UDP, UDP_CORK, &none, sizeof(none));
+    setsockopt(fd, SOL_UDP, UDP_GRO, &none, sizeof(none));
     tx->cut_below = tx->cuts ? LENGTH_MAX : 0;
 }
 
@@ -71,14 +75,27 @@ int udp_tx(struct udp_tx *tx, const struct packet *packets, unsigned count,
         tx->cut_below = LENGTH_MAX;
     lay_out(&out, tx, packets, count, to);
     sent = sendmmsg(tx->fd, out.message, out.count, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (sent < 0 && out.run[0] > 1 && is_about_cutting(errno)) {
-        tx->cut_below = errno == EIO ? 0 : packets[0].length;
-        tx->forget = os_now() + FORGET_NS;
+    if (sent < 0 && out.run[0] > 1 && errno != EAGAIN) {
+        run_refused(tx, out.run[0], packets[0].length, errno);
         return udp_tx(tx, packets, count, to);
     }
     for (int i = 0; i < sent; i++)
         frames += (int)out.run[i];
+    tx->singly -= tx->singly < (unsigned)frames ? tx->singly : (unsigned)frames;
+    if (sent < 0 && errno != EAGAIN && tx->singly > 0)
+        tx->singly--; /* it will be dropped */
     return sent > 0 ? frames : -errno;
+}
+
+/* A datagram may be too long for the way's MTU (EINVAL, EMSGSIZE), or its checksum be ours to compute (EIO): that holds for
+ * a while. Else it may be one of the frames (a firewall's EPERM), or the size of the whole (ENOBUFS). */
+static void run_refused(struct udp_tx *tx, unsigned frames, uint32_t length, int error)
+{
+    tx->singly = frames;
+    if (error != EINVAL && error != EMSGSIZE && error != EIO)
+        return;
+    tx->cut_below = error == EIO ? 0 : length;
+    tx->forget = os_now() + FORGET_NS;
 }
 
 static void lay_out(struct messages *out, const struct udp_tx *tx, const struct packet *packets,
@@ -88,7 +105,7 @@ static void lay_out(struct messages *out, const struct udp_tx *tx, const struct 
 
     out->count = 0;
     for (unsigned i = 0; i < count; i += out->run[out->count++]) {
-        unsigned run = run_of(tx, packets + i, count - i);
+        unsigned run = i < tx->singly ? 1 : run_of(tx, packets + i, count - i);
         struct msghdr *message = &out->message[out->count].msg_hdr;
 
         *message = (struct msghdr){
@@ -139,10 +156,4 @@ static void cut_into(struct msghdr *message, union cut *cut, uint32_t length)
         .cmsg_type = UDP_SEGMENT,
     };
     *(uint16_t *)(void *)CMSG_DATA(&cut->header) = (uint16_t)length;
-}
-
-/* A datagram may be too long for the way's MTU (EINVAL, EMSGSIZE), or its checksum be ours to compute (EIO). */
-static bool is_about_cutting(int error)
-{
-    return error == EINVAL || error == EMSGSIZE || error == EIO;
 }

@@ -13,6 +13,7 @@ struct udp_tx {
     bool cuts;          /* the kernel knows how */
     uint32_t cut_below; /* shorter frames than this may leave as a run, as far as we know */
     uint64_t forget;    /* when that may not be so any more */
+    unsigned singly;    /* so many frames of a run that was refused go one by one */
 };
 
 /* udp_tx_init() - frames are to leave by FD, a UDP socket, which stays the caller's */

@@ -14,14 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    BACKLOG = 128,
-    MOST = 256, /* unless most= says otherwise: whoever comes by TCP shall not use up all ports */
-};
+enum { BACKLOG = 128, MOST = 256 };
 
 static void on_accepted(struct acceptor *acceptor, int fd);
 static int take_new_port(const struct stream_listener *listener, int fd, const struct os_peer *who,
                          struct error *err);
+static unsigned most_of(const struct vswitch *sw);
 static unsigned count_clients(const struct stream_listener *listener);
 static int listen_at(struct stream_listener *listener, struct runtime *runtime,
                      struct address address, struct error *err);
@@ -42,7 +40,7 @@ int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
         return error_set(err, ENOMEM, "no memory");
     list_init(&listener->node);
     listener->port = port;
-    listener->most = wanted->most > 0 ? wanted->most : MOST;
+    listener->most = wanted->most > 0 ? wanted->most : most_of(runtime->sw);
     spec_template(spec, listener->template);
     if (fd < 0)
         fd = listen_at(listener, runtime, wanted->address, err);
@@ -77,6 +75,14 @@ static void on_accepted(struct acceptor *acceptor, int fd)
         status = take_new_port(listener, fd, &who, &err);
     if (status < 0)
         client_refuse(acceptor->runtime, acceptor->clients, fd, err.text);
+}
+
+/* Unless most= says otherwise: whoever comes by TCP shall leave ports for others. */
+static unsigned most_of(const struct vswitch *sw)
+{
+    unsigned half = (sw->config.ports + 1) / 2;
+
+    return half < MOST ? half : MOST;
 }
 
 /* It goes with its client: the next one's shall be as the listener says, whatever has been done to this one. */
