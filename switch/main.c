@@ -152,7 +152,7 @@ static int make_switch(struct instance *instance, const struct options *options)
     instance->program.names = user_names_new();
     if (!runtime->sw || !runtime->batch || !runtime->datagrams || !runtime->loop ||
         !instance->program.names) {
-        error_set(&err, ENOMEM, "no memory");
+        error_no_memory(&err);
         return fail(instance, &err, EXIT_FAILURE);
     }
     datagram_prepare(runtime->datagrams, runtime->batch);

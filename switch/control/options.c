@@ -308,7 +308,7 @@ static int add_port(struct options *options, const char *given, char *spec, bool
                     struct error *err)
 {
     if (!spec)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     if (options->ports == OPTION_PORTS_MAX)
         return error_set(err, E2BIG, "more than %d ports on the command line", OPTION_PORTS_MAX);
     options->port[options->ports].given = given;

@@ -124,7 +124,7 @@ static int push(struct caller *caller, const char *path, FILE *file, struct erro
     if (!script) {
         fclose(file);
         return depth < SCRIPTS_DEEP
-                   ? error_set(err, ENOMEM, "no memory")
+                   ? error_no_memory(err)
                    : error_set(err, ELOOP, "scripts load scripts more than %d deep", SCRIPTS_DEEP);
     }
     script->file = file;

@@ -54,7 +54,7 @@ static int add_door(struct doors *doors, const char *file, const char *port_name
     int fd;
 
     if (!door)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     fd = switch_dir_listen(doors->runtime->dir, file, err);
     if (fd < 0) {
         free(door);

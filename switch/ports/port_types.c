@@ -69,7 +69,7 @@ int port_change(struct runtime *runtime, struct port *port, const char *text, st
     if (status == 0 && spec_value(&spec, "name"))
         status = port_rename(runtime, port, spec.name, err);
     if (status == 0 && port_set_membership(port, &spec.membership) < 0)
-        status = error_set(err, ENOMEM, "no memory");
+        status = error_no_memory(err);
     if (status == 0)
         status = set_rest(&spec, port, err);
     if (status < 0)
@@ -217,7 +217,7 @@ static int set_up(struct runtime *runtime, const struct port_spec *spec, struct 
     port->outside = spec->type->outside;
     port->for_guests = spec->type->open_door && own_keys(spec) == 0;
     if (status == 0 && port_set_membership(port, &spec->membership) < 0)
-        status = error_set(err, ENOMEM, "no memory");
+        status = error_no_memory(err);
     if (status == 0)
         status = port_rename(runtime, port, spec->name, err);
     if (status == 0)
@@ -294,9 +294,9 @@ static int set_rest(const struct port_spec *spec, struct port *port, struct erro
     const char *description = spec_value(spec, "descr");
 
     if (port_set_policy(port, &spec->policy) < 0)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     if (description && port_describe(port, description) < 0)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     if (spec->learn_limit >= 0)
         port_set_learn_limit(port, (unsigned)spec->learn_limit);
     return 0;

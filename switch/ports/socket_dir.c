@@ -75,7 +75,7 @@ int socket_dir_listen(struct socket_dir *dir, const char *name, mode_t mode, gid
     }
     sock = calloc(1, sizeof(*sock));
     if (!sock)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     list_init(&sock->node);
     text_copy(sock->name, sizeof(sock->name), name);
     status = socket_dir_check_free(dir, name, err);

@@ -62,7 +62,7 @@ int spec_parse_settings(const char *text, const struct port *port, struct port_s
 
     spec->policy = port->policy;
     if (status == 0 && membership_copy(&spec->membership, &port->membership) < 0)
-        status = error_set(err, ENOMEM, "no memory");
+        status = error_no_memory(err);
     while (status == 0 && rest)
         status = read_pair(spec, next_field(&rest), err);
     if (status == 0)
@@ -314,7 +314,7 @@ static int read_trunk(struct membership *member, const char *trunk, struct error
     for (unsigned vid = vidset_next(&vids, 0); vid < VID_COUNT; vid = vidset_next(&vids, vid + 1)) {
         if (membership_tag(&tagged, vid, true) < 0) {
             membership_clear(&tagged);
-            return error_set(err, ENOMEM, "no memory");
+            return error_no_memory(err);
         }
     }
     membership_clear(member);

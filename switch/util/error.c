@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "util/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,4 +16,9 @@ int error_set(struct error *err, int code, const char *format, ...)
         va_end(args);
     }
     return -code;
+}
+
+int error_no_memory(struct error *err)
+{
+    return error_set(err, ENOMEM, "no memory");
 }

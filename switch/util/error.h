@@ -21,4 +21,7 @@ struct error {
 int error_set(struct error *err, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* error_no_memory() - what there is to say of that. Return: -ENOMEM. */
+int error_no_memory(struct error *err);
+
 #endif

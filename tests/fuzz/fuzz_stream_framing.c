@@ -12,14 +12,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Takes all frames that are there and holds them against the stream itself. Return: as stream_next(). */
+/* Takes all frames that are there and holds them against the stream itself. Return: as stream_input_next(). */
 static int take(struct stream_input *input, const uint8_t *stream, size_t arrived, size_t *at)
 {
     const uint8_t *frame;
     uint32_t length;
     int status;
 
-    while ((status = stream_next(input, &frame, &length)) > 0) {
+    while ((status = stream_input_next(input, &frame, &length)) > 0) {
         uint32_t announced = (uint32_t)stream[*at] << 24 | (uint32_t)stream[*at + 1] << 16 |
                              (uint32_t)stream[*at + 2] << 8 | stream[*at + 3];
 
@@ -28,7 +28,7 @@ static int take(struct stream_input *input, const uint8_t *stream, size_t arrive
         assert(*at <= arrived);
         assert(!memcmp(frame, stream + *at - length, length));
     }
-    assert(stream_ready(input) == (status != 0));
+    assert(stream_input_ready(input) == (status != 0));
     if (status == 0 && arrived - *at >= STREAM_PREFIX) {
         uint8_t prefix[STREAM_PREFIX];
 
@@ -51,12 +51,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         data++, size--;
     while (arrived < size && status == 0) {
         size_t room, count = size - arrived < piece ? size - arrived : piece;
-        uint8_t *to = stream_room(&input, &room);
+        uint8_t *to = stream_input_room(&input, &room);
 
         assert(room > 0 && to + room <= input.buffer + sizeof(input.buffer));
         count = count < room ? count : room;
         memcpy(to, data + arrived, count);
-        stream_arrived(&input, count);
+        stream_input_arrived(&input, count);
         arrived += count;
         status = take(&input, data, arrived, &at);
     }
@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint32_t length;
 
         assert(status == -EPROTO);
-        assert(stream_next(&input, &frame, &length) == -EPROTO && length > STREAM_LONGEST);
+        assert(stream_input_next(&input, &frame, &length) == -EPROTO && length > STREAM_LONGEST);
     }
     return 0;
 }

@@ -24,11 +24,11 @@ static int set_up(void **state)
 static void arrive(const void *bytes, size_t size)
 {
     size_t room;
-    uint8_t *to = stream_room(&input, &room);
+    uint8_t *to = stream_input_room(&input, &room);
 
     assert_true(size <= room);
     memcpy(to, bytes, size);
-    stream_arrived(&input, size);
+    stream_input_arrived(&input, size);
 }
 
 static void expect_frame(const void *bytes, uint32_t size)
@@ -36,7 +36,7 @@ static void expect_frame(const void *bytes, uint32_t size)
     const uint8_t *frame;
     uint32_t length;
 
-    assert_int_equal(stream_next(&input, &frame, &length), 1);
+    assert_int_equal(stream_input_next(&input, &frame, &length), 1);
     assert_int_equal(length, size);
     assert_memory_equal(frame, bytes, size);
 }
@@ -46,8 +46,8 @@ static void expect_nothing(void)
     const uint8_t *frame;
     uint32_t length;
 
-    assert_false(stream_ready(&input));
-    assert_int_equal(stream_next(&input, &frame, &length), 0);
+    assert_false(stream_input_ready(&input));
+    assert_int_equal(stream_input_next(&input, &frame, &length), 0);
 }
 
 static void test_prefix_is_in_network_order(void **state)
@@ -64,7 +64,7 @@ static void test_frames_of_one_piece(void **state)
     (void)state;
     expect_nothing();
     arrive("\0\0\0\3abc\0\0\0\0\0\0\0\1d\0\0", 18);
-    assert_true(stream_ready(&input));
+    assert_true(stream_input_ready(&input));
     expect_frame("abc", 3);
     expect_frame("", 0);
     expect_frame("d", 1);
@@ -102,7 +102,7 @@ static void test_longest_frame_fits(void **state)
     arrive(prefix, STREAM_PREFIX);
     while (at < STREAM_LONGEST) {
         expect_nothing();
-        stream_room(&input, &room);
+        stream_input_room(&input, &room);
         room = room < STREAM_LONGEST - at ? room : STREAM_LONGEST - at;
         arrive(frame + at, room);
         at += room;
@@ -124,8 +124,8 @@ static void test_longer_ones_are_refused_for_ever(void **state)
         arrive(prefix[i], 4);
         expect_frame("a", 1);
         for (int again = 0; again < 2; again++) {
-            assert_true(stream_ready(&input));
-            assert_int_equal(stream_next(&input, &frame, &length), -EPROTO);
+            assert_true(stream_input_ready(&input));
+            assert_int_equal(stream_input_next(&input, &frame, &length), -EPROTO);
             assert_int_equal(length, announced[i]);
         }
     }

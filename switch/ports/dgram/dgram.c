@@ -104,7 +104,7 @@ static int dgram_open(struct runtime *runtime, const struct port_spec *spec, str
     int status;
 
     if (!dgram)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     status = dgram_spec_read(spec, &dgram->spec, err);
     if (status == 0)
         status = dgram_socket_open(&dgram->sock, &dgram->spec, runtime->dir, err);

@@ -145,7 +145,7 @@ static int plug_start(struct runtime *runtime, struct service **made, struct err
     struct plug_service *service = calloc(1, sizeof(*service));
 
     if (!service)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     service->runtime = runtime;
     list_init(&service->plugs);
     plug_helpers_init(&service->helpers, runtime, &helper_ops);
@@ -175,7 +175,7 @@ static int plug_open(struct runtime *runtime, const struct port_spec *spec, stru
         return status;
     plug = make_plug(service_of(runtime), vnl, port);
     if (!plug)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     status = start_helper(plug, err);
     if (status == 0)
         status = await_module(plug, err);

@@ -50,7 +50,7 @@ int stream_client_open(struct runtime *runtime, struct list *clients, struct por
     char place[ADDRESS_TEXT];
 
     if (!client)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     client->owner.ended = on_ended;
     client->fd = -1;
     client->runtime = runtime;

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Return: as stream_next(), which takes nothing yet. */
+/* Return: as stream_input_next(), which takes nothing yet. */
 static int look(const struct stream_input *input, uint32_t *length)
 {
     const uint8_t *at = input->buffer + input->begin;
@@ -18,7 +18,7 @@ static int look(const struct stream_input *input, uint32_t *length)
     return there - STREAM_PREFIX >= *length;
 }
 
-uint8_t *stream_room(struct stream_input *input, size_t *size)
+uint8_t *stream_input_room(struct stream_input *input, size_t *size)
 {
     size_t rest = input->end - input->begin;
 
@@ -30,7 +30,7 @@ uint8_t *stream_room(struct stream_input *input, size_t *size)
     return input->buffer + rest;
 }
 
-int stream_next(struct stream_input *input, const uint8_t **frame, uint32_t *length)
+int stream_input_next(struct stream_input *input, const uint8_t **frame, uint32_t *length)
 {
     int status = look(input, length);
 
@@ -41,7 +41,7 @@ int stream_next(struct stream_input *input, const uint8_t **frame, uint32_t *len
     return 1;
 }
 
-int stream_ready(const struct stream_input *input)
+int stream_input_ready(const struct stream_input *input)
 {
     uint32_t length;
 

@@ -24,27 +24,27 @@ struct stream_input {
     uint8_t buffer[STREAM_BUFFER];
 };
 
-/* stream_room() - where what arrives next belongs, and *SIZE bytes of room, at least one
+/* stream_input_room() - where what arrives next belongs, and *SIZE bytes of room, at least one
  *
- * Only when stream_next() has said that more is needed; frames that it has given out are gone after that.
+ * Only when stream_input_next() has said that more is needed; frames that it has given out are gone after that.
  */
-uint8_t *stream_room(struct stream_input *input, size_t *size);
+uint8_t *stream_input_room(struct stream_input *input, size_t *size);
 
-/* stream_arrived() - SIZE bytes were put there */
-static inline void stream_arrived(struct stream_input *input, size_t size)
+/* stream_input_arrived() - SIZE bytes were put there */
+static inline void stream_input_arrived(struct stream_input *input, size_t size)
 {
     input->end += size;
 }
 
-/* stream_next() - takes the next frame: *LENGTH bytes at *FRAME, in the buffer
+/* stream_input_next() - takes the next frame: *LENGTH bytes at *FRAME, in the buffer
  *
  * Return: 1; 0 if more bytes are needed; -EPROTO, with *LENGTH as it was announced, if no frame can be so long. It says so
  * again when asked again.
  */
-int stream_next(struct stream_input *input, const uint8_t **frame, uint32_t *length);
+int stream_input_next(struct stream_input *input, const uint8_t **frame, uint32_t *length);
 
-/* stream_ready() - would stream_next() say something else than 0? */
-int stream_ready(const struct stream_input *input);
+/* stream_input_ready() - would stream_input_next() say something else than 0? */
+int stream_input_ready(const struct stream_input *input);
 
 /* stream_prefix() - writes what stands before a frame of LENGTH bytes */
 static inline void stream_prefix(uint8_t prefix[STREAM_PREFIX], uint32_t length)

@@ -37,7 +37,7 @@ int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
     int fd = wanted->fd;
 
     if (!listener)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     list_init(&listener->node);
     listener->port = port;
     listener->most = wanted->most > 0 ? wanted->most : most_of(runtime->sw);

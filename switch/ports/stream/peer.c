@@ -75,7 +75,7 @@ struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct p
     struct stream_peer *peer = malloc(sizeof(*peer));
 
     if (!peer) {
-        error_set(err, ENOMEM, "no memory");
+        error_no_memory(err);
         return NULL;
     }
     peer->owner = owner;
@@ -119,18 +119,18 @@ static int stream_rx(struct fd_endpoint *endpoint, struct batch *batch)
     uint32_t length;
     int status = 0, count = 0;
 
-    if (!stream_ready(&peer->input)) {
+    if (!stream_input_ready(&peer->input)) {
         ssize_t got = receive(peer);
 
         if (got <= 0)
             return (int)got;
     }
-    while (count < BATCH_FRAMES && (status = stream_next(&peer->input, &bytes, &length)) > 0)
+    while (count < BATCH_FRAMES && (status = stream_input_next(&peer->input, &bytes, &length)) > 0)
         frame_init(&batch->frame[count++], bytes, length);
     if (status < 0 && count == 0)
         return status;
     /* The rest of what was read is not readable any more: we come back for it ourselves, after the others. */
-    if (stream_ready(&peer->input))
+    if (stream_input_ready(&peer->input))
         ev_timer_start(endpoint->runtime->loop, &peer->more);
     return count;
 }
@@ -155,7 +155,7 @@ static void stream_lost(struct fd_endpoint *endpoint, int error)
     char label[PORT_LABEL];
     uint32_t length = 0;
 
-    if (error == EPROTO && stream_next(&peer->input, &ignored, &length) < 0)
+    if (error == EPROTO && stream_input_next(&peer->input, &ignored, &length) < 0)
         log_limited(runtime->log, &runtime->failing, os_now(), LOG_WARNING,
                     "%s: its stream announces a frame of %u bytes, %d at most are possible: reset",
                     port_label(endpoint->endpoint.port, label), length, STREAM_LONGEST);
@@ -225,12 +225,12 @@ static void tune(int fd, int family)
 static ssize_t receive(struct stream_peer *peer)
 {
     size_t size;
-    uint8_t *room = stream_room(&peer->input, &size);
+    uint8_t *room = stream_input_room(&peer->input, &size);
     ssize_t got = recv(fd_endpoint_fd(&peer->base), room, size, MSG_DONTWAIT);
 
     if (got < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-    stream_arrived(&peer->input, (size_t)got);
+    stream_input_arrived(&peer->input, (size_t)got);
     return got > 0 ? got : -EPIPE;
 }
 

@@ -84,7 +84,7 @@ static int stream_start(struct runtime *runtime, struct service **made, struct e
     int status;
 
     if (!service)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     list_init(&service->listeners);
     list_init(&service->clients);
     status = doors_open(&service->doors, runtime, &stream_doors, err);

@@ -78,7 +78,7 @@ static int tap_open(struct runtime *runtime, const struct port_spec *spec, struc
 
     tap = calloc(1, sizeof(*tap));
     if (!tap)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     text_copy(ifname, sizeof(ifname), spec_value(spec, "ifname"));
     fd = attach_interface(ifname, err);
     if (fd < 0) {

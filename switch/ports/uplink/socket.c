@@ -16,13 +16,14 @@ enum {
 
 static int set_up(int fd, int index, bool outgoing);
 static int set_option(int fd, int level, int option, int value);
-static void prepare(struct uplink_rx *rx, struct batch *batch);
-static void read_control(struct uplink_rx *rx, unsigned i, struct frame *frame, unsigned *missed);
+static void prepare(struct packet_vector *vector, struct batch *batch);
+static void read_control(struct packet_vector *vector, unsigned i, struct frame *frame,
+                         unsigned *missed);
 static void restore_tag(struct frame *frame, const struct tpacket_auxdata *auxdata);
 static void put_tag(struct frame *frame, uint16_t type, uint16_t tci);
 static bool fits(const struct packet *packet, unsigned mtu);
 
-int uplink_socket(int index, bool outgoing)
+int packet_socket(int index, bool outgoing)
 {
     int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int status;
@@ -37,7 +38,7 @@ int uplink_socket(int index, bool outgoing)
     return fd;
 }
 
-bool uplink_is_bound(int fd, int index)
+bool packet_socket_is_bound(int fd, int index)
 {
     struct sockaddr_ll address = {.sll_ifindex = 0};
     socklen_t length = sizeof(address);
@@ -46,15 +47,15 @@ bool uplink_is_bound(int fd, int index)
            address.sll_ifindex == index;
 }
 
-int uplink_read(int fd, struct uplink_rx *rx, struct batch *batch, unsigned *missed)
+int packet_socket_read(int fd, struct packet_vector *vector, struct batch *batch, unsigned *missed)
 {
     uint64_t bytes = 0;
     int received;
     unsigned count = 0;
 
     *missed = 0;
-    prepare(rx, batch);
-    received = recvmmsg(fd, rx->message, rx->room, MSG_DONTWAIT | MSG_TRUNC, NULL);
+    prepare(vector, batch);
+    received = recvmmsg(fd, vector->message, vector->room, MSG_DONTWAIT | MSG_TRUNC, NULL);
     if (received < 0) {
         /* EINVAL: a frame that this interface's header cannot describe; it is gone. ENETDOWN is no end: the interface may
          * be set up again, and if it is removed netlink says so. */
@@ -63,24 +64,24 @@ int uplink_read(int fd, struct uplink_rx *rx, struct batch *batch, unsigned *mis
                                                                                          : -errno;
     }
     for (unsigned i = 0; i < (unsigned)received; i++) {
-        uint32_t length = rx->message[i].msg_len;
+        uint32_t length = vector->message[i].msg_len;
 
         bytes += length;
-        if (length < sizeof(rx->header[i]))
+        if (length < sizeof(vector->header[i]))
             continue;
-        frame_init(&batch->frame[count], rx->iov[i][1].iov_base,
-                   length - (uint32_t)sizeof(rx->header[i]));
-        vnet_read(&rx->header[i], &batch->frame[count].offload);
-        read_control(rx, i, &batch->frame[count++], missed);
+        frame_init(&batch->frame[count], vector->iov[i][1].iov_base,
+                   length - (uint32_t)sizeof(vector->header[i]));
+        vnet_read(&vector->header[i], &batch->frame[count].offload);
+        read_control(vector, i, &batch->frame[count++], missed);
     }
-    if (bytes > BATCH_BYTES && rx->room > 4)
-        rx->room /= 2;
-    else if (bytes <= BATCH_BYTES && rx->room < BATCH_FRAMES)
-        rx->room *= 2;
+    if (bytes > BATCH_BYTES && vector->room > 4)
+        vector->room /= 2;
+    else if (bytes <= BATCH_BYTES && vector->room < BATCH_FRAMES)
+        vector->room *= 2;
     return (int)count;
 }
 
-int uplink_write(int fd, const struct packet *packets, unsigned count, unsigned mtu)
+int packet_socket_write(int fd, const struct packet *packets, unsigned count, unsigned mtu)
 {
     struct mmsghdr message[BATCH_FRAMES];
     struct vnet_packet made[BATCH_FRAMES];
@@ -133,26 +134,27 @@ static int set_option(int fd, int level, int option, int value)
 }
 
 /* The batch's buffers stay where they are, but the kernel writes into the headers. In front of each frame is room for a tag. */
-static void prepare(struct uplink_rx *rx, struct batch *batch)
+static void prepare(struct packet_vector *vector, struct batch *batch)
 {
-    if (rx->room == 0)
-        rx->room = BATCH_FRAMES;
-    for (unsigned i = 0; i < rx->room; i++) {
-        rx->iov[i][0] = (struct iovec){&rx->header[i], sizeof(rx->header[i])};
-        rx->iov[i][1] = (struct iovec){batch->buffer[i] + TAG_BYTES, BATCH_BUFFER - TAG_BYTES};
-        rx->message[i].msg_hdr = (struct msghdr){
-            .msg_iov = rx->iov[i],
+    if (vector->room == 0)
+        vector->room = BATCH_FRAMES;
+    for (unsigned i = 0; i < vector->room; i++) {
+        vector->iov[i][0] = (struct iovec){&vector->header[i], sizeof(vector->header[i])};
+        vector->iov[i][1] = (struct iovec){batch->buffer[i] + TAG_BYTES, BATCH_BUFFER - TAG_BYTES};
+        vector->message[i].msg_hdr = (struct msghdr){
+            .msg_iov = vector->iov[i],
             .msg_iovlen = 2,
-            .msg_control = rx->control[i],
-            .msg_controllen = sizeof(rx->control[i]),
+            .msg_control = vector->control[i],
+            .msg_controllen = sizeof(vector->control[i]),
         };
     }
 }
 
 /* What the kernel says beside message I. */
-static void read_control(struct uplink_rx *rx, unsigned i, struct frame *frame, unsigned *missed)
+static void read_control(struct packet_vector *vector, unsigned i, struct frame *frame,
+                         unsigned *missed)
 {
-    struct msghdr *header = &rx->message[i].msg_hdr;
+    struct msghdr *header = &vector->message[i].msg_hdr;
 
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
         if (c->cmsg_level == SOL_PACKET && c->cmsg_type == PACKET_AUXDATA) {
@@ -165,8 +167,8 @@ static void read_control(struct uplink_rx *rx, unsigned i, struct frame *frame, 
             uint32_t total;
 
             memcpy(&total, CMSG_DATA(c), sizeof(total));
-            *missed += total - rx->missed;
-            rx->missed = total;
+            *missed += total - vector->missed;
+            vector->missed = total;
         }
     }
 }

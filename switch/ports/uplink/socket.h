@@ -14,7 +14,7 @@ enum { UPLINK_TAKES = VNET_TAKES };
 
 enum { UPLINK_CONTROL = 128 };
 
-struct uplink_rx {
+struct packet_vector {
     struct mmsghdr message[BATCH_FRAMES];
     struct iovec iov[BATCH_FRAMES][2];
     struct virtio_net_hdr header[BATCH_FRAMES];
@@ -23,25 +23,25 @@ struct uplink_rx {
     uint32_t missed; /* by the kernel, since the socket is there */
 };
 
-/* uplink_socket() - a packet socket on interface INDEX, in promiscuous mode
+/* packet_socket() - a packet socket on interface INDEX, in promiscuous mode
  * @outgoing: what the host sends is wanted, too. Then no frame comes up before a filter says which.
  *
  * Return: a non-blocking descriptor or -errno.
  */
-int uplink_socket(int index, bool outgoing);
+int packet_socket(int index, bool outgoing);
 
-/* uplink_is_bound() - is FD still on interface INDEX? One that left, even if it came back, has shaken it off. */
-bool uplink_is_bound(int fd, int index);
+/* packet_socket_is_bound() - is FD still on interface INDEX? One that left, even if it came back, has shaken it off. */
+bool packet_socket_is_bound(int fd, int index);
 
-/* uplink_read() - reads a batch
+/* packet_socket_read() - reads a batch
  * @missed: receives how many frames the kernel has dropped since it was last asked
  *
  * Tags that the NIC or the kernel took out are put beside the frame again, or into it if they are not 802.1Q's.
  * Return: how many frames, 0 if there is nothing, or -errno.
  */
-int uplink_read(int fd, struct uplink_rx *rx, struct batch *batch, unsigned *missed);
+int packet_socket_read(int fd, struct packet_vector *vector, struct batch *batch, unsigned *missed);
 
-/* uplink_write() - as endpoint_ops.tx; what is longer than MTU, as a segment, is -EMSGSIZE */
-int uplink_write(int fd, const struct packet *packets, unsigned count, unsigned mtu);
+/* packet_socket_write() - as endpoint_ops.tx; what is longer than MTU, as a segment, is -EMSGSIZE */
+int packet_socket_write(int fd, const struct packet *packets, unsigned count, unsigned mtu);
 
 #endif

@@ -48,7 +48,7 @@ struct uplink {
     struct fd_endpoint base;
     struct link link;
     struct host_way host;
-    struct uplink_rx rx;
+    struct packet_vector vector;
     struct filter filter;
     struct port_voice voice;
 };
@@ -130,7 +130,7 @@ static int uplink_start(struct runtime *runtime, struct service **made, struct e
     struct uplink_service *service = calloc(1, sizeof(*service));
 
     if (!service)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     service->runtime = runtime;
     list_init(&service->uplinks);
     *made = &service->service;
@@ -174,7 +174,7 @@ static int uplink_open(struct runtime *runtime, const struct port_spec *spec, st
         return status;
     uplink = calloc(1, sizeof(*uplink));
     if (!uplink)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     uplink->service = service;
     uplink->port = port;
     uplink->joins_host = true;
@@ -211,7 +211,7 @@ static int uplink_rx(struct fd_endpoint *endpoint, struct batch *batch)
 {
     struct uplink *uplink = container_of(endpoint, struct uplink, base);
     unsigned missed;
-    int read = uplink_read(fd_endpoint_fd(endpoint), &uplink->rx, batch, &missed);
+    int read = packet_socket_read(fd_endpoint_fd(endpoint), &uplink->vector, batch, &missed);
     int count = 0;
 
     if (missed > 0)
@@ -314,8 +314,8 @@ static int attach(struct uplink *uplink, const struct link *link, struct error *
     uplink->link = *link;
     set_name(uplink, link->name);
     uplink->host.fd = -1;
-    uplink->rx.room = 0;
-    uplink->rx.missed = 0;
+    uplink->vector.room = 0;
+    uplink->vector.missed = 0;
     status = open_descriptors(uplink, err);
     if (status < 0)
         return status;
@@ -346,7 +346,7 @@ static void set_name(struct uplink *uplink, const char *name)
 static int open_descriptors(struct uplink *uplink, struct error *err)
 {
     struct uplink_service *service = uplink->service;
-    int fd = uplink_socket(uplink->link.index, uplink->joins_host), status = 0;
+    int fd = packet_socket(uplink->link.index, uplink->joins_host), status = 0;
 
     if (fd == -EPERM)
         return explain_privilege(err, uplink, "CAP_NET_RAW");
@@ -402,7 +402,8 @@ static void refresh(struct uplink *uplink)
 
         if (status < 0 && status != -ENODEV)
             return; /* nothing known: the next change asks again */
-        if (status == 0 && uplink_is_bound(fd_endpoint_fd(&uplink->base), uplink->link.index)) {
+        if (status == 0 &&
+            packet_socket_is_bound(fd_endpoint_fd(&uplink->base), uplink->link.index)) {
             follow(uplink, &link);
             return;
         }
@@ -498,7 +499,7 @@ static int send_to_host(struct uplink *uplink, const struct packet *packets, uns
 /* Groups are for the host as well: whether it takes its copy is its own affair, the frame is on the wire. */
 static int send_to_wire(struct uplink *uplink, const struct packet *packets, unsigned count)
 {
-    int sent = uplink_write(fd_endpoint_fd(&uplink->base), packets, count, uplink->link.mtu);
+    int sent = packet_socket_write(fd_endpoint_fd(&uplink->base), packets, count, uplink->link.mtu);
 
     if (sent == -EINVAL && packets[0].offload.gso != GSO_NONE &&
         uplink->base.endpoint.takes != TAKES_CHECKSUM) {

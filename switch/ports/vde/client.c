@@ -144,7 +144,7 @@ static struct vde_client *make_client(struct runtime *runtime, int ctl,
     int fd;
 
     if (!client) {
-        error_set(err, ENOMEM, "no memory");
+        error_no_memory(err);
         return NULL;
     }
     fd = os_connect_datagram(&request->address, peer->uid, err);

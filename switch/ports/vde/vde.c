@@ -80,7 +80,7 @@ static int vde_start(struct runtime *runtime, struct service **service, struct e
     int status;
 
     if (!server)
-        return error_set(err, ENOMEM, "no memory");
+        return error_no_memory(err);
     server->runtime = runtime;
     list_init(&server->pending);
     status = doors_open(&server->doors, runtime, &vde_doors, err);
