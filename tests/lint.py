@@ -3,7 +3,7 @@
 
     main -> control -> ports -> core -> util        dependencies run one way
     core knows no event loop, socket or descriptor; a port type names no other port type;
-    a plugin sees the plugin header alone
+    a plugin sees the plugin header alone; no file of tests imports another
 """
 
 import pathlib
@@ -70,6 +70,13 @@ def types_are_strangers():
                 yield f"{name}: a plugin may not include {header}"
 
 
+def tests_are_strangers():
+    """Rule 4: what two files of tests share is in a helper."""
+    for name in tracked("tests/e2e/test_*.py"):
+        for other in re.findall(r"^(?:from|import) (test_\w+)", (ROOT / name).read_text(), re.M):
+            yield f"{name}: may not import {other}"
+
+
 def command(*argv):
     """Runs a checker; each line that it prints is a complaint if it fails."""
     done = subprocess.run(argv, cwd=ROOT, text=True, capture_output=True)
@@ -97,7 +104,7 @@ def shell():
 
 def main():
     passed, failed = 0, 0
-    for check in (layers, core_is_alone, types_are_strangers, layout, static_analysis, shell):
+    for check in (layers, core_is_alone, types_are_strangers, tests_are_strangers, layout, static_analysis, shell):
         complaints = list(check())
         print(f"{'FAIL' if complaints else 'ok  '} {check.__name__}")
         for complaint in complaints:

@@ -1,4 +1,4 @@
-"""Starts the switch as its users do: in the background, and without a word about where its directory shall be."""
+"""Starts the switch otherwise than for a conversation: in the background, to its end, and where it likes."""
 
 import contextlib
 import os
@@ -7,6 +7,13 @@ import subprocess
 
 from process import is_alive
 from switch import PROGRAM, wait_for
+
+
+def run_to_end(directory, *args, program=PROGRAM, prefix=(), **options):
+    """Runs a switch in DIRECTORY with an empty console and awaits its end. OPTIONS are those of subprocess.run()."""
+    argv = [*prefix, program, "-s", directory, "-f", "/dev/null", *args]
+    return subprocess.run([str(word) for word in argv], input="", capture_output=True, text=True, timeout=20,
+                          check=False, **options)
 
 
 @contextlib.contextmanager

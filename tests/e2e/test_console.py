@@ -19,17 +19,10 @@ import pytest
 import process
 from console import DATA, END_OF_SESSION, PROMPT, Console, state_of, text
 from process import is_alive
-from startup import daemon
+from startup import daemon, run_to_end
 from switch import PROGRAM, Switch, wait_for
 
 GREETING = re.compile(rb"VDE switch V\.\d+\.\d+\.\d+\n[^\n$]+\n\nvde\$ ")
-
-
-def run(directory, *args, program=PROGRAM, **options):
-    """Runs a switch with an empty console to its end."""
-    argv = [program, "-s", directory, "-f", "/dev/null", *args]
-    return subprocess.run([str(word) for word in argv], input="", capture_output=True, text=True, timeout=20,
-                          check=False, **options)
 
 
 # -- what is written, byte for byte --------------------------------------------------------------------------
@@ -329,7 +322,7 @@ def test_what_is_in_the_way_is_left_alone(tmp_path, inside, kind):
     else:
         path.symlink_to(target)
     before = [(each, each.lstat().st_ino) for each in (path, target) if os.path.lexists(each)]
-    done = run(tmp_path / "sw", *() if inside else ("-M", path))
+    done = run_to_end(tmp_path / "sw", *() if inside else ("-M", path))
     assert done.returncode not in (0, -6, -11)
     line, = done.stderr.splitlines()
     assert str(path) in line
@@ -340,7 +333,7 @@ def test_what_is_in_the_way_is_left_alone(tmp_path, inside, kind):
 @pytest.mark.parametrize("where", ["not/there", "", "ctl-of-its-own", "x" * 120], ids=lambda where: repr(where[:20]))
 def test_place_where_no_console_can_be(tmp_path, where):
     path = tmp_path / "sw" / "ctl" if where == "ctl-of-its-own" else tmp_path / where
-    done = run(tmp_path / "sw", "--nostdin", "-M", path)
+    done = run_to_end(tmp_path / "sw", "--nostdin", "-M", path)
     assert done.returncode not in (0, -6, -11)
     line, = done.stderr.splitlines()
     assert str(path.parent if where == "not/there" else path) in line
@@ -349,7 +342,7 @@ def test_place_where_no_console_can_be(tmp_path, where):
 
 def test_console_of_a_running_switch_is_left_alone(switch, console, tmp_path):
     path = switch.dir / "mgmt"
-    done = run(tmp_path / "sw", "-M", path)
+    done = run_to_end(tmp_path / "sw", "-M", path)
     assert done.returncode == 1
     line, = done.stderr.splitlines()
     assert str(path) in line and "in use" in line

@@ -19,16 +19,10 @@ from frames import BROADCAST, arp, frame, host
 from lab import Lab, assert_frames_pass, assert_loop_is_cut, settle
 from lan import address_taps, attached
 from process import memory, paused
-from startup import run_with_defaults
+from startup import run_to_end, run_with_defaults
 from switch import NO_HOARDING, PROGRAM, Switch, wait_for
 from users import NOBODY, client_of, needs_two_users, public_dir
 from vdeclient import Refused, VdeClient, connect_ctl, data_socket, is_refused, request_v3
-
-
-def run_to_end(directory, *args):
-    """Starts a switch in DIRECTORY with an empty console and awaits its end."""
-    return subprocess.run([PROGRAM, "-s", str(directory), "-f", "/dev/null", *args], input="", capture_output=True,
-                          text=True, timeout=20, check=False)
 
 
 # -- logs and consoles that nobody reads ---------------------------------------------------------------------

@@ -11,7 +11,8 @@ import pytest
 from console import Console
 from frames import BROADCAST, frame, frame_from, host
 from streamclient import StreamClient, StreamServer, assert_hear_each_other, plug
-from switch import PROGRAM, Switch, preloaded, wait_for
+from startup import run_to_end
+from switch import Switch, preloaded, wait_for
 from users import NOBODY, acting_as, needs_two_users, public_dir
 from vdeclient import Refused, VdeClient
 
@@ -307,8 +308,7 @@ def test_inherited_listener(stack, tmp_path, port):
 def refused(*arguments, inherit=()):
     """What a switch says that refuses to start with ARGUMENTS."""
     with public_dir() as directory:
-        ended = subprocess.run([PROGRAM, "-s", str(directory / "sw"), "-f", "/dev/null", *arguments], input="", text=True,
-                               capture_output=True, timeout=20, pass_fds=inherit)
+        ended = run_to_end(directory / "sw", *arguments, pass_fds=inherit)
         assert ended.returncode == 1, (ended.returncode, ended.stderr)
         assert not (directory / "sw").exists()
     assert ended.stderr.count("\n") == 1, ended.stderr

@@ -14,7 +14,8 @@ from frames import BROADCAST, GSO_NONE, GSO_TCPV4, GSO_TCPV6, GSO_UDP, GSO_UDP_L
 from lan import GUEST, HOST, LAN, MIB, Conversation, Lan, Wire, send_tcp
 from netns import NO_CAPABILITIES, Namespace
 from process import cpu_share, paused
-from switch import PROGRAM, Switch, preloaded, wait_for
+from startup import run_to_end
+from switch import Switch, preloaded, wait_for
 from vdeclient import VdeClient
 
 NO_BPF = ("setpriv", "--bounding-set=-bpf,-sys_admin", "--inh-caps=-bpf,-sys_admin", "--")
@@ -47,8 +48,7 @@ def all_reach_all(net, guest):
 def start(namespace, directory, *ports, prefix=()):
     """Starts a switch that should refuse to, and waits for its end. Returns its status and what it said."""
     words = [word for port in ports for word in ("--port", port)]
-    ended = subprocess.run([*namespace.prefix, *prefix, PROGRAM, "-s", str(directory), "-f", "/dev/null", *words],
-                           input="", capture_output=True, text=True, timeout=20)
+    ended = run_to_end(directory, *words, prefix=[*namespace.prefix, *prefix])
     return ended.returncode, ended.stderr
 
 
