@@ -174,10 +174,8 @@ static void clean_up(void)
 {
     struct vswitch *sw = program.runtime.sw;
 
-    for (unsigned number = 0; number <= sw->config.ports; number++) {
-        if (sw->port[number])
-            port_close(&program.runtime, sw->port[number]);
-    }
+    switch_for_each_port (sw, port)
+        port_close(&program.runtime, port);
     for (unsigned vid = VID_MIN; vid <= VID_MAX; vid++)
         switch_remove_vlan(sw, vid);
     switch_set_hub(sw, false);
