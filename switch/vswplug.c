@@ -389,7 +389,8 @@ static const char *take_from_switch(int flags)
         return errno == EAGAIN || errno == EINTR ? NULL : strerror(errno);
     if (count == 0 || in->message[0].msg_len == 0)
         return "the switch hung up";
-    in->count = plug.in_hand = (unsigned)count;
+    in->count = (unsigned)count;
+    plug.in_hand = in->count;
     in->sent = 0;
     give_to_far_side();
     return NULL;
