@@ -9,8 +9,8 @@
  *
  * FRAMES is a socket on which a message is a frame. On STATUS, a pipe, it says how it goes, a line each: "module" (what
  * the VNL needs is installed) or "fatal WHY"; then "up" or "error WHY"; from then on "refused N", of how many frames the far
- * side would have nothing, which includes those that were still here when it went; last, "end WHY". It ends when the far side hangs up or the switch does, and everything that it
- * has started ends with it, unless that has left its session.
+ * side would have nothing, which includes those that were still here when it went; last, "end WHY". It ends when the far
+ * side hangs up or the switch does, and everything that it has started ends with it, unless that has left its session.
  */
 #include "core/frame.h"
 
@@ -61,13 +61,16 @@ struct plug {
     bool datagrams;        /* an empty one, or an error, is not the end */
     bool threaded;         /* a thread of its own sends to the far side */
     int wake;              /* by which that thread says that something was refused; else -1 */
-    atomic_uint in_hand;   /* frames for the far side */
-    atomic_uint refused;   /* by the far side, not reported yet */
+    unsigned in_hand;      /* frames for the far side; see counting */
+    atomic_uint refused;   /* by the far side, or left over, and not reported yet */
     int64_t due;           /* ms: when they are to be reported; 0 if there were none */
     struct frames in, out; /* from the switch, and to it */
 };
 
 static struct plug plug;
+
+/* Held while frames go from one count to another: from the switch into our hands, and from there to whoever has them then. */
+static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
 static volatile sig_atomic_t told_to_end;
 
 static void live_with_the_switch(void);
@@ -383,14 +386,17 @@ static const char *give_to_switch(void)
 static const char *take_from_switch(int flags)
 {
     struct frames *in = &plug.in;
-    int count = recvmmsg(plug.frames, in->message, BATCH, flags, NULL);
+    int count;
 
+    pthread_mutex_lock(&counting);
+    count = recvmmsg(plug.frames, in->message, BATCH, flags, NULL);
+    plug.in_hand = count > 0 && in->message[0].msg_len > 0 ? (unsigned)count : 0;
+    pthread_mutex_unlock(&counting);
     if (count < 0)
         return errno == EAGAIN || errno == EINTR ? NULL : strerror(errno);
     if (count == 0 || in->message[0].msg_len == 0)
         return "the switch hung up";
     in->count = (unsigned)count;
-    plug.in_hand = in->count;
     in->sent = 0;
     give_to_far_side();
     return NULL;
@@ -411,6 +417,7 @@ static void count_left_over(void)
     int count = 1;
 
     shutdown(plug.frames, SHUT_RD);
+    pthread_mutex_lock(&counting); /* for good */
     while (count > 0) {
         count = recvmmsg(plug.frames, scratch->message, BATCH, MSG_DONTWAIT, NULL);
         for (int i = 0; i < count; i++) {
@@ -433,9 +440,11 @@ static void give_to_far_side(void)
 
         if (sent < 0 && errno == EAGAIN && !plug.may_wait)
             return;
+        pthread_mutex_lock(&counting);
         plug.in_hand--;
         if (sent < 0 && plug.refused++ == 0 && plug.threaded)
             eventfd_write(plug.wake, 1);
+        pthread_mutex_unlock(&counting);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "control/command.h"
 #include "control/script.h"
 #include "ports/switch_dir.h"
+#include "util/clock.h"
 #include "util/os_linux.h"
 #include "util/text.h"
 

@@ -3,6 +3,7 @@
  * hash_commands.c - the FDB, under the name that VDE gave it
  */
 #include "control/command.h"
+#include "util/clock.h"
 #include "util/os_linux.h"
 #include "util/text.h"
 

@@ -3,6 +3,7 @@
 
 #include "control/program.h"
 #include "ports/port_type.h"
+#include "util/clock.h"
 #include "util/default_dir.h"
 #include "util/text.h"
 

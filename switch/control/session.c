@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* Long enough for who writes a line in pieces, too short to notice at a terminal. */
 static const double half_line_pause = 0.02;

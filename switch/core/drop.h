@@ -40,7 +40,7 @@ enum drop_reason {
     DROP_OVERSIZE,     /* longer than this endpoint takes */
     DROP_QUEUE_FULL,   /* the endpoint is slow and its queue is full */
     DROP_SEND_ERROR,   /* the endpoint refused the frame */
-    DROP_REFUSED,      /* what is behind the endpoint refused it, after the endpoint had taken it */
+    DROP_REFUSED,      /* the endpoint had taken it, but what is behind refused it or was gone */
     DROP_DETACHED,     /* not sent, or in part, when the endpoint went away */
     DROP_LOOP_OUT,     /* the port is blocked by the loop guard */
     DROP_DOWN_OUT,     /* the port is switched off (up=off) */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/fdb.h"
 
+#include "util/clock.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -26,7 +26,6 @@
 #ifndef VSW_CORE_FDB_H
 #define VSW_CORE_FDB_H
 
-#include "util/clock.h"
 #include "util/list.h"
 
 #include <stdbool.h>

@@ -177,7 +177,8 @@ void port_drop_late(struct endpoint *endpoint, enum drop_reason reason, uint64_t
 void port_count_drops(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
                       uint64_t count);
 
-/* endpoint_init() - fields that its owner need not set; OPS, id, largest and user are the owner's */
+/* endpoint_init() - an endpoint of nobody known, that takes what any port may carry; who it is, its id and what else is special
+ * about it the owner sets */
 void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops);
 
 /* endpoint_describe() - sets the description from a peer's text, escaping it. Return: 0 or -ENOMEM. */

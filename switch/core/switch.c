@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/switch.h"
 
-#include "util/text.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

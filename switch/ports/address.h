@@ -27,6 +27,7 @@ struct address {
 /* address_read() - reads TEXT, which stands behind KEY=, as a path if it begins with a slash, else as ADDRESS:PORT
  * @any: whether ADDRESS may be missing, for every address of this host; and PORT may be 0, for one that is free
  *
+ * An IPv4 address that is written as an IPv6 one (RFC 4291 section 2.5.5.2) is the IPv4 address.
  * Return: 0, or -EINVAL with words in ERR.
  */
 int address_read(const char *key, const char *text, bool any, struct address *address,

@@ -30,6 +30,7 @@ static int read_vlans(struct port_spec *spec, struct error *err);
 static int read_trunk(struct membership *member, const char *trunk, struct error *err);
 static int read_policy(struct port_spec *spec, struct error *err);
 static void accepted_keys(const struct port_type *type, const char *keys[]);
+static bool is_among(const char *word, const char *const *words);
 static void join(const char *const *words, char *text, size_t size);
 
 int spec_parse(const char *text, const struct port_type *const *types, struct port_spec *spec,
@@ -81,11 +82,9 @@ void spec_template(const struct port_spec *spec, char text[SPEC_TEXT])
 {
     char *end = stpcpy(text, spec->type->name);
 
-    for (const char *const *key = template_keys; *key; key++) {
-        const char *value = spec_value(spec, *key);
-
-        if (value)
-            end = spec_add(end, *key, value);
+    for (unsigned i = 0; i < spec->pairs; i++) {
+        if (is_among(spec->pair[i].key, template_keys))
+            end = spec_add(end, spec->pair[i].key, spec->pair[i].value);
     }
 }
 
@@ -353,6 +352,13 @@ static void accepted_keys(const struct port_type *type, const char *keys[])
     for (unsigned i = 0; common[i]; i++)
         keys[n++] = common[i];
     keys[n] = NULL;
+}
+
+static bool is_among(const char *word, const char *const *words)
+{
+    while (*words && strcmp(*words, word))
+        words++;
+    return *words;
 }
 
 static void join(const char *const *words, char *text, size_t size)

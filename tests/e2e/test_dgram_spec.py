@@ -12,6 +12,7 @@ from console import Console
 from frames import BROADCAST, frame, host
 from switch import PROGRAM, Switch, wait_for
 from users import NOBODY, as_user, needs_two_users, public_dir
+from vdeclient import VdeClient
 
 
 @pytest.mark.parametrize("keys, words", [
@@ -68,6 +69,20 @@ def test_refused(keys, words, shared_console):
 def fixture_shared_console():
     with Switch() as switch, Console(switch.dir / "mgmt") as console:
         yield switch, console
+
+
+def test_ipv4_in_the_clothes_of_ipv6(dgram):
+    """[::] is for both, and an address of the one kind may be written as one of the other."""
+    net = dgram("udp")
+    for local in ("[::]:5001", "[::ffff:127.0.0.1]:5001"):
+        words = f"dgram,port=1,local={local},remote=[::ffff:127.0.0.1]:5002"
+        with Switch("--port", words, prefix=net.namespace.prefix) as switch, VdeClient(switch.dir) as client:
+            assert " to 127.0.0.1:5002" in switch.port_text(1)
+            with net.socket(address=("127.0.0.1", 5002)) as peer:
+                client.send(frame(BROADCAST, host(1)))
+                assert peer.recv(2000) == frame(BROADCAST, host(1))
+                peer.sendto(frame(BROADCAST, host(2)), ("127.0.0.1", 5001))
+                assert client.recv() == frame(BROADCAST, host(2))
 
 
 def test_refused_at_start(tmp_path):

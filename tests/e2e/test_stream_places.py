@@ -118,11 +118,11 @@ def test_a_place_leaves_half_of_the_ports(stack, tmp_path):
 
 def test_places_are_listed_and_can_be_closed(stack, tmp_path):
     switch = stack.enter_context(Switch("--port", "vde,name=web", "--port", f"stream,path={tmp_path}/one.sock,server=on,port=5",
-                                        "--port", f"stream,path={tmp_path}/all.sock,server=on,vlan=10"))
+                                        "--port", f"stream,path={tmp_path}/all.sock,server=on,vlan=10,descr=a,, b,learn=9"))
     assert switch.ok("listen/print") == [
         f"VDE {switch.dir}/ctl any port", f"stream {switch.dir}/stream any port", f"VDE {switch.dir}/web port web",
         f"stream {switch.dir}/web.stream port web", f"stream {tmp_path}/one.sock port 5",
-        f"stream {tmp_path}/all.sock a port each, 256 at most: stream,vlan=10"]
+        f"stream {tmp_path}/all.sock a port each, 256 at most: stream,vlan=10,descr=a,, b,learn=9"]
     switch.ok("port/setname 5 db")
     assert f"stream {tmp_path}/one.sock port db" in switch.ok("listen/print")
     stays = stack.enter_context(StreamClient(tmp_path / "all.sock"))

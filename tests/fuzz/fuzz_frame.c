@@ -6,6 +6,8 @@
  */
 #include "core/datapath.h"
 
+#include "util/clock.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>

@@ -7,6 +7,7 @@
  */
 #include "core/datapath.h"
 #include "core/offload.h"
+#include "util/clock.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -4,6 +4,7 @@
 #include "core/egress.h"
 #include "core/offload.h"
 
+#include "util/clock.h"
 #include "util/vidset.h"
 
 #include <errno.h>

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "fdb_table.h"
 
+#include "util/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 

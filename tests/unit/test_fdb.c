@@ -4,6 +4,8 @@
  */
 #include "fdb_table.h"
 
+#include "util/clock.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,6 +4,8 @@
  */
 #include "fake_port.h"
 
+#include "util/clock.h"
+
 #include <string.h>
 
 enum { TENTH = 100 * 1000 * 1000 }; /* of a second, in ns */

@@ -12,6 +12,7 @@
  */
 #include "model.h"
 
+#include "util/clock.h"
 #include "util/text.h"
 
 #include <errno.h>

@@ -77,6 +77,10 @@ static int read_pair(const char *local, const char *remote, struct dgram_spec *w
     if (status < 0)
         return status;
     wanted->kind = address_is_path(&wanted->local) ? DGRAM_UNIX : DGRAM_UDP;
+    /* [::] is for IPv4, too. */
+    if (wanted->remote.any.sa_family == AF_INET && wanted->local.any.sa_family == AF_INET6 &&
+        address_is_any(&wanted->local))
+        address_any_ipv4(&wanted->local);
     return check_peers(local, remote, wanted, err);
 }
 

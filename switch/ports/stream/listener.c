@@ -77,7 +77,7 @@ static void on_accepted(struct acceptor *acceptor, int fd)
         client_refuse(acceptor->runtime, acceptor->clients, fd, err.text);
 }
 
-/* Unless most= says otherwise: whoever comes by TCP shall leave ports for others. */
+/* Unless most= says otherwise: one place shall not take all ports. */
 static unsigned most_of(const struct vswitch *sw)
 {
     unsigned half = (sw->config.ports + 1) / 2;

@@ -10,7 +10,6 @@
 
 #include "ports/address.h"
 #include "ports/admission.h"
-#include "ports/port_type.h"
 
 #include <errno.h>
 #include <netinet/in.h>

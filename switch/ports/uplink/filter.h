@@ -23,7 +23,9 @@ struct filter {
     unsigned count;
 };
 
-/* filter_start() - looks after what comes up through FD, a packet socket that is attached to PORT */
+/* filter_start() - looks after what comes up through FD, a packet socket that is attached to PORT
+ * @filter: zero at first; what it knows outlives filter_stop(), for the next time
+ */
 void filter_start(struct filter *filter, struct runtime *runtime, const struct port *port, int fd);
 void filter_stop(struct filter *filter);
 

@@ -10,7 +10,6 @@
 #include "ports/admission.h"
 #include "ports/datagram.h"
 #include "ports/fd_endpoint.h"
-#include "ports/port_type.h"
 #include "ports/switch_dir.h"
 #include "util/os_linux.h"
 
