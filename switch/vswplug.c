@@ -91,6 +91,7 @@ static const char *take_from_far_side(void);
 static bool more_from_far_side(void);
 static const char *give_to_switch(void);
 static const char *take_from_switch(int flags);
+static int receive(struct frames *in, int flags);
 static void *keep_taking(void *unused);
 static void count_left_over(void);
 static void give_to_far_side(void);
@@ -389,17 +390,27 @@ static const char *take_from_switch(int flags)
     int count;
 
     pthread_mutex_lock(&counting);
-    count = recvmmsg(plug.frames, in->message, BATCH, flags, NULL);
-    plug.in_hand = count > 0 && in->message[0].msg_len > 0 ? (unsigned)count : 0;
+    count = receive(in, flags);
+    plug.in_hand = count > 0 ? (unsigned)count : 0;
     pthread_mutex_unlock(&counting);
     if (count < 0)
         return errno == EAGAIN || errno == EINTR ? NULL : strerror(errno);
-    if (count == 0 || in->message[0].msg_len == 0)
+    if (count == 0)
         return "the switch hung up";
     in->count = (unsigned)count;
     in->sent = 0;
     give_to_far_side();
     return NULL;
+}
+
+/* Return: how many frames; 0 at the end, which shows as messages of no bytes, behind frames perhaps; or -1 with errno. */
+static int receive(struct frames *in, int flags)
+{
+    int got = recvmmsg(plug.frames, in->message, BATCH, flags, NULL), count = 0;
+
+    while (count < got && in->message[count].msg_len > 0)
+        count++;
+    return got < 0 ? -1 : count;
 }
 
 static void *keep_taking(void *unused)
@@ -413,20 +424,12 @@ static void *keep_taking(void *unused)
  * it counts what follows itself. */
 static void count_left_over(void)
 {
-    struct frames *scratch = &plug.out;
-    int count = 1;
+    int count;
 
     shutdown(plug.frames, SHUT_RD);
     pthread_mutex_lock(&counting); /* for good */
-    while (count > 0) {
-        count = recvmmsg(plug.frames, scratch->message, BATCH, MSG_DONTWAIT, NULL);
-        for (int i = 0; i < count; i++) {
-            if (scratch->message[i].msg_len == 0)
-                count = 0; /* the end */
-            else
-                plug.refused++;
-        }
-    }
+    while ((count = receive(&plug.out, MSG_DONTWAIT)) > 0)
+        plug.refused += (unsigned)count;
     plug.refused += plug.in_hand;
 }
 
