@@ -61,7 +61,6 @@ struct plug {
     bool datagrams;        /* an empty one, or an error, is not the end */
     bool threaded;         /* a thread of its own sends to the far side */
     int wake;              /* by which that thread says that something was refused; else -1 */
-    unsigned in_hand;      /* frames for the far side; see counting */
     atomic_uint refused;   /* by the far side, or left over, and not reported yet */
     int64_t due;           /* ms: when they are to be reported; 0 if there were none */
     struct frames in, out; /* from the switch, and to it */
@@ -69,7 +68,7 @@ struct plug {
 
 static struct plug plug;
 
-/* Held while frames go from one count to another: from the switch into our hands, and from there to whoever has them then. */
+/* Held while plug.in changes: frames come from the switch into our hands, or leave them for the far side or plug.refused. */
 static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
 static volatile sig_atomic_t told_to_end;
 
@@ -391,14 +390,13 @@ static const char *take_from_switch(int flags)
 
     pthread_mutex_lock(&counting);
     count = receive(in, flags);
-    plug.in_hand = count > 0 ? (unsigned)count : 0;
+    in->count = count > 0 ? (unsigned)count : 0;
+    in->sent = 0;
     pthread_mutex_unlock(&counting);
     if (count < 0)
         return errno == EAGAIN || errno == EINTR ? NULL : strerror(errno);
     if (count == 0)
         return "the switch hung up";
-    in->count = (unsigned)count;
-    in->sent = 0;
     give_to_far_side();
     return NULL;
 }
@@ -430,7 +428,7 @@ static void count_left_over(void)
     pthread_mutex_lock(&counting); /* for good */
     while ((count = receive(&plug.out, MSG_DONTWAIT)) > 0)
         plug.refused += (unsigned)count;
-    plug.refused += plug.in_hand;
+    plug.refused += plug.in.count - plug.in.sent;
 }
 
 /* What the far side refuses is lost, and counted; what it does not take now stays. */
@@ -438,13 +436,13 @@ static void give_to_far_side(void)
 {
     struct frames *in = &plug.in;
 
-    for (; in->sent < in->count; in->sent++) {
+    while (in->sent < in->count) {
         ssize_t sent = vde_send(plug.far, in->buffer[in->sent], in->message[in->sent].msg_len, 0);
 
         if (sent < 0 && errno == EAGAIN && !plug.may_wait)
             return;
         pthread_mutex_lock(&counting);
-        plug.in_hand--;
+        in->sent++;
         if (sent < 0 && plug.refused++ == 0 && plug.threaded)
             eventfd_write(plug.wake, 1);
         pthread_mutex_unlock(&counting);

@@ -96,8 +96,10 @@ struct port *switch_next_port(const struct vswitch *sw, unsigned number)
 
 struct port *switch_port_named(const struct vswitch *sw, const char *name)
 {
+    if (!*name)
+        return NULL;
     switch_for_each_port (sw, port) {
-        if (*name && !strcmp(port->name, name))
+        if (!strcmp(port->name, name))
             return port;
     }
     return NULL;

@@ -223,21 +223,19 @@ static int read_pair(struct port_spec *spec, char *field, struct error *err)
         return error_set(err, EINVAL, "\"%s\" is not key=value; %s takes %s", field,
                          spec->type ? spec->type->name : "a port", list);
     *equals = '\0';
-    for (unsigned i = 0; keys[i]; i++) {
-        if (strcmp(keys[i], field))
-            continue;
-        if (spec_value(spec, field))
-            return error_set(err, EINVAL, "key \"%s\" is given twice", field);
-        if (spec->pairs == SPEC_PAIRS)
-            return error_set(err, EINVAL, "more than %d keys", SPEC_PAIRS);
-        spec->pair[spec->pairs].key = field;
-        spec->pair[spec->pairs++].value = equals + 1;
-        return 0;
+    if (!is_among(field, keys)) {
+        nearest = text_nearest(field, keys);
+        return error_set(err, EINVAL, "unknown key \"%s\"%s%s%s; %s takes %s", field,
+                         nearest ? " (did you mean \"" : "", nearest ? nearest : "",
+                         nearest ? "\"?)" : "", spec->type ? spec->type->name : "a port", list);
     }
-    nearest = text_nearest(field, keys);
-    return error_set(err, EINVAL, "unknown key \"%s\"%s%s%s; %s takes %s", field,
-                     nearest ? " (did you mean \"" : "", nearest ? nearest : "",
-                     nearest ? "\"?)" : "", spec->type ? spec->type->name : "a port", list);
+    if (spec_value(spec, field))
+        return error_set(err, EINVAL, "key \"%s\" is given twice", field);
+    if (spec->pairs == SPEC_PAIRS)
+        return error_set(err, EINVAL, "more than %d keys", SPEC_PAIRS);
+    spec->pair[spec->pairs].key = field;
+    spec->pair[spec->pairs++].value = equals + 1;
+    return 0;
 }
 
 static int read_common(struct port_spec *spec, struct error *err)

@@ -3,7 +3,8 @@
  * switch_dir.h - the directory in which clients find the switch
  *
  * In it listen ctl, mgmt, stream, and for each named port NAME and NAME.stream (socket_dir.h). Each VDE client adds
- * PPP.F, our side of its frames. A switch that was killed leaves all of them behind; the next switch in this directory removes them.
+ * PPP.F, our side of its frames. A switch that was killed leaves all of them behind; the next switch in this directory
+ * removes them.
  */
 #ifndef VSW_PORTS_SWITCH_DIR_H
 #define VSW_PORTS_SWITCH_DIR_H

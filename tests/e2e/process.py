@@ -69,9 +69,14 @@ def running(*argv, **options):
         stop(process)
 
 
+def stat_fields(pid):
+    """What /proc/PID/stat says behind the program's name: its state, its parent, its group, its session, ..."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+
+
 def cpu_seconds(pid):
     """Processor time that a process has used so far."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = stat_fields(pid)
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -91,6 +96,6 @@ def memory(pid):
 def is_alive(pid):
     """Whether a process runs; one that has ended and whose status nobody has collected does not."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return stat_fields(pid)[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return False

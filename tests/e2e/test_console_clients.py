@@ -184,7 +184,7 @@ def kathara(place):
             """SIGKILL and rm -rf."""
             if self.running:
                 os.kill(self.running, signal.SIGKILL)
-                wait_for(lambda: not is_running(self.running), message="the end of the switch")
+                wait_for(lambda: not process.is_alive(self.running), message="the end of the switch")
             self.running = None
             shutil.rmtree(self.directory.parent, ignore_errors=True)
 
@@ -193,15 +193,6 @@ def kathara(place):
         yield domain
     finally:
         domain.destroy()
-
-
-def is_running(pid):
-    """Whether there is such a process, zombies (nobody may wait for ours) not counted."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
 
 
 def test_kathara_ports(kathara):
@@ -263,7 +254,7 @@ def test_switch_starts_over_what_a_killed_one_left(kathara):
     """Without the rm -rf: sockets that nobody listens on are replaced (a pidfile is not)."""
     kathara.start()
     os.kill(kathara.running, signal.SIGKILL)
-    wait_for(lambda: not is_running(kathara.running), message="the end of the switch")
+    wait_for(lambda: not process.is_alive(kathara.running), message="the end of the switch")
     assert kathara.mgmt.exists() and (kathara.directory / "ctl").exists()
     kathara.pidfile.unlink()
     kathara.start()

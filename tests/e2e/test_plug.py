@@ -19,7 +19,7 @@ from frames import BROADCAST, LARGEST_FRAME, frame, host
 from lab import settle
 from lan import MIB, ask_dhcp, send_tcp, statistics
 from netns import Namespace
-from process import cpu_share, paused
+from process import cpu_share, paused, stat_fields
 from switch import PROGRAM, Switch, wait_for
 from users import NOBODY, console_of, needs_two_users, public_dir
 from vdeclient import VdeClient
@@ -46,7 +46,7 @@ def wait_up(*switches, timeout=10):
 def status_of(pid):
     """State, parent, and session of a process; () if there is none."""
     with contextlib.suppress(OSError):
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        fields = stat_fields(pid)
         return fields[0], int(fields[1]), int(fields[3])
     return ()
 

@@ -21,14 +21,13 @@ int bpf_pass_wire(int fd);
 /* bpf_pass_all() - besides that all that the host sends, whoever it is for: right, but not cheap */
 int bpf_pass_all(int fd);
 
+enum { BPF_ADDRESSES_MAX = 1200 }; /* two or three instructions each, of 4,096 */
+
 /* bpf_pass_known() - besides what is received, what the host sends to groups and to COUNT addresses
  * @count:   BPF_ADDRESSES_MAX at most
  * @address: the last four bytes of each, ascending. Two that differ in the first two alone are as good as one: whatever
  *           comes up too many is sorted out by the switch.
  */
-enum {
-    BPF_ADDRESSES_MAX = 1200
-}; /* two or three instructions each, of the 4,096 that there may be */
 int bpf_pass_known(int fd, const uint32_t *address, unsigned count);
 
 #endif
