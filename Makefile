@@ -48,11 +48,11 @@ MODE_CFLAGS  := $(HARDEN)
 MODE_LDFLAGS := -pie -Wl,-z,relro,-z,now
 endif
 
-SOURCES  := $(wildcard switch/*/*.c switch/ports/*/*.c)
+SOURCES  := $(wildcard switch/*/*.c switch/ports/*/*.c switch/control/*/*.c)
 OBJECTS  := $(SOURCES:%.c=$(OUT)/obj/%.o)
 UNITS    := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c))
 UNIT_COMMON := $(filter-out tests/unit/test_%,$(wildcard tests/unit/*.c))
-HEADERS  := $(wildcard switch/*/*.h switch/ports/*/*.h tests/unit/*.h)
+HEADERS  := $(wildcard switch/*/*.h switch/ports/*/*.h switch/control/*/*.h tests/unit/*.h)
 
 ifneq ($(V),1)
 say = @printf '%-6s %s\n' $(1) $(2);

@@ -2,16 +2,16 @@
  *
  * main.c - from the command line to the event loop, and back
  */
-#include "control/console.h"
-#include "control/daemon.h"
-#include "control/options.h"
-#include "control/program.h"
-#include "control/report.h"
-#include "control/script.h"
-#include "control/stdio_console.h"
-#include "ports/datagram.h"
+#include "control/daemon/daemon.h"
+#include "control/daemon/daemonize.h"
+#include "control/daemon/options.h"
+#include "control/daemon/report.h"
+#include "control/session/console.h"
+#include "control/session/script.h"
+#include "control/session/stdio_console.h"
+#include "ports/io/datagram.h"
+#include "ports/listen/switch_dir.h"
 #include "ports/port_type.h"
-#include "ports/switch_dir.h"
 #include "ports/temporary.h"
 #include "util/os_linux.h"
 #include "util/user_names.h"
@@ -30,7 +30,7 @@ enum {
 }; /* as vde_switch: the directory cannot be had, or a live switch is in it */
 
 struct instance {
-    struct program program;
+    struct daemon daemon;
     struct log log;
     struct switch_dir dir;
     struct report report;
@@ -77,9 +77,9 @@ int main(int argc, char *argv[])
         /* A daemon lets go of its terminal. */
         .fd = options.daemon ? STDERR_FILENO : os_own_terminal(STDERR_FILENO),
     };
-    list_init(&instance.program.runtime.services);
-    list_init(&instance.program.runtime.acceptors);
-    instance.program.runtime.spare = -1;
+    list_init(&instance.daemon.context.services);
+    list_init(&instance.daemon.context.acceptors);
+    instance.daemon.context.reserve_fd = -1;
     status = run(&instance, &options);
     clean_up(&instance);
     if (instance.interrupted) {
@@ -96,7 +96,7 @@ static int run(struct instance *instance, const struct options *options)
     int status, ready = -1;
 
     if (options->daemon) {
-        ready = daemon_begin(&err);
+        ready = daemonize_begin(&err);
         if (ready < 0)
             return fail(instance, &err, EXIT_FAILURE);
     }
@@ -111,78 +111,78 @@ static int run(struct instance *instance, const struct options *options)
     status = start_console(instance, options);
     if (status != 0)
         return status;
-    script_run_at_start(&instance->program, options->rcfile);
-    ev_run(instance->program.runtime.loop, EVRUN_NOWAIT); /* a signal that came meanwhile */
-    if (instance->program.stopping)
+    script_run_at_start(&instance->daemon, options->rcfile);
+    ev_run(instance->daemon.context.loop, EVRUN_NOWAIT); /* a signal that came meanwhile */
+    if (instance->daemon.stopping)
         return EXIT_SUCCESS;
-    if ((instance->console.program && console_reveal(&instance->console, &err) < 0) ||
+    if ((instance->console.daemon && console_reveal(&instance->console, &err) < 0) ||
         socket_dir_reveal(&instance->dir.sockets, &err) < 0)
         return fail(instance, &err, EXIT_DIRECTORY);
     /* Whoever waits for the answer to a command, instead of the socket, connects as soon as he has it. */
     start_stdio(instance, options);
     announce(instance, options);
     if (options->daemon) {
-        daemon_ready(ready);
+        daemonize_ready(ready);
         openlog(options->program, LOG_PID, LOG_DAEMON);
         instance->log.to_syslog = true;
     }
-    ev_run(instance->program.runtime.loop, 0);
+    ev_run(instance->daemon.context.loop, 0);
     return EXIT_SUCCESS;
 }
 
 static int make_switch(struct instance *instance, const struct options *options)
 {
-    struct runtime *runtime = &instance->program.runtime;
+    struct context *context = &instance->daemon.context;
     struct switch_config config = options->config;
     struct error err;
 
     /* Queues' memory comes in pieces of 68 KiB (core/queue.c): it shall go back to the system when they are empty again. */
     mallopt(M_MMAP_THRESHOLD, 64 * 1024);
-    instance->program.started = os_now();
+    instance->daemon.started = os_now();
     if (!options->has_mac) {
         config.mac[1] = 0xff;
         os_random(config.mac + 2, 4);
     }
     os_random(&config.fdb_secret, sizeof(config.fdb_secret));
-    runtime->log = &instance->log;
-    runtime->sw = switch_new(&config);
-    runtime->batch = calloc(1, sizeof(*runtime->batch));
-    runtime->datagrams = calloc(1, sizeof(*runtime->datagrams));
-    runtime->loop = ev_default_loop(EVFLAG_NOENV);
-    instance->program.names = user_names_new();
-    if (!runtime->sw || !runtime->batch || !runtime->datagrams || !runtime->loop ||
-        !instance->program.names) {
+    context->log = &instance->log;
+    context->sw = switch_new(&config);
+    context->batch = calloc(1, sizeof(*context->batch));
+    context->datagrams = calloc(1, sizeof(*context->datagrams));
+    context->loop = ev_default_loop(EVFLAG_NOENV);
+    instance->daemon.names = user_names_new();
+    if (!context->sw || !context->batch || !context->datagrams || !context->loop ||
+        !instance->daemon.names) {
         error_no_memory(&err);
         return fail(instance, &err, EXIT_FAILURE);
     }
-    datagram_prepare(runtime->datagrams, runtime->batch);
+    datagram_prepare(context->datagrams, context->batch);
     watch_signals(instance);
-    report_start(&instance->report, runtime);
-    ageing_start(&instance->program.ageing, runtime);
-    temporary_start(&instance->temporary, runtime);
-    turns_start(&instance->program.turns, runtime->loop);
-    events_start(&instance->program.events, runtime->sw);
-    instance->program.vde = options->vde;
+    report_start(&instance->report, context);
+    ageing_start(&instance->daemon.ageing, context);
+    temporary_start(&instance->temporary, context);
+    scheduler_start(&instance->daemon.scheduler, context->loop);
+    events_start(&instance->daemon.events, context->sw);
+    instance->daemon.vde = options->vde;
     for (unsigned kind = 0; kind < OUTPUT_KINDS; kind++)
-        instance->program.output[kind].limit = SESSIONS_OUTPUT;
+        instance->daemon.output[kind].limit = SESSIONS_OUTPUT;
     if (switch_dir_open(&instance->dir, &options->dir, &err) < 0)
         return fail(instance, &err, EXIT_DIRECTORY);
-    runtime->dir = &instance->dir;
-    if (ports_start(runtime, &err) < 0)
+    context->dir = &instance->dir;
+    if (ports_start(context, &err) < 0)
         return fail(instance, &err, EXIT_DIRECTORY);
     return 0;
 }
 
 static int open_ports(struct instance *instance, const struct options *options)
 {
-    struct runtime *runtime = &instance->program.runtime;
+    struct context *context = &instance->daemon.context;
     struct error err;
 
     for (unsigned i = 0; i < options->ports; i++) {
         bool optional = options->port[i].optional;
         const char *option = optional ? "-t" : "--port";
 
-        if (port_open(runtime, options->port[i].spec, true, NULL, &err) == 0)
+        if (port_open(context, options->port[i].spec, true, NULL, &err) == 0)
             continue;
         log_say(&instance->log, LOG_ERR, "%s %.200s%s: %s", option, options->port[i].given,
                 strlen(options->port[i].given) > 200 ? "..." : "", err.text);
@@ -217,15 +217,15 @@ static void announce(struct instance *instance, const struct options *options)
             dir, mac[0], mac[1], mac[2] ^ 1);
     if (instance->has_stdio)
         log_say(log, LOG_NOTICE, "see it: type port/print     more: help     stop: Ctrl-D");
-    if (instance->program.mgmt_path)
-        log_say(log, LOG_NOTICE, "from elsewhere: vdeterm %s", instance->program.mgmt_path);
+    if (instance->daemon.mgmt_path)
+        log_say(log, LOG_NOTICE, "from elsewhere: vdeterm %s", instance->daemon.mgmt_path);
 }
 
 /* Each VDE client takes two descriptors. */
 static void warn_of_limits(struct instance *instance)
 {
     enum { OUR_OWN = 32 };
-    unsigned ports = instance->program.runtime.sw->config.ports;
+    unsigned ports = instance->daemon.context.sw->config.ports;
     unsigned long limit = os_raise_file_limit();
 
     if (limit < 2ul * ports + OUR_OWN)
@@ -239,7 +239,7 @@ static void warn_of_limits(struct instance *instance)
 /* From the first moment on: a switch that is told to end while it starts cleans up as well. */
 static void watch_signals(struct instance *instance)
 {
-    struct ev_loop *loop = instance->program.runtime.loop;
+    struct ev_loop *loop = instance->daemon.context.loop;
 
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
@@ -264,7 +264,7 @@ static int start_console(struct instance *instance, const struct options *option
 
     if (!options->has_console)
         return 0;
-    status = console_start(&instance->console, &instance->program, options->mgmt, &err);
+    status = console_start(&instance->console, &instance->daemon, options->mgmt, &err);
     if (status < 0)
         fail(instance, &err, EXIT_FAILURE);
     return status == 0 || (status == -EADDRINUSE && options->as_vde_switch) ? 0 : EXIT_FAILURE;
@@ -274,38 +274,38 @@ static void start_stdio(struct instance *instance, const struct options *options
 {
     if (options->daemon || options->no_stdin || !stdio_console_wanted())
         return;
-    instance->has_stdio = stdio_console_start(&instance->stdio, &instance->program);
+    instance->has_stdio = stdio_console_start(&instance->stdio, &instance->daemon);
 }
 
 /* Of whatever had been made when the end came. Endpoints go with the switch, their files before the directory. */
 static void clean_up(struct instance *instance)
 {
-    struct runtime *runtime = &instance->program.runtime;
+    struct context *context = &instance->daemon.context;
 
     if (instance->has_stdio)
         stdio_console_stop(&instance->stdio);
-    if (instance->console.program)
+    if (instance->console.daemon)
         console_stop(&instance->console);
-    if (instance->program.events.sw)
-        events_stop(&instance->program.events);
-    if (instance->program.turns.loop)
-        turns_stop(&instance->program.turns);
-    if (instance->temporary.runtime)
+    if (instance->daemon.events.sw)
+        events_stop(&instance->daemon.events);
+    if (instance->daemon.scheduler.loop)
+        scheduler_stop(&instance->daemon.scheduler);
+    if (instance->temporary.context)
         temporary_stop(&instance->temporary);
-    if (instance->program.ageing.runtime)
-        ageing_stop(&instance->program.ageing);
-    if (instance->report.runtime)
+    if (instance->daemon.ageing.context)
+        ageing_stop(&instance->daemon.ageing);
+    if (instance->report.context)
         report_stop(&instance->report);
-    switch_free(runtime->sw);
+    switch_free(context->sw);
     pidfile_remove(&instance->pidfile); /* before its directory, where it may be */
-    ports_stop(runtime);
-    if (runtime->dir)
-        switch_dir_close(runtime->dir);
-    user_names_free(instance->program.names);
-    free(runtime->datagrams);
-    free(runtime->batch);
-    if (runtime->loop)
-        ev_loop_destroy(runtime->loop);
+    ports_stop(context);
+    if (context->dir)
+        switch_dir_close(context->dir);
+    user_names_free(instance->daemon.names);
+    free(context->datagrams);
+    free(context->batch);
+    if (context->loop)
+        ev_loop_destroy(context->loop);
 }
 
 static int fail(struct instance *instance, const struct error *err, int status)
@@ -334,5 +334,5 @@ static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
     if (watcher->signum == SIGHUP)
         return;
     instance->interrupted = watcher->signum == SIGINT;
-    program_stop(&instance->program);
+    daemon_stop(&instance->daemon);
 }

@@ -51,10 +51,14 @@ def core_is_alone():
             yield f"{name}: core may not call {call}()"
 
 
+# Rooms of ports/ that all port types share.
+SHARED = {"io", "listen"}
+
+
 def owner(name):
     """The port type whose file NAME is: each has a folder in ports/."""
     found = re.match(r"(?:switch/)?ports/(\w+)/", name)
-    return found and found[1]
+    return found[1] if found and found[1] not in SHARED else None
 
 
 def types_are_strangers():

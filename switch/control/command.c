@@ -52,7 +52,7 @@ const struct command *command_find(const char *line)
             size_t length = strlen(command->path);
 
             if (command->run && !strncmp(line, command->path, length) &&
-                (!command->ours || strchr(" \t", line[length])))
+                (!command->extension || strchr(" \t", line[length])))
                 return command;
         }
     }
@@ -64,7 +64,7 @@ int command_call(struct caller *caller, const struct command *command, char *tex
 {
     struct call call = {
         .caller = caller,
-        .program = caller->program,
+        .daemon = caller->daemon,
         .reply = reply,
         .error = err,
     };
@@ -72,12 +72,12 @@ int command_call(struct caller *caller, const struct command *command, char *tex
 
     *err->text = '\0';
     if (command->access == FOR_OWNER && !caller->trusted) {
-        log_limited(caller->program->runtime.log, &caller->program->refused, os_now(), LOG_WARNING,
+        log_limited(caller->daemon->context.log, &caller->daemon->refused, os_now(), LOG_WARNING,
                     "console: %s may not %s", caller->who, command->path);
         return error_set(err, EPERM, "only the switch's own user, or root, may %s", command->path);
     }
     status =
-        arguments_read(caller->program->runtime.sw, command->parameters, text, call.argument, err);
+        arguments_read(caller->daemon->context.sw, command->parameters, text, call.argument, err);
     if (status == 0)
         status = command->run(&call);
     if (status == 0 && command->result && reply->full)

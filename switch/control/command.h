@@ -10,7 +10,7 @@
 #define VSW_CONTROL_COMMAND_H
 
 #include "control/argument.h"
-#include "control/program.h"
+#include "control/daemon/daemon.h"
 #include "control/reply.h"
 #include "util/os_linux.h"
 
@@ -19,7 +19,7 @@ struct script;
 
 /* On whose behalf commands run. */
 struct caller {
-    struct program *program;
+    struct daemon *daemon;
     struct session *session; /* NULL: nobody listens, at start */
     bool trusted;            /* has the switch's own rights: its user, or root */
     bool leaving;            /* has asked for the end of the session */
@@ -29,7 +29,7 @@ struct caller {
 
 struct call {
     struct caller *caller;
-    struct program *program;
+    struct daemon *daemon;
     struct argument argument[ARGUMENTS];
     struct reply *reply; /* for values in the order of the command's result */
     struct error *error;
@@ -46,7 +46,7 @@ struct command {
     const struct parameter *parameters; /* ended by one without a name; NULL: none */
     const struct field *result; /* ended by one without a name; NULL: success or failure alone */
     enum access access;
-    bool ours; /* VDE does not have it */
+    bool extension; /* VDE does not have it */
 
     /* run() - NULL for a menu, which is for help only. Return: 0 or -errno below 100, with words in the call's error if
      * more can be said than errno does. */

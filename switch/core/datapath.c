@@ -39,7 +39,7 @@ void datapath_run(struct vswitch *sw, struct batch *batch, uint64_t now)
 {
     struct departures out = {.end = &out.first};
 
-    offload_begin(&batch->finished);
+    gso_scratch_reset(&batch->gso);
     ingress(sw, batch, now);
     if (!sw->config.hub)
         learn(sw, batch, now);
@@ -118,7 +118,7 @@ static void resolve(struct vswitch *sw, struct batch *batch, struct departures *
         } else if (flood(sw, batch, i, out)) {
             sw->balance.resolved++;
         } else {
-            sw->balance.unheard++;
+            sw->balance.no_receivers++;
         }
     }
 }
@@ -177,7 +177,7 @@ static void judge_flapping(struct vswitch *sw, const struct batch *batch, const 
     const struct fdb_entry *entry = fdb_find(sw->fdb, frame->vid, frame_source(frame));
 
     if (entry)
-        guard_flapped(sw, batch->from->port, entry, now);
+        loop_check(sw, batch->from->port, entry, now);
 }
 
 /* Return: whether anyone but the sender's port is there to hear frame I. */

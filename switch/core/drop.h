@@ -33,7 +33,7 @@ enum drop_reason {
     DROP_CONSUMED,    /* the same, for the switch itself (reserved=consume) */
     DROP_ISOLATED,    /* from one isolated port to another */
     DROP_MISSED,      /* the kernel had no room for it before we read it */
-    DROP_STRANGER,    /* from somebody else than the port's peer */
+    DROP_UNEXPECTED_SOURCE, /* from somebody else than the port's peer */
 
     /* on the way out */
     DROP_NO_ENDPOINT,  /* nothing is attached to the port just now */
@@ -74,9 +74,9 @@ struct balance {
     uint64_t received;
     uint64_t resolved;
     uint64_t ingress_drops;
-    uint64_t unheard;
+    uint64_t no_receivers;
     uint64_t copies;
-    uint64_t handed;
+    uint64_t delivered;
     uint64_t egress_drops;
     uint64_t queued;
 };

@@ -14,15 +14,15 @@ struct outgoing {
 };
 
 static void endpoint_tx(struct endpoint *endpoint, struct batch *batch);
-static void add_finished(struct outgoing *out, unsigned index, int tci);
-static struct packet *next_packet(struct outgoing *out);
+static void add_completed(struct outgoing *out, unsigned index, int tci);
+static struct tx_desc *next_packet(struct outgoing *out);
 static void offer(struct outgoing *out);
-static void endpoint_send_fitting(struct endpoint *endpoint, const struct packet *packets,
+static void endpoint_send_fitting(struct endpoint *endpoint, const struct tx_desc *descs,
                                   unsigned count);
-static unsigned endpoint_send(struct endpoint *endpoint, const struct packet *packets,
+static unsigned endpoint_send(struct endpoint *endpoint, const struct tx_desc *descs,
                               unsigned count);
-static void endpoint_enqueue(struct endpoint *endpoint, const struct packet *packet);
-static void count_handed(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static void endpoint_enqueue(struct endpoint *endpoint, const struct tx_desc *desc);
+static void count_delivered(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
 
 static int egress_tag(const struct port *port, const struct frame *frame)
 {
@@ -33,14 +33,14 @@ static int egress_tag(const struct port *port, const struct frame *frame)
  * as none. */
 static bool hides_tag(const struct port *port, const struct frame *frame, int tci)
 {
-    return port->outside && !port->sw->config.hub && (tci == TAG_NONE || (tci & TCI_VID) == 0) &&
-           frame_hides_tag(frame);
+    return port->untrusted_edge && !port->sw->config.hub &&
+           (tci == TAG_NONE || (tci & TCI_VID) == 0) && frame_hides_tag(frame);
 }
 
 /* Does ENDPOINT take FRAME as it is? */
 static bool takes(const struct endpoint *endpoint, const struct frame *frame)
 {
-    unsigned have = endpoint->port->policy.offload ? endpoint->takes : 0;
+    unsigned have = endpoint->port->policy.offload ? endpoint->offloads : 0;
 
     return (offload_needs(&frame->offload) & ~have) == 0;
 }
@@ -61,11 +61,11 @@ void port_tx(struct port *port, struct batch *batch)
 void endpoint_writable(struct endpoint *endpoint)
 {
     struct vswitch *sw = endpoint->port->sw;
-    struct packet packets[BATCH_FRAMES];
-    unsigned count = queue_peek(&endpoint->queue, packets, BATCH_FRAMES);
+    struct tx_desc descs[BATCH_FRAMES];
+    unsigned count = queue_peek(&endpoint->queue, descs, BATCH_FRAMES);
 
     if (count > 0) {
-        unsigned gone = endpoint_send(endpoint, packets, count);
+        unsigned gone = endpoint_send(endpoint, descs, count);
 
         sw->balance.queued -= gone;
         queue_pop(&endpoint->queue, &sw->queue_pool, gone);
@@ -88,42 +88,42 @@ static void endpoint_tx(struct endpoint *endpoint, struct batch *batch)
             endpoint->port->sw->balance.copies++;
             port_count_drops(endpoint->port, endpoint, DROP_HIDDEN_TAG, 1);
         } else if (!offload_any(&frame->offload) || takes(endpoint, frame)) {
-            packet_make(next_packet(&out), frame, tci);
+            tx_desc_make(next_packet(&out), frame, tci);
         } else {
-            add_finished(&out, index, tci);
+            add_completed(&out, index, tci);
         }
     }
     offer(&out);
 }
 
 /* Packets point to finished frames: these may be forgotten only when the packets are gone. */
-static void add_finished(struct outgoing *out, unsigned index, int tci)
+static void add_completed(struct outgoing *out, unsigned index, int tci)
 {
     const struct frame *frame = &out->batch->frame[index];
     const struct segment *segment;
-    unsigned count = offload_finish(&out->batch->finished, index, frame, &segment);
+    unsigned count = offload_complete(&out->batch->gso, index, frame, &segment);
 
     if (count == 0) {
         offer(out);
-        offload_begin(&out->batch->finished);
-        count = offload_finish(&out->batch->finished, index, frame, &segment);
+        gso_scratch_reset(&out->batch->gso);
+        count = offload_complete(&out->batch->gso, index, frame, &segment);
     }
     for (unsigned i = 0; i < count; i++)
-        packet_make_segment(next_packet(out), frame, &segment[i], tci);
+        tx_desc_make_segment(next_packet(out), frame, &segment[i], tci);
 }
 
-static struct packet *next_packet(struct outgoing *out)
+static struct tx_desc *next_packet(struct outgoing *out)
 {
     if (out->count == BATCH_FRAMES)
         offer(out);
-    return &out->batch->packet[out->count++];
+    return &out->batch->desc[out->count++];
 }
 
 /* Sends the runs of packets that the endpoint can take and drops the ones between that are too long for it. */
 static void offer(struct outgoing *out)
 {
     struct endpoint *endpoint = out->endpoint;
-    const struct packet *packets = out->batch->packet;
+    const struct tx_desc *descs = out->batch->desc;
     unsigned count = out->count;
 
     endpoint->port->sw->balance.copies += count;
@@ -131,41 +131,41 @@ static void offer(struct outgoing *out)
     while (count > 0) {
         unsigned run = 0;
 
-        while (run < count && packets[run].longest <= endpoint->largest)
+        while (run < count && descs[run].wire_length <= endpoint->max_frame)
             run++;
         if (run > 0) {
-            endpoint_send_fitting(endpoint, packets, run);
+            endpoint_send_fitting(endpoint, descs, run);
         } else {
             run = 1;
             port_count_drops(endpoint->port, endpoint, DROP_OVERSIZE, 1);
         }
-        packets += run;
+        descs += run;
         count -= run;
     }
 }
 
-static void endpoint_send_fitting(struct endpoint *endpoint, const struct packet *packets,
+static void endpoint_send_fitting(struct endpoint *endpoint, const struct tx_desc *descs,
                                   unsigned count)
 {
     /* While older frames wait, younger ones queue behind them: order is kept. */
     bool waiting = endpoint->queue.frames > 0;
-    unsigned gone = waiting ? 0 : endpoint_send(endpoint, packets, count);
+    unsigned gone = waiting ? 0 : endpoint_send(endpoint, descs, count);
 
     for (; gone < count; gone++)
-        endpoint_enqueue(endpoint, &packets[gone]);
+        endpoint_enqueue(endpoint, &descs[gone]);
     /* Not if the queue took none of them. */
     if (!waiting && endpoint->queue.frames > 0)
         endpoint->ops->wait_writable(endpoint, true);
 }
 
 /* Hands over what the endpoint takes now. Return: how many are handed over or dropped; the rest must wait. */
-static unsigned endpoint_send(struct endpoint *endpoint, const struct packet *packets,
+static unsigned endpoint_send(struct endpoint *endpoint, const struct tx_desc *descs,
                               unsigned count)
 {
     unsigned gone = 0;
 
     while (gone < count) {
-        int taken = endpoint->ops->tx(endpoint, packets + gone, count - gone);
+        int taken = endpoint->ops->tx(endpoint, descs + gone, count - gone);
 
         if (taken == -EAGAIN)
             break;
@@ -174,39 +174,39 @@ static unsigned endpoint_send(struct endpoint *endpoint, const struct packet *pa
                              taken == -EMSGSIZE ? DROP_OVERSIZE : DROP_SEND_ERROR, 1);
             taken = 1;
         } else {
-            count_handed(endpoint, packets + gone, (unsigned)taken);
+            count_delivered(endpoint, descs + gone, (unsigned)taken);
         }
         gone += (unsigned)taken;
     }
     return gone;
 }
 
-static void endpoint_enqueue(struct endpoint *endpoint, const struct packet *packet)
+static void endpoint_enqueue(struct endpoint *endpoint, const struct tx_desc *desc)
 {
     struct vswitch *sw = endpoint->port->sw;
     struct queue *queue = &endpoint->queue;
 
     if (queue->frames >= endpoint->queue_frames ||
-        queue->bytes + packet->length > sw->config.queue_bytes ||
-        queue->bytes + packet->length > queue_allowance(&sw->queue_pool) ||
-        queue_push(queue, &sw->queue_pool, packet) < 0) {
+        queue->bytes + desc->length > sw->config.queue_bytes ||
+        queue->bytes + desc->length > queue_allowance(&sw->queue_pool) ||
+        queue_push(queue, &sw->queue_pool, desc) < 0) {
         port_count_drops(endpoint->port, endpoint, DROP_QUEUE_FULL, 1);
         return;
     }
     sw->balance.queued++;
 }
 
-static void count_handed(struct endpoint *endpoint, const struct packet *packets, unsigned count)
+static void count_delivered(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count)
 {
     struct counters *port = &endpoint->port->counters;
     uint64_t bytes = 0;
 
     for (unsigned i = 0; i < count; i++)
-        bytes += packets[i].length;
+        bytes += descs[i].length;
     port->out_frames += count;
     port->out_bytes += bytes;
     endpoint->counters.out_frames += count;
-    endpoint->handed += count;
+    endpoint->delivered += count;
     endpoint->counters.out_bytes += bytes;
-    endpoint->port->sw->balance.handed += count;
+    endpoint->port->sw->balance.delivered += count;
 }

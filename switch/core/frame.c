@@ -6,9 +6,9 @@
 static bool arp_is_gratuitous(const uint8_t *arp, size_t length);
 static bool is_unsolicited_advertisement(const uint8_t *ip, size_t length);
 static uint64_t digest_bytes(uint64_t digest, const uint8_t *bytes, size_t length);
-static void lay_out(struct packet *packet, const struct frame *frame, const uint8_t *head,
+static void lay_out(struct tx_desc *desc, const struct frame *frame, const uint8_t *head,
                     uint32_t length, int tci);
-static void packet_add(struct packet *packet, const uint8_t *bytes, size_t length);
+static void tx_desc_add(struct tx_desc *desc, const uint8_t *bytes, size_t length);
 
 enum drop_reason frame_parse(struct frame *frame)
 {
@@ -76,15 +76,15 @@ uint64_t frame_digest(const struct frame *frame)
     return digest ? digest : 1;
 }
 
-void packet_make(struct packet *packet, const struct frame *frame, int tci)
+void tx_desc_make(struct tx_desc *desc, const struct frame *frame, int tci)
 {
     int moved = (tci == TAG_NONE ? 0 : TAG_BYTES) - frame->tag_bytes;
-    struct offload *offload = &packet->offload;
+    struct offload *offload = &desc->offload;
 
-    packet->iov_count = 0;
-    packet->length = 0;
-    lay_out(packet, frame, frame->bytes, frame->length, tci);
-    packet->longest = packet->length;
+    desc->iov_count = 0;
+    desc->length = 0;
+    lay_out(desc, frame, frame->bytes, frame->length, tci);
+    desc->wire_length = desc->length;
     *offload = frame->offload;
     if (!offload_any(offload))
         return;
@@ -94,19 +94,19 @@ void packet_make(struct packet *packet, const struct frame *frame, int tci)
     offload->network = (uint16_t)(offload->network + moved);
     offload->transport = (uint16_t)(offload->transport + moved);
     offload->headers = (uint16_t)(offload->headers + moved);
-    packet->longest = (uint32_t)offload->headers + offload->size;
+    desc->wire_length = (uint32_t)offload->headers + offload->gso_size;
 }
 
-void packet_make_segment(struct packet *packet, const struct frame *frame,
-                         const struct segment *segment, int tci)
+void tx_desc_make_segment(struct tx_desc *desc, const struct frame *frame,
+                          const struct segment *segment, int tci)
 {
-    packet->iov_count = 0;
-    packet->length = 0;
-    packet->offload = (struct offload){0};
-    lay_out(packet, frame, segment->head, segment->head_length, tci);
+    desc->iov_count = 0;
+    desc->length = 0;
+    desc->offload = (struct offload){0};
+    lay_out(desc, frame, segment->head, segment->head_length, tci);
     if (segment->payload_length > 0)
-        packet_add(packet, segment->payload, segment->payload_length);
-    packet->longest = packet->length;
+        tx_desc_add(desc, segment->payload, segment->payload_length);
+    desc->wire_length = desc->length;
 }
 
 /* ARP over Ethernet and IPv4 (RFC 826): hardware type 1, protocol 0x0800, address lengths 6 and 4. */
@@ -153,31 +153,31 @@ static uint64_t digest_bytes(uint64_t digest, const uint8_t *bytes, size_t lengt
 }
 
 /* Adds the first LENGTH bytes of FRAME, or a copy of them, as HEAD, with TCI in place of the tag that they have. */
-static void lay_out(struct packet *packet, const struct frame *frame, const uint8_t *head,
+static void lay_out(struct tx_desc *desc, const struct frame *frame, const uint8_t *head,
                     uint32_t length, int tci)
 {
     bool as_it_came = tci == TAG_NONE ? frame->tag_bytes == 0
                                       : frame->tag_bytes == TAG_BYTES && tci == frame->tci;
 
     if (as_it_came) {
-        packet_add(packet, head, length);
+        tx_desc_add(desc, head, length);
         return;
     }
-    packet_add(packet, head, FRAME_ADDRESSES);
+    tx_desc_add(desc, head, FRAME_ADDRESSES);
     if (tci != TAG_NONE) {
-        packet->tag[0] = ETHERTYPE_CTAG >> 8;
-        packet->tag[1] = ETHERTYPE_CTAG & 0xff;
-        packet->tag[2] = (uint8_t)(tci >> 8);
-        packet->tag[3] = (uint8_t)tci;
-        packet_add(packet, packet->tag, TAG_BYTES);
+        desc->tag[0] = ETHERTYPE_CTAG >> 8;
+        desc->tag[1] = ETHERTYPE_CTAG & 0xff;
+        desc->tag[2] = (uint8_t)(tci >> 8);
+        desc->tag[3] = (uint8_t)tci;
+        tx_desc_add(desc, desc->tag, TAG_BYTES);
     }
-    packet_add(packet, head + FRAME_ADDRESSES + frame->tag_bytes,
-               length - FRAME_ADDRESSES - frame->tag_bytes);
+    tx_desc_add(desc, head + FRAME_ADDRESSES + frame->tag_bytes,
+                length - FRAME_ADDRESSES - frame->tag_bytes);
 }
 
-static void packet_add(struct packet *packet, const uint8_t *bytes, size_t length)
+static void tx_desc_add(struct tx_desc *desc, const uint8_t *bytes, size_t length)
 {
     /* Endpoints only read what an iovec points to; its type cannot say so. */
-    packet->iov[packet->iov_count++] = (struct iovec){(void *)(uintptr_t)bytes, length};
-    packet->length += (uint32_t)length;
+    desc->iov[desc->iov_count++] = (struct iovec){(void *)(uintptr_t)bytes, length};
+    desc->length += (uint32_t)length;
 }

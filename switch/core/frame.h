@@ -35,7 +35,7 @@ enum {
     FRAME_MAX = FRAME_MTU + FRAME_HEADER + TAG_BYTES,
 
     /* the longest IP packet, with its Ethernet header and two tags */
-    SUPER_FRAME_MAX = 65535 + FRAME_HEADER + 2 * TAG_BYTES,
+    GSO_FRAME_MAX = 65535 + FRAME_HEADER + 2 * TAG_BYTES,
 
     /* The frames that one wake of one endpoint may bring. 64 is where the gain of recvmmsg levels off. */
     BATCH_FRAMES = 64,
@@ -61,13 +61,14 @@ enum gso_type { GSO_NONE, GSO_TCP4, GSO_TCP6, GSO_UDP, GSO_TYPES };
 
 /* What is left to do before the frame may go on a wire. All zero: nothing. Offsets count from the first byte. */
 struct offload {
-    bool partial; /* the checksum at csum_start + csum_offset holds the pseudo header's sum alone */
-    bool ecn;     /* of a TCP super-frame: CWR is set */
-    uint8_t gso;  /* enum gso_type: what kind of super-frame this is */
-    bool ipv6;    /* the rest is filled in by offload_check(), for super-frames */
+    bool
+        needs_csum; /* the checksum at csum_start + csum_offset holds the pseudo header's sum alone */
+    bool ecn;       /* of a TCP super-frame: CWR is set */
+    uint8_t gso;    /* enum gso_type: what kind of super-frame this is */
+    bool ipv6;      /* the rest is filled in by offload_check(), for super-frames */
     uint16_t csum_start;
     uint16_t csum_offset;
-    uint16_t size; /* payload bytes of each segment but the last */
+    uint16_t gso_size; /* payload bytes of each segment but the last */
     uint16_t network;
     uint16_t transport;
     uint16_t headers; /* where the payload begins */
@@ -75,7 +76,7 @@ struct offload {
 
 static inline bool offload_any(const struct offload *offload)
 {
-    return offload->partial || offload->gso != GSO_NONE;
+    return offload->needs_csum || offload->gso != GSO_NONE;
 }
 
 struct fdb_remote;
@@ -164,14 +165,14 @@ bool frame_announces_move(const struct frame *frame);
  */
 uint64_t frame_digest(const struct frame *frame);
 
-enum { PACKET_RUNS = 4 }; /* addresses, tag, headers, payload */
+enum { TX_DESC_IOVS = 4 }; /* addresses, tag, headers, payload */
 
 /* What an endpoint is asked to send: the runs of memory that make up one frame. */
-struct packet {
-    struct iovec iov[PACKET_RUNS];
+struct tx_desc {
+    struct iovec iov[TX_DESC_IOVS];
     unsigned iov_count;
-    uint32_t length;  /* sum of the runs */
-    uint32_t longest; /* of the frames that it is on a wire: its length, or that of a segment */
+    uint32_t length;      /* sum of the runs */
+    uint32_t wire_length; /* of the frames that it is on a wire: its length, or that of a segment */
     struct offload offload;
     uint8_t tag[TAG_BYTES];
 };
@@ -194,29 +195,29 @@ static inline int frame_own_tag(const struct frame *frame)
  * @packet: not to be moved or copied afterwards: it may point into itself
  * @tci:    the tag to send, or TAG_NONE
  */
-void packet_make(struct packet *packet, const struct frame *frame, int tci);
+void tx_desc_make(struct tx_desc *desc, const struct frame *frame, int tci);
 
 /* packet_make_segment() - the same for a SEGMENT of FRAME (offload_finish()) */
-void packet_make_segment(struct packet *packet, const struct frame *frame,
-                         const struct segment *segment, int tci);
+void tx_desc_make_segment(struct tx_desc *desc, const struct frame *frame,
+                          const struct segment *segment, int tci);
 
 enum {
     SEGMENTS_MAX = 1024, /* of one frame; 64 bytes each, if it is of full length */
     HEADERS_MAX = 512,   /* of a super-frame: all that is repeated in front of each segment */
-    FINISHED_SEGMENTS = 4096,
-    FINISHED_BYTES = SEGMENTS_MAX * HEADERS_MAX,
+    SCRATCH_SEGMENTS = 4096,
+    SCRATCH_BYTES = SEGMENTS_MAX * HEADERS_MAX,
 };
 
 /* The frames of a batch that had to be finished, for all endpoints that need them so. */
-struct finished_frames {
+struct gso_scratch {
     uint64_t known; /* one bit for each frame of the batch */
-    struct finished_frame {
+    struct gso_result {
         uint16_t first, count; /* in segment[] */
     } frame[BATCH_FRAMES];
     unsigned segments;
     uint32_t used;
-    struct segment segment[FINISHED_SEGMENTS];
-    uint8_t bytes[FINISHED_BYTES];
+    struct segment segment[SCRATCH_SEGMENTS];
+    uint8_t bytes[SCRATCH_BYTES];
 };
 
 struct endpoint;
@@ -227,8 +228,8 @@ struct batch {
     struct endpoint *from;
     unsigned count;
     struct frame frame[BATCH_FRAMES];
-    struct packet packet[BATCH_FRAMES]; /* the way out, laid out for one endpoint at a time */
-    struct finished_frames finished;
+    struct tx_desc desc[BATCH_FRAMES]; /* the way out, laid out for one endpoint at a time */
+    struct gso_scratch gso;
     uint8_t buffer[BATCH_FRAMES][BATCH_BUFFER];
 };
 

@@ -16,19 +16,19 @@ enum { TCP_FIN = 0x01, TCP_PSH = 0x08, TCP_CWR = 0x80 };
 enum { UDP_HEADER = 8, UDP_LENGTH = 4, UDP_CHECKSUM = 6 };
 
 /* One frame's segments always fit, whatever they are. */
-static_assert((int)FINISHED_SEGMENTS >= (int)SEGMENTS_MAX, "a frame's segments do not fit");
-static_assert((int)FINISHED_BYTES >= (int)SEGMENTS_MAX * (int)HEADERS_MAX, "nor their headers");
-static_assert((int)FINISHED_BYTES >= (int)FRAME_MAX, "nor a frame with its checksum at its end");
+static_assert((int)SCRATCH_SEGMENTS >= (int)SEGMENTS_MAX, "a frame's segments do not fit");
+static_assert((int)SCRATCH_BYTES >= (int)SEGMENTS_MAX * (int)HEADERS_MAX, "nor their headers");
+static_assert((int)SCRATCH_BYTES >= (int)FRAME_MAX, "nor a frame with its checksum at its end");
 
-static enum drop_reason check_super_frame(struct frame *frame);
+static enum drop_reason check_gso_frame(struct frame *frame);
 static bool find_headers(struct frame *frame);
 static unsigned skip_tags(const struct frame *frame, uint16_t *type);
 static unsigned find_ipv4_payload(const struct frame *frame, unsigned at, uint8_t protocol);
 static unsigned find_ipv6_payload(const struct frame *frame, unsigned at, uint8_t protocol);
 
-static unsigned segment_frame(struct finished_frames *finished, const struct frame *frame);
-static unsigned complete_checksum(struct finished_frames *finished, const struct frame *frame);
-static struct segment *add_segment(struct finished_frames *finished, const struct frame *frame,
+static unsigned segment_frame(struct gso_scratch *finished, const struct frame *frame);
+static unsigned complete_checksum(struct gso_scratch *finished, const struct frame *frame);
+static struct segment *add_segment(struct gso_scratch *finished, const struct frame *frame,
                                    uint32_t head, uint32_t from, uint32_t length);
 static void number_segment(uint8_t *head, const struct offload *offload, unsigned number,
                            uint32_t payload, bool last);
@@ -58,14 +58,14 @@ enum drop_reason offload_check(struct frame *frame)
     if (offload->ecn && !is_tcp(offload))
         return DROP_BAD_OFFLOAD;
     if (offload->gso != GSO_NONE) {
-        enum drop_reason reason = check_super_frame(frame);
+        enum drop_reason reason = check_gso_frame(frame);
 
         if (reason != DROP_NONE || offload->gso != GSO_NONE)
             return reason;
     }
     if (frame->length > FRAME_MAX)
         return DROP_GIANT;
-    if (offload->partial &&
+    if (offload->needs_csum &&
         (offload->csum_start < FRAME_HEADER + frame->tag_bytes ||
          (uint32_t)offload->csum_start + offload->csum_offset + 2 > frame->length))
         return DROP_BAD_OFFLOAD;
@@ -76,19 +76,19 @@ unsigned offload_needs(const struct offload *offload)
 {
     static const uint8_t gso[] = {
         [GSO_NONE] = 0,
-        [GSO_TCP4] = TAKES_TCP4,
-        [GSO_TCP6] = TAKES_TCP6,
-        [GSO_UDP] = TAKES_UDP,
+        [GSO_TCP4] = OFFLOAD_TSO4,
+        [GSO_TCP6] = OFFLOAD_TSO6,
+        [GSO_UDP] = OFFLOAD_USO,
     };
 
-    return (offload->partial ? TAKES_CHECKSUM : 0u) | gso[offload->gso] |
-           (offload->ecn ? TAKES_ECN : 0u);
+    return (offload->needs_csum ? OFFLOAD_CSUM : 0u) | gso[offload->gso] |
+           (offload->ecn ? OFFLOAD_ECN : 0u);
 }
 
-unsigned offload_finish(struct finished_frames *finished, unsigned index, const struct frame *frame,
-                        const struct segment **segments)
+unsigned offload_complete(struct gso_scratch *finished, unsigned index, const struct frame *frame,
+                          const struct segment **segments)
 {
-    struct finished_frame *entry = &finished->frame[index];
+    struct gso_result *entry = &finished->frame[index];
 
     if (!(finished->known & UINT64_C(1) << index)) {
         entry->first = (uint16_t)finished->segments;
@@ -103,28 +103,28 @@ unsigned offload_finish(struct finished_frames *finished, unsigned index, const 
     return entry->count;
 }
 
-static enum drop_reason check_super_frame(struct frame *frame)
+static enum drop_reason check_gso_frame(struct frame *frame)
 {
     struct offload *offload = &frame->offload;
     uint32_t payload;
 
-    if (frame->length > SUPER_FRAME_MAX)
+    if (frame->length > GSO_FRAME_MAX)
         return DROP_GIANT;
-    if (offload->gso >= GSO_TYPES || offload->size == 0 || !find_headers(frame))
+    if (offload->gso >= GSO_TYPES || offload->gso_size == 0 || !find_headers(frame))
         return DROP_BAD_OFFLOAD;
-    if (offload->partial &&
+    if (offload->needs_csum &&
         (offload->csum_start != offload->transport ||
          offload->csum_offset != (is_tcp(offload) ? TCP_CHECKSUM : UDP_CHECKSUM)))
         return DROP_BAD_OFFLOAD;
     payload = frame->length - offload->headers;
-    if (payload <= offload->size) {
+    if (payload <= offload->gso_size) {
         offload->gso = GSO_NONE;
         offload->ecn = false;
         return DROP_NONE;
     }
-    if ((payload + offload->size - 1) / offload->size > SEGMENTS_MAX)
+    if ((payload + offload->gso_size - 1) / offload->gso_size > SEGMENTS_MAX)
         return DROP_BAD_OFFLOAD;
-    return (uint32_t)offload->headers + offload->size > FRAME_MAX ? DROP_GIANT : DROP_NONE;
+    return (uint32_t)offload->headers + offload->gso_size > FRAME_MAX ? DROP_GIANT : DROP_NONE;
 }
 
 /* Return: false if these are not the headers of what the frame claims to be. */
@@ -201,14 +201,14 @@ static unsigned find_ipv6_payload(const struct frame *frame, unsigned at, uint8_
     return next == protocol && at <= frame->length ? at : 0;
 }
 
-static unsigned segment_frame(struct finished_frames *finished, const struct frame *frame)
+static unsigned segment_frame(struct gso_scratch *finished, const struct frame *frame)
 {
     const struct offload *offload = &frame->offload;
     unsigned number = 0;
 
     for (uint32_t at = offload->headers; at < frame->length; number++) {
         uint32_t left = frame->length - at;
-        uint32_t length = left < offload->size ? left : offload->size;
+        uint32_t length = left < offload->gso_size ? left : offload->gso_size;
         struct segment *segment = add_segment(finished, frame, offload->headers, at, length);
 
         if (!segment)
@@ -221,7 +221,7 @@ static unsigned segment_frame(struct finished_frames *finished, const struct fra
 }
 
 /* An ordinary frame whose checksum field holds the sum of the pseudo header so far. */
-static unsigned complete_checksum(struct finished_frames *finished, const struct frame *frame)
+static unsigned complete_checksum(struct gso_scratch *finished, const struct frame *frame)
 {
     const struct offload *offload = &frame->offload;
     uint32_t field = (uint32_t)offload->csum_start + offload->csum_offset;
@@ -238,12 +238,12 @@ static unsigned complete_checksum(struct finished_frames *finished, const struct
 }
 
 /* A segment with a copy of FRAME's first HEAD bytes, followed by LENGTH of its bytes at FROM. NULL: no room. */
-static struct segment *add_segment(struct finished_frames *finished, const struct frame *frame,
+static struct segment *add_segment(struct gso_scratch *finished, const struct frame *frame,
                                    uint32_t head, uint32_t from, uint32_t length)
 {
     struct segment *segment = &finished->segment[finished->segments];
 
-    if (finished->segments == FINISHED_SEGMENTS || finished->used + head > FINISHED_BYTES)
+    if (finished->segments == SCRATCH_SEGMENTS || finished->used + head > SCRATCH_BYTES)
         return NULL;
     *segment = (struct segment){
         .head = finished->bytes + finished->used,
@@ -290,7 +290,7 @@ static void adjust_tcp(uint8_t *tcp, const struct offload *offload, unsigned num
     uint32_t sequence =
         (uint32_t)read_be16(tcp + TCP_SEQUENCE) << 16 | read_be16(tcp + TCP_SEQUENCE + 2);
 
-    sequence += number * offload->size;
+    sequence += number * offload->gso_size;
     write_be16(tcp + TCP_SEQUENCE, (uint16_t)(sequence >> 16));
     write_be16(tcp + TCP_SEQUENCE + 2, (uint16_t)sequence);
     if (number > 0)

@@ -16,11 +16,11 @@
 
 /* What an endpoint takes unfinished; bits of endpoint->takes. */
 enum {
-    TAKES_CHECKSUM = 1 << 0, /* partial checksums */
-    TAKES_TCP4 = 1 << 1,     /* super-frames of TCP over IPv4 */
-    TAKES_TCP6 = 1 << 2,
-    TAKES_ECN = 1 << 3, /* those of them with CWR set (RFC 3168 section 6.1.2) */
-    TAKES_UDP = 1 << 4,
+    OFFLOAD_CSUM = 1 << 0, /* partial checksums */
+    OFFLOAD_TSO4 = 1 << 1, /* super-frames of TCP over IPv4 */
+    OFFLOAD_TSO6 = 1 << 2,
+    OFFLOAD_ECN = 1 << 3, /* those of them with CWR set (RFC 3168 section 6.1.2) */
+    OFFLOAD_USO = 1 << 4,
 };
 
 /* offload_check() - does the metadata of a parsed frame agree with its bytes? Fills in where the headers are.
@@ -34,7 +34,7 @@ enum drop_reason offload_check(struct frame *frame);
 unsigned offload_needs(const struct offload *offload);
 
 /* offload_begin() - forgets what was finished: a new batch begins */
-static inline void offload_begin(struct finished_frames *finished)
+static inline void gso_scratch_reset(struct gso_scratch *finished)
 {
     finished->known = 0;
     finished->segments = 0;
@@ -47,7 +47,7 @@ static inline void offload_begin(struct finished_frames *finished)
  *
  * Return: how many, at least one; 0 if there is no room beside those of other frames: offload_begin() makes room.
  */
-unsigned offload_finish(struct finished_frames *finished, unsigned index, const struct frame *frame,
-                        const struct segment **segments);
+unsigned offload_complete(struct gso_scratch *finished, unsigned index, const struct frame *frame,
+                          const struct segment **segments);
 
 #endif

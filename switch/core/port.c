@@ -158,10 +158,10 @@ void port_drop_early(struct port *port, struct endpoint *endpoint, enum drop_rea
 
 void port_drop_late(struct endpoint *endpoint, enum drop_reason reason, uint64_t count)
 {
-    if (count > endpoint->handed)
-        count = endpoint->handed;
-    endpoint->handed -= count;
-    endpoint->port->sw->balance.handed -= count;
+    if (count > endpoint->delivered)
+        count = endpoint->delivered;
+    endpoint->delivered -= count;
+    endpoint->port->sw->balance.delivered -= count;
     port_count_drops(endpoint->port, endpoint, reason, count);
 }
 
@@ -181,7 +181,7 @@ void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops)
 {
     memset(endpoint, 0, sizeof(*endpoint));
     endpoint->ops = ops;
-    endpoint->largest = FRAME_MAX;
+    endpoint->max_frame = FRAME_MAX;
     endpoint->user = (uid_t)-1;
     list_init(&endpoint->node);
     queue_init(&endpoint->queue);

@@ -35,7 +35,7 @@ struct endpoint_ops {
      * -EAGAIN to be asked again after endpoint_writable(), anything else to have that one dropped. It must not
      * detach any endpoint: the batch is still on its way.
      */
-    int (*tx)(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+    int (*tx)(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
 
     /* wait_writable() - whether endpoint_writable() is to be called once the endpoint takes frames again */
     void (*wait_writable)(struct endpoint *endpoint, bool wait);
@@ -54,14 +54,14 @@ struct endpoint {
     struct port *port;          /* NULL while not attached */
     struct list node;           /* in port->endpoints */
     int id;                     /* as users name it: the descriptor number, as in VDE */
-    uint32_t largest;           /* longest frame it takes, tag included, in bytes */
-    unsigned takes;             /* TAKES_* (core/offload.h): unfinished frames that it takes */
+    uint32_t max_frame;         /* longest frame it takes, tag included, in bytes */
+    unsigned offloads;          /* TAKES_* (core/offload.h): unfinished frames that it takes */
     uid_t user;                 /* who attached it; (uid_t)-1 if nobody can tell */
     pid_t process;              /* and by which process; 0 if nobody can tell */
     char program[PROGRAM_NAME]; /* that process's name, escaped */
     unsigned queue_frames;      /* most that its queue may hold */
     struct counters counters;
-    uint64_t handed; /* frames that it took, but for those of port_drop_late() */
+    uint64_t delivered; /* frames that it took, but for those of port_drop_late() */
     struct queue queue;
     char *description; /* escaped text, or NULL; owned */
 };
@@ -104,7 +104,7 @@ struct port {
     bool allocatable;     /* may be given to a client that asks for any port */
     bool for_guests;      /* whoever knows its name may plug in, by any protocol */
     unsigned temporary;   /* gone with its client: the place that made it, from 1 up; else 0 */
-    bool outside;         /* somebody else's network is behind it: see frame_hides_tag() */
+    bool untrusted_edge;  /* somebody else's network is behind it: see frame_hides_tag() */
     struct port_policy policy;
     uid_t acl_user;  /* only this user may attach; (uid_t)-1: anyone */
     gid_t acl_group; /* or members of this group; (gid_t)-1: anyone */

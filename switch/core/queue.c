@@ -15,7 +15,7 @@ enum {
 /* Records stand one behind the other: what there is to know of the frame, then its bytes, aligned for the next. */
 struct record {
     uint32_t length;
-    uint32_t longest;
+    uint32_t wire_length;
     struct offload offload;
     uint8_t bytes[];
 };
@@ -28,7 +28,7 @@ struct chunk {
 };
 
 enum { CHUNK_ROOM = CHUNK_BYTES - sizeof(struct chunk) };
-static_assert((int)CHUNK_ROOM >= (int)(sizeof(struct record) + SUPER_FRAME_MAX), "too small");
+static_assert((int)CHUNK_ROOM >= (int)(sizeof(struct record) + GSO_FRAME_MAX), "too small");
 
 static uint32_t record_size(uint32_t length);
 static struct record *record_at(const struct chunk *chunk, uint32_t at);
@@ -74,9 +74,9 @@ size_t queue_allowance(const struct queue_pool *pool)
     return (size_t)(pool->limit - pool->used) * CHUNK_BYTES / 4;
 }
 
-int queue_push(struct queue *queue, struct queue_pool *pool, const struct packet *packet)
+int queue_push(struct queue *queue, struct queue_pool *pool, const struct tx_desc *desc)
 {
-    uint32_t size = record_size(packet->length);
+    uint32_t size = record_size(desc->length);
     struct chunk *chunk = last_chunk(queue);
     struct record *record;
     uint8_t *to;
@@ -88,21 +88,21 @@ int queue_push(struct queue *queue, struct queue_pool *pool, const struct packet
     if (!chunk)
         return -ENOMEM;
     record = record_at(chunk, chunk->tail);
-    record->length = packet->length;
-    record->longest = packet->longest;
-    record->offload = packet->offload;
+    record->length = desc->length;
+    record->wire_length = desc->wire_length;
+    record->offload = desc->offload;
     to = record->bytes;
-    for (unsigned i = 0; i < packet->iov_count; i++) {
-        memcpy(to, packet->iov[i].iov_base, packet->iov[i].iov_len);
-        to += packet->iov[i].iov_len;
+    for (unsigned i = 0; i < desc->iov_count; i++) {
+        memcpy(to, desc->iov[i].iov_base, desc->iov[i].iov_len);
+        to += desc->iov[i].iov_len;
     }
     chunk->tail += size;
     queue->frames++;
-    queue->bytes += packet->length;
+    queue->bytes += desc->length;
     return 0;
 }
 
-unsigned queue_peek(const struct queue *queue, struct packet *packets, unsigned max)
+unsigned queue_peek(const struct queue *queue, struct tx_desc *descs, unsigned max)
 {
     unsigned count = 0;
 
@@ -111,16 +111,16 @@ unsigned queue_peek(const struct queue *queue, struct packet *packets, unsigned 
 
         for (uint32_t at = chunk->head; at < chunk->tail; count++) {
             struct record *record = record_at(chunk, at);
-            struct packet *packet = &packets[count];
+            struct tx_desc *desc = &descs[count];
 
             if (count == max)
                 return count;
-            packet->length = record->length;
-            packet->longest = record->longest;
-            packet->offload = record->offload;
-            packet->iov[0] = (struct iovec){record->bytes, record->length};
-            packet->iov_count = 1;
-            at += record_size(packet->length);
+            desc->length = record->length;
+            desc->wire_length = record->wire_length;
+            desc->offload = record->offload;
+            desc->iov[0] = (struct iovec){record->bytes, record->length};
+            desc->iov_count = 1;
+            at += record_size(desc->length);
         }
     }
     return count;

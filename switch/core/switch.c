@@ -19,7 +19,7 @@ struct switch_config switch_defaults(void)
         .learn_limit = FDB_OWNER_LIMIT,
         .queue_frames = QUEUE_FRAMES,
         .queue_bytes = QUEUE_BYTES,
-        .guard = guard_defaults(),
+        .loop = loop_defaults(),
     };
 }
 

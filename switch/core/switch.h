@@ -10,7 +10,7 @@
 
 #include "core/drop.h"
 #include "core/fdb.h"
-#include "core/guard.h"
+#include "core/loop.h"
 #include "core/port.h"
 #include "core/queue.h"
 #include "core/vlan.h"
@@ -36,7 +36,7 @@ struct switch_config {
     uint64_t fdb_secret;   /* keys the FDB's hash */
     unsigned queue_frames; /* bounds of each endpoint's queue */
     size_t queue_bytes;
-    struct guard_settings guard;
+    struct loop_settings loop;
 };
 
 enum event_kind {

@@ -21,22 +21,22 @@ const struct port_type *const port_types[] = {
 };
 
 static int check_restricted(const struct port_spec *spec, struct error *err);
-static int make_port(struct runtime *runtime, const struct port_spec *spec, struct port **port,
+static int make_port(struct context *context, const struct port_spec *spec, struct port **port,
                      struct error *err);
-static int set_up(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+static int set_up(struct context *context, const struct port_spec *spec, struct port *port,
                   struct error *err);
 static int check_name_is_free(const struct vswitch *sw, const char *name, struct error *err);
 static unsigned own_keys(const struct port_spec *spec);
 static bool is_kept(const struct port_spec *spec);
-static int move_doors(struct runtime *runtime, const struct port *port, const char *name,
-                      struct error *err);
-static void close_doors(struct runtime *runtime, const char *name, unsigned count);
+static int move_listeners(struct context *context, const struct port *port, const char *name,
+                          struct error *err);
+static void close_listeners(struct context *context, const char *name, unsigned count);
 static int create_vlans(struct vswitch *sw, const struct membership *member, struct vidset *created,
                         struct error *err);
 static void remove_vlans(struct vswitch *sw, const struct vidset *created);
 static int set_rest(const struct port_spec *spec, struct port *port, struct error *err);
 
-int port_open(struct runtime *runtime, const char *text, bool trusted, struct port **made,
+int port_open(struct context *context, const char *text, bool trusted, struct port **made,
               struct error *err)
 {
     struct port_spec spec;
@@ -47,9 +47,9 @@ int port_open(struct runtime *runtime, const char *text, bool trusted, struct po
         return status;
     status = trusted ? 0 : check_restricted(&spec, err);
     if (status == 0 && spec.type->serve)
-        status = spec.type->serve(runtime, &spec, err);
+        status = spec.type->serve(context, &spec, err);
     if (status == 0)
-        status = make_port(runtime, &spec, &port, err);
+        status = make_port(context, &spec, &port, err);
     if (status >= 0 && made)
         *made = port;
     spec_clear(&spec);
@@ -57,7 +57,7 @@ int port_open(struct runtime *runtime, const char *text, bool trusted, struct po
 }
 
 /* What a user can get wrong comes first, and can be taken back. What is left then fails for want of memory alone. */
-int port_change(struct runtime *runtime, struct port *port, const char *text, struct error *err)
+int port_change(struct context *context, struct port *port, const char *text, struct error *err)
 {
     struct vidset created = {0};
     struct port_spec spec;
@@ -65,20 +65,20 @@ int port_change(struct runtime *runtime, struct port *port, const char *text, st
 
     if (status < 0)
         return status;
-    status = create_vlans(runtime->sw, &spec.membership, &created, err);
+    status = create_vlans(context->sw, &spec.membership, &created, err);
     if (status == 0 && spec_value(&spec, "name"))
-        status = port_rename(runtime, port, spec.name, err);
+        status = port_rename(context, port, spec.name, err);
     if (status == 0 && port_set_membership(port, &spec.membership) < 0)
         status = error_no_memory(err);
     if (status == 0)
         status = set_rest(&spec, port, err);
     if (status < 0)
-        remove_vlans(runtime->sw, &created);
+        remove_vlans(context->sw, &created);
     spec_clear(&spec);
     return status;
 }
 
-int port_rename(struct runtime *runtime, struct port *port, const char *name, struct error *err)
+int port_rename(struct context *context, struct port *port, const char *name, struct error *err)
 {
     int status = 0;
 
@@ -87,9 +87,9 @@ int port_rename(struct runtime *runtime, struct port *port, const char *name, st
     if (*name)
         status = spec_check_name(name, err);
     if (status == 0)
-        status = check_name_is_free(runtime->sw, name, err);
+        status = check_name_is_free(context->sw, name, err);
     if (status == 0)
-        status = move_doors(runtime, port, name, err);
+        status = move_listeners(context, port, name, err);
     if (status < 0)
         return status;
     strcpy(port->name, name);
@@ -101,52 +101,52 @@ int port_rename(struct runtime *runtime, struct port *port, const char *name, st
     return 0;
 }
 
-int port_close(struct runtime *runtime, struct port *port)
+int port_close(struct context *context, struct port *port)
 {
     if (port_active(port))
         return -EADDRINUSE;
     if (*port->name)
-        move_doors(runtime, port, "", NULL);
+        move_listeners(context, port, "", NULL);
     for (unsigned i = 0; port_types[i]; i++) {
         if (port_types[i]->forget && port->type == port_types[i]->name)
-            port_types[i]->forget(runtime, port);
+            port_types[i]->forget(context, port);
     }
     return port_remove(port);
 }
 
-int ports_start(struct runtime *runtime, struct error *err)
+int ports_start(struct context *context, struct error *err)
 {
-    os_spare(&runtime->spare);
+    os_reserve_fd(&context->reserve_fd);
     for (unsigned i = 0; port_types[i]; i++) {
         struct service *service;
-        int status = port_types[i]->start ? port_types[i]->start(runtime, &service, err) : 0;
+        int status = port_types[i]->start ? port_types[i]->start(context, &service, err) : 0;
 
         if (status < 0)
             return status;
         if (!port_types[i]->start)
             continue;
         service->type = port_types[i];
-        list_append(&runtime->services, &service->node);
+        list_append(&context->services, &service->node);
     }
     return 0;
 }
 
-void ports_stop(struct runtime *runtime)
+void ports_stop(struct context *context)
 {
-    list_for_each_safe (node, &runtime->services) {
+    list_for_each_safe (node, &context->services) {
         struct service *service = container_of(node, struct service, node);
 
         list_remove(&service->node);
         service->type->stop(service);
     }
-    if (runtime->spare >= 0)
-        close(runtime->spare);
-    runtime->spare = -1;
+    if (context->reserve_fd >= 0)
+        close(context->reserve_fd);
+    context->reserve_fd = -1;
 }
 
-struct service *ports_service(const struct runtime *runtime, const struct port_type *type)
+struct service *ports_service(const struct context *context, const struct port_type *type)
 {
-    list_for_each (node, &runtime->services) {
+    list_for_each (node, &context->services) {
         struct service *service = container_of(node, struct service, node);
 
         if (service->type == type)
@@ -155,10 +155,10 @@ struct service *ports_service(const struct runtime *runtime, const struct port_t
     return NULL;
 }
 
-bool ports_lead_back(struct runtime *runtime, int fd, pid_t process)
+bool ports_loop_back(struct context *context, int fd, pid_t process)
 {
     for (unsigned i = 0; port_types[i]; i++) {
-        if (port_types[i]->leads_back && port_types[i]->leads_back(runtime, fd, process))
+        if (port_types[i]->loops_back && port_types[i]->loops_back(context, fd, process))
             return true;
     }
     return false;
@@ -193,40 +193,40 @@ static int check_restricted(const struct port_spec *spec, struct error *err)
 }
 
 /* A specification makes a new port: to change one that exists is port_change()'s business. */
-static int make_port(struct runtime *runtime, const struct port_spec *spec, struct port **port,
+static int make_port(struct context *context, const struct port_spec *spec, struct port **port,
                      struct error *err)
 {
-    int status = check_name_is_free(runtime->sw, spec->name, err);
+    int status = check_name_is_free(context->sw, spec->name, err);
 
     if (status < 0)
         return status;
-    status = port_create(runtime->sw, spec->port, port);
+    status = port_create(context->sw, spec->port, port);
     if (status < 0)
-        return ports_explain(runtime->sw, status, spec->port, err);
-    return set_up(runtime, spec, *port, err);
+        return ports_explain(context->sw, status, spec->port, err);
+    return set_up(context, spec, *port, err);
 }
 
 /* If it fails there is no port. */
-static int set_up(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+static int set_up(struct context *context, const struct port_spec *spec, struct port *port,
                   struct error *err)
 {
     struct vidset created = {0};
-    int status = create_vlans(runtime->sw, &spec->membership, &created, err);
+    int status = create_vlans(context->sw, &spec->membership, &created, err);
 
     port->type = spec->type->name;
-    port->outside = spec->type->outside;
-    port->for_guests = spec->type->open_door && own_keys(spec) == 0;
+    port->untrusted_edge = spec->type->untrusted_edge;
+    port->for_guests = spec->type->listen && own_keys(spec) == 0;
     if (status == 0 && port_set_membership(port, &spec->membership) < 0)
         status = error_no_memory(err);
     if (status == 0)
-        status = port_rename(runtime, port, spec->name, err);
+        status = port_rename(context, port, spec->name, err);
     if (status == 0)
         status = set_rest(spec, port, err);
     if (status == 0 && spec->type->open)
-        status = spec->type->open(runtime, spec, port, err);
+        status = spec->type->open(context, spec, port, err);
     if (status < 0) {
-        port_close(runtime, port);
-        remove_vlans(runtime->sw, &created);
+        port_close(context, port);
+        remove_vlans(context->sw, &created);
         return status;
     }
     if (spec->port != PORT_ANY || is_kept(spec))
@@ -261,8 +261,8 @@ static bool is_kept(const struct port_spec *spec)
 }
 
 /* Everywhere where clients might look for PORT: first the new doors, which may fail, then the old ones go. */
-static int move_doors(struct runtime *runtime, const struct port *port, const char *name,
-                      struct error *err)
+static int move_listeners(struct context *context, const struct port *port, const char *name,
+                          struct error *err)
 {
     int status = 0;
     unsigned i;
@@ -270,22 +270,22 @@ static int move_doors(struct runtime *runtime, const struct port *port, const ch
     if (!port->for_guests)
         return 0;
     for (i = 0; port_types[i] && status == 0; i++) {
-        if (*name && port_types[i]->open_door)
-            status = port_types[i]->open_door(runtime, name, err);
+        if (*name && port_types[i]->listen)
+            status = port_types[i]->listen(context, name, err);
     }
     if (status == 0)
-        close_doors(runtime, port->name, i);
+        close_listeners(context, port->name, i);
     else
-        close_doors(runtime, name, i - 1);
+        close_listeners(context, name, i - 1);
     return status;
 }
 
 /* Those of the first COUNT port types. */
-static void close_doors(struct runtime *runtime, const char *name, unsigned count)
+static void close_listeners(struct context *context, const char *name, unsigned count)
 {
     for (unsigned i = 0; i < count && *name; i++) {
-        if (port_types[i]->close_door)
-            port_types[i]->close_door(runtime, name);
+        if (port_types[i]->unlisten)
+            port_types[i]->unlisten(context, name);
     }
 }
 

@@ -42,7 +42,7 @@ int spec_parse(const char *text, const struct port_type *const *types, struct po
     spec->policy = port_policy_defaults();
     if (status == 0)
         status = find_type(next_field(&rest), types, spec, err);
-    if (status == 0 && spec->type->outside)
+    if (status == 0 && spec->type->untrusted_edge)
         spec->policy.reserved = RESERVED_DROP;
     while (status == 0 && rest)
         status = read_pair(spec, next_field(&rest), err);

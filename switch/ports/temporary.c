@@ -6,18 +6,18 @@
 static void on_left(struct observer *observer, const struct event *event);
 static void on_due(struct ev_loop *loop, ev_timer *timer, int events);
 
-void temporary_start(struct temporary_ports *ports, struct runtime *runtime)
+void temporary_start(struct temporary_ports *ports, struct context *context)
 {
-    ports->runtime = runtime;
+    ports->context = context;
     ports->left = (struct observer){.kinds = EVENT_BIT(EVENT_PORT_DOWN), .notify = on_left};
     ev_timer_init(&ports->due, on_due, 0, 0);
-    switch_observe(runtime->sw, &ports->left);
+    switch_observe(context->sw, &ports->left);
 }
 
 void temporary_stop(struct temporary_ports *ports)
 {
-    switch_unobserve(ports->runtime->sw, &ports->left);
-    ev_timer_stop(ports->runtime->loop, &ports->due);
+    switch_unobserve(ports->context->sw, &ports->left);
+    ev_timer_stop(ports->context->loop, &ports->due);
 }
 
 /* Not at once: whoever ended the endpoint may still hold the port in hand. */
@@ -26,7 +26,7 @@ static void on_left(struct observer *observer, const struct event *event)
     struct temporary_ports *ports = container_of(observer, struct temporary_ports, left);
 
     if (event->port->temporary)
-        ev_timer_start(ports->runtime->loop, &ports->due);
+        ev_timer_start(ports->context->loop, &ports->due);
 }
 
 static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
@@ -34,8 +34,8 @@ static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
     struct temporary_ports *ports = container_of(timer, struct temporary_ports, due);
 
     (void)loop, (void)events;
-    switch_for_each_port (ports->runtime->sw, port) {
+    switch_for_each_port (ports->context->sw, port) {
         if (port->temporary && !port_active(port))
-            port_close(ports->runtime, port);
+            port_close(ports->context, port);
     }
 }

@@ -5,16 +5,16 @@
 #ifndef VSW_PORTS_TEMPORARY_H
 #define VSW_PORTS_TEMPORARY_H
 
-#include "ports/runtime.h"
+#include "ports/context.h"
 
 struct temporary_ports {
-    struct runtime *runtime;
+    struct context *context;
     struct observer left;
     ev_timer due;
 };
 
 /* temporary_start() - removes ports that are marked as temporary, soon after their last endpoint has left */
-void temporary_start(struct temporary_ports *ports, struct runtime *runtime);
+void temporary_start(struct temporary_ports *ports, struct context *context);
 void temporary_stop(struct temporary_ports *ports);
 
 #endif

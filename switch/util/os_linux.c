@@ -91,28 +91,28 @@ int os_take_inherited(int fd)
     return status;
 }
 
-int os_accept(int listening, int *spare)
+int os_accept(int listening, int *reserve_fd)
 {
     int fd;
 
-    os_spare(spare);
+    os_reserve_fd(reserve_fd);
     fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || *spare < 0)
+    if (fd >= 0 || (errno != EMFILE && errno != ENFILE) || *reserve_fd < 0)
         return fd < 0 ? -errno : fd;
-    close(*spare);
-    *spare = -1;
+    close(*reserve_fd);
+    *reserve_fd = -1;
     fd = accept4(listening, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         fd = -errno;
-        os_spare(spare);
+        os_reserve_fd(reserve_fd);
     }
     return fd;
 }
 
-void os_spare(int *spare)
+void os_reserve_fd(int *reserve_fd)
 {
-    if (*spare < 0)
-        *spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (*reserve_fd < 0)
+        *reserve_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 int os_peer(int fd, struct os_peer *peer)

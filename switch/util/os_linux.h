@@ -37,10 +37,10 @@ int os_take_inherited(int fd);
  * Without one in reserve a connection could not even be refused, and would wake the program for ever.
  * Return: -errno if there is none.
  */
-int os_accept(int listening, int *spare);
+int os_accept(int listening, int *reserve_fd);
 
 /* os_spare() - keeps one in reserve, if *SPARE is none and there are any */
-void os_spare(int *spare);
+void os_reserve_fd(int *reserve_fd);
 
 struct os_peer {
     uid_t uid;

@@ -14,7 +14,7 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SOURCES = ("tests/e2e/segmenter.c", "tests/unit/super_frame.c", "switch/core/offload.c", "switch/core/frame.c")
+SOURCES = ("tests/e2e/segmenter.c", "tests/unit/gso_frame.c", "switch/core/offload.c", "switch/core/frame.c")
 
 # The ring of a TAP holds this many segments: those of the longest packet in the smallest pieces, and some.
 QUEUE = 2000

@@ -2,7 +2,7 @@
  *
  * fuzz_address.c - any text that stands where an address is wanted; what is accepted is written as text that means the same
  */
-#include "ports/address.h"
+#include "ports/listen/address.h"
 
 #include <assert.h>
 #include <stdint.h>

@@ -2,9 +2,9 @@
  *
  * fuzz_console.c - any bytes from a member of the management group, in two pieces, to a whole switch
  */
-#include "control/session.h"
+#include "control/session/session.h"
+#include "ports/listen/switch_dir.h"
 #include "ports/port_type.h"
-#include "ports/switch_dir.h"
 #include "util/user_names.h"
 
 #include <assert.h>
@@ -17,7 +17,7 @@ enum { LONGEST = 40000, REPLIES = 4 * 1024 * 1024 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct program program;
+static struct daemon target;
 static struct switch_dir dir;
 static bool over;
 static char replies[REPLIES + 1];
@@ -38,26 +38,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t half = size > 0 ? size * data[0] / 256 : 0;
     int fds[2];
 
-    if (!program.runtime.sw)
+    if (!target.context.sw)
         make_program();
     if (size > LONGEST)
         return -1;
     assert(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
     over = false;
     received = 0;
-    assert(session_start(&session, &program, fds[0], fds[0], false));
+    assert(session_start(&session, &target, fds[0], fds[0], false));
     send_all(fds[1], data, half);
     receive(fds[1]);
     send_all(fds[1], data + half, size - half);
     shutdown(fds[1], SHUT_WR);
-    while (!over && !program.stopping)
+    while (!over && !target.stopping)
         receive(fds[1]);
     session_stop(&session);
-    program.stopping = false;
+    target.stopping = false;
     close(fds[0]);
     receive(fds[1]);
     close(fds[1]);
-    assert(program.output[OUTPUT_OF_OTHERS].used == 0);
+    assert(target.output[OUTPUT_OF_OTHERS].used == 0);
     check_replies();
     clean_up();
     return 0;
@@ -78,40 +78,40 @@ static void make_program(void)
     struct error err;
 
     config.ports = 16;
-    program.runtime.sw = switch_new(&config);
-    program.runtime.log = &log;
-    program.runtime.loop = ev_loop_new(0);
-    program.names = user_names_new();
-    program.output[OUTPUT_OF_OTHERS].limit = SESSIONS_OUTPUT;
-    list_init(&program.runtime.services);
-    list_init(&program.runtime.acceptors);
+    target.context.sw = switch_new(&config);
+    target.context.log = &log;
+    target.context.loop = ev_loop_new(0);
+    target.names = user_names_new();
+    target.output[OUTPUT_OF_OTHERS].limit = SESSIONS_OUTPUT;
+    list_init(&target.context.services);
+    list_init(&target.context.acceptors);
     options.path = mkdtemp(path);
     assert(options.path && switch_dir_open(&dir, &options, &err) == 0);
-    program.runtime.dir = &dir;
-    assert(ports_start(&program.runtime, &err) == 0);
+    target.context.dir = &dir;
+    assert(ports_start(&target.context, &err) == 0);
     assert(socket_dir_reveal(&dir.sockets, &err) == 0);
-    ageing_start(&program.ageing, &program.runtime);
-    events_start(&program.events, program.runtime.sw);
-    turns_start(&program.turns, program.runtime.loop);
+    ageing_start(&target.ageing, &target.context);
+    events_start(&target.events, target.context.sw);
+    scheduler_start(&target.scheduler, target.context.loop);
     atexit(remove_dir);
 }
 
 static void on_end(struct session *session)
 {
-    ev_io_stop(program.runtime.loop, &session->readable);
-    ev_io_stop(program.runtime.loop, &session->writable);
+    ev_io_stop(target.context.loop, &session->readable);
+    ev_io_stop(target.context.loop, &session->writable);
     over = true;
 }
 
 static void remove_dir(void)
 {
-    ports_stop(&program.runtime);
+    ports_stop(&target.context);
     switch_dir_close(&dir);
 }
 
 static void send_all(int fd, const uint8_t *data, size_t size)
 {
-    while (size > 0 && !over && !program.stopping) {
+    while (size > 0 && !over && !target.stopping) {
         ssize_t sent = send(fd, data, size, MSG_NOSIGNAL);
 
         if (sent > 0) {
@@ -127,7 +127,7 @@ static void receive(int fd)
     ssize_t got;
 
     if (!over)
-        ev_run(program.runtime.loop, EVRUN_NOWAIT);
+        ev_run(target.context.loop, EVRUN_NOWAIT);
     while ((got = recv(fd, replies + received, REPLIES - received, 0)) > 0)
         received += (size_t)got;
 }
@@ -172,10 +172,10 @@ static char *check_reply(char *reply, char *prompt)
 
 static void clean_up(void)
 {
-    struct vswitch *sw = program.runtime.sw;
+    struct vswitch *sw = target.context.sw;
 
     switch_for_each_port (sw, port)
-        port_close(&program.runtime, port);
+        port_close(&target.context, port);
     for (unsigned vid = VID_MIN; vid <= VID_MAX; vid++)
         switch_remove_vlan(sw, vid);
     switch_set_hub(sw, false);

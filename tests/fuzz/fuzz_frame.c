@@ -17,17 +17,17 @@ enum { PORTS = 4 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Reads every byte that it is handed: the sanitizer sees those that are not the frame's. */
-static int swallow(struct endpoint *endpoint, const struct packet *packets, unsigned count)
+static int swallow(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         uint8_t bytes[FRAME_MAX + TAG_BYTES];
         uint32_t length = 0;
 
-        for (unsigned run = 0; run < packets[i].iov_count; run++) {
-            memcpy(bytes + length, packets[i].iov[run].iov_base, packets[i].iov[run].iov_len);
-            length += (uint32_t)packets[i].iov[run].iov_len;
+        for (unsigned run = 0; run < descs[i].iov_count; run++) {
+            memcpy(bytes + length, descs[i].iov[run].iov_base, descs[i].iov[run].iov_len);
+            length += (uint32_t)descs[i].iov[run].iov_len;
         }
-        assert(length == packets[i].length && length <= endpoint->largest);
+        assert(length == descs[i].length && length <= endpoint->max_frame);
     }
     return (int)count;
 }
@@ -103,9 +103,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         size -= 2 + length;
     }
     assert(sw->balance.received ==
-           sw->balance.resolved + sw->balance.ingress_drops + sw->balance.unheard);
+           sw->balance.resolved + sw->balance.ingress_drops + sw->balance.no_receivers);
     assert(sw->balance.copies ==
-           sw->balance.handed + sw->balance.egress_drops + sw->balance.queued);
+           sw->balance.delivered + sw->balance.egress_drops + sw->balance.queued);
     switch_free(sw);
     return 0;
 }

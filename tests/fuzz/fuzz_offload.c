@@ -26,19 +26,19 @@ struct heard {
 };
 
 static struct batch batch;
-static struct finished_frames finished;
+static struct gso_scratch finished;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static uint32_t gather(const struct packet *packet, uint8_t *bytes)
+static uint32_t gather(const struct tx_desc *desc, uint8_t *bytes)
 {
     uint32_t length = 0;
 
-    for (unsigned run = 0; run < packet->iov_count; run++) {
-        memcpy(bytes + length, packet->iov[run].iov_base, packet->iov[run].iov_len);
-        length += (uint32_t)packet->iov[run].iov_len;
+    for (unsigned run = 0; run < desc->iov_count; run++) {
+        memcpy(bytes + length, desc->iov[run].iov_base, desc->iov[run].iov_len);
+        length += (uint32_t)desc->iov[run].iov_len;
     }
-    assert(length == packet->length);
+    assert(length == desc->length);
     return length;
 }
 
@@ -60,25 +60,25 @@ static void check_ip(const uint8_t *bytes, uint32_t length, unsigned network)
     }
 }
 
-static int hear(struct endpoint *endpoint, const struct packet *packets, unsigned count)
+static int hear(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count)
 {
-    static uint8_t bytes[SUPER_FRAME_MAX + TAG_BYTES];
+    static uint8_t bytes[GSO_FRAME_MAX + TAG_BYTES];
     struct heard *heard = container_of(endpoint, struct heard, endpoint);
 
     for (unsigned i = 0; i < count; i++) {
-        const struct offload *left = &packets[i].offload;
-        uint32_t length = gather(&packets[i], bytes);
+        const struct offload *left = &descs[i].offload;
+        uint32_t length = gather(&descs[i], bytes);
 
-        assert((offload_needs(left) & ~endpoint->takes) == 0);
-        assert(packets[i].longest <= endpoint->largest);
+        assert((offload_needs(left) & ~endpoint->offloads) == 0);
+        assert(descs[i].wire_length <= endpoint->max_frame);
         if (left->gso != GSO_NONE) {
             assert(read_be16(bytes + left->network - 2) == ETHERTYPE_IPV4 ||
                    read_be16(bytes + left->network - 2) == ETHERTYPE_IPV6);
             assert(left->headers < length && left->transport < left->headers);
-            assert(!left->partial || left->csum_start == left->transport);
+            assert(!left->needs_csum || left->csum_start == left->transport);
             heard->whole++;
         } else {
-            assert(!left->partial || left->csum_start + left->csum_offset + 2u <= length);
+            assert(!left->needs_csum || left->csum_start + left->csum_offset + 2u <= length);
             heard->pieces++;
             heard->payload += length;
         }
@@ -128,8 +128,8 @@ static void check_finished(const struct frame *frame)
 
     if (!offload_any(offload))
         return;
-    offload_begin(&finished);
-    count = offload_finish(&finished, 5, frame, &segments);
+    gso_scratch_reset(&finished);
+    count = offload_complete(&finished, 5, frame, &segments);
     assert(count >= 1);
     if (offload->gso == GSO_NONE) {
         assert(count == 1 && segments->head_length + segments->payload_length == frame->length);
@@ -143,8 +143,8 @@ static void check_finished(const struct frame *frame)
         uint32_t length = segments[i].head_length + segments[i].payload_length;
 
         assert(segments[i].head_length == offload->headers);
-        assert(segments[i].payload_length > 0 && segments[i].payload_length <= offload->size);
-        assert(segments[i].payload_length == offload->size || i == count - 1);
+        assert(segments[i].payload_length > 0 && segments[i].payload_length <= offload->gso_size);
+        assert(segments[i].payload_length == offload->gso_size || i == count - 1);
         assert(segments[i].payload == frame->bytes + offload->headers + payload);
         assert(length <= FRAME_MAX);
         memcpy(bytes, segments[i].head, segments[i].head_length);
@@ -170,8 +170,8 @@ static void run_switch(const struct frame *frame, uint8_t bits)
         plug_in(sw, &heard[i], i, bits & ACCESS);
     plug_in(sw, &heard[PORTS], bits & SHARE ? 1 : 2, bits & ACCESS);
     for (unsigned i = 0; i <= PORTS; i++) {
-        heard[i].endpoint.takes = i == ABLE || i == 0 ? ~0u : 0;
-        heard[i].endpoint.largest = FRAME_MAX + TAG_BYTES;
+        heard[i].endpoint.offloads = i == ABLE || i == 0 ? ~0u : 0;
+        heard[i].endpoint.max_frame = FRAME_MAX + TAG_BYTES;
     }
     batch.from = &heard[0].endpoint;
     batch.count = 2;
@@ -182,9 +182,9 @@ static void run_switch(const struct frame *frame, uint8_t bits)
         assert(heard[2].whole == 0 && heard[PORTS].whole == 0);
     }
     assert(sw->balance.received ==
-           sw->balance.resolved + sw->balance.ingress_drops + sw->balance.unheard);
+           sw->balance.resolved + sw->balance.ingress_drops + sw->balance.no_receivers);
     assert(sw->balance.copies ==
-           sw->balance.handed + sw->balance.egress_drops + sw->balance.queued);
+           sw->balance.delivered + sw->balance.egress_drops + sw->balance.queued);
     switch_free(sw);
 }
 
@@ -199,19 +199,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     length = size - STORY_BYTES;
     if (data[0] & GROWN) /* by zeroes, so that a short input may be a long frame */
         length += read_be16(data + 9);
-    if (length > SUPER_FRAME_MAX + 10)
-        length = SUPER_FRAME_MAX + 10;
+    if (length > GSO_FRAME_MAX + 10)
+        length = GSO_FRAME_MAX + 10;
     exact = calloc(1, length ? length : 1);
     memcpy(exact, data + STORY_BYTES, size - STORY_BYTES < length ? size - STORY_BYTES : length);
     frame_init(&frame, exact, (uint32_t)length);
     if (data[0] & STRIPPED)
         frame.stripped_tag = read_be16(data + 9);
-    frame.offload = (struct offload){.partial = data[0] & PARTIAL,
+    frame.offload = (struct offload){.needs_csum = data[0] & PARTIAL,
                                      .ecn = data[0] & ECN,
                                      .gso = data[1],
                                      .csum_start = read_be16(data + 2),
                                      .csum_offset = read_be16(data + 4),
-                                     .size = read_be16(data + 6)};
+                                     .gso_size = read_be16(data + 6)};
     parsed = frame;
     if (frame_parse(&parsed) != DROP_RUNT && offload_check(&parsed) == DROP_NONE)
         check_finished(&parsed);

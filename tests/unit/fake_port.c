@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int fake_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static int fake_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
 static void fake_wait_writable(struct endpoint *endpoint, bool wait);
 static void fake_close(struct endpoint *endpoint);
 static void record_event(struct observer *observer, const struct event *event);
@@ -41,29 +41,29 @@ void wire_put_unfinished(struct wire *wire, const void *bytes, size_t length,
 {
     struct iovec run = {(void *)(uintptr_t)bytes, length};
 
-    wire_put_packet(
-        wire, &(struct packet){
+    wire_put_desc(
+        wire, &(struct tx_desc){
                   .iov = {run}, .iov_count = 1, .length = (uint32_t)length, .offload = *offload});
 }
 
-void wire_put_packet(struct wire *wire, const struct packet *packet)
+void wire_put_desc(struct wire *wire, const struct tx_desc *desc)
 {
-    const struct record record = {.length = packet->length, .offload = packet->offload};
+    const struct record record = {.length = desc->length, .offload = desc->offload};
     size_t gathered = 0;
 
-    if (wire->used + sizeof(record) + packet->length > wire->room) {
-        wire->room = 2 * (wire->used + sizeof(record) + packet->length);
+    if (wire->used + sizeof(record) + desc->length > wire->room) {
+        wire->room = 2 * (wire->used + sizeof(record) + desc->length);
         wire->bytes = need(realloc(wire->bytes, wire->room));
     }
     memcpy(wire->bytes + wire->used, &record, sizeof(record));
     wire->used += sizeof(record);
-    for (unsigned i = 0; i < packet->iov_count; i++) {
-        gathered += packet->iov[i].iov_len;
-        assert_true(gathered <= packet->length);
-        memcpy(wire->bytes + wire->used, packet->iov[i].iov_base, packet->iov[i].iov_len);
-        wire->used += packet->iov[i].iov_len;
+    for (unsigned i = 0; i < desc->iov_count; i++) {
+        gathered += desc->iov[i].iov_len;
+        assert_true(gathered <= desc->length);
+        memcpy(wire->bytes + wire->used, desc->iov[i].iov_base, desc->iov[i].iov_len);
+        wire->used += desc->iov[i].iov_len;
     }
-    assert_int_equal(gathered, packet->length);
+    assert_int_equal(gathered, desc->length);
     wire->frames++;
 }
 
@@ -258,7 +258,7 @@ void lab_put_unfinished(struct lab *lab, const struct unfinished *unfinished)
 {
     struct frame *frame = &lab->batch->frame[lab->batch->count++];
     uint32_t there =
-        unfinished->length < SUPER_FRAME_MAX ? unfinished->length : (uint32_t)SUPER_FRAME_MAX;
+        unfinished->length < GSO_FRAME_MAX ? unfinished->length : (uint32_t)GSO_FRAME_MAX;
     uint8_t *bytes = need(malloc(there ? there : 1));
 
     assert_true(lab->batch->count <= BATCH_FRAMES);
@@ -375,12 +375,13 @@ void check_conserved(const struct vswitch *sw, const char *file, int line)
     }
     _assert_int_equal(balance->queued, queued, file, line);
     _assert_int_equal(balance->received,
-                      balance->resolved + balance->ingress_drops + balance->unheard, file, line);
-    _assert_int_equal(balance->copies, balance->handed + balance->egress_drops + balance->queued,
+                      balance->resolved + balance->ingress_drops + balance->no_receivers, file,
+                      line);
+    _assert_int_equal(balance->copies, balance->delivered + balance->egress_drops + balance->queued,
                       file, line);
 }
 
-static int fake_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count)
+static int fake_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count)
 {
     struct fake *fake = container_of(endpoint, struct fake, endpoint);
     unsigned taken = 0;
@@ -391,14 +392,14 @@ static int fake_tx(struct endpoint *endpoint, const struct packet *packets, unsi
         return fake->error;
     if (fake->room == 0)
         return -EAGAIN;
-    if (packets[0].length > fake->mtu)
+    if (descs[0].length > fake->mtu)
         return -EMSGSIZE;
     for (; taken < count && taken < fake->at_once && fake->room > 0; taken++) {
-        if (packets[taken].length > fake->mtu)
+        if (descs[taken].length > fake->mtu)
             break;
-        assert_int_equal(offload_needs(&packets[taken].offload) & ~fake->endpoint.takes, 0);
-        assert_true(packets[taken].longest <= fake->endpoint.largest);
-        wire_put_packet(&fake->sent, &packets[taken]);
+        assert_int_equal(offload_needs(&descs[taken].offload) & ~fake->endpoint.offloads, 0);
+        assert_true(descs[taken].wire_length <= fake->endpoint.max_frame);
+        wire_put_desc(&fake->sent, &descs[taken]);
         fake->room -= fake->room != UNLIMITED;
     }
     return (int)taken;

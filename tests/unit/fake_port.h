@@ -20,7 +20,7 @@
 
 #include "core/datapath.h"
 #include "core/switch.h"
-#include "super_frame.h"
+#include "gso_frame.h"
 #include "util/list.h"
 
 /* Frames one behind the other, each preceded by its length and by what is left to do about it. */
@@ -34,7 +34,7 @@ struct wire {
 void wire_put(struct wire *wire, const void *bytes, size_t length);
 void wire_put_unfinished(struct wire *wire, const void *bytes, size_t length,
                          const struct offload *offload);
-void wire_put_packet(struct wire *wire, const struct packet *packet);
+void wire_put_desc(struct wire *wire, const struct tx_desc *desc);
 void wire_clear(struct wire *wire);
 
 /* wire_next() - the frame at *AT, which moves on to the next one. Return: NULL at the end. */

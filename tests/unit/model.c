@@ -102,7 +102,7 @@ void model_create_port(struct model *model, unsigned port, unsigned limit, bool 
     model->port[port] = (struct model_port){
         .exists = true,
         .limit = limit,
-        .outside = outside,
+        .untrusted_edge = outside,
         .policy = {.up = true, .offload = true, .reserved = RESERVED_FORWARD},
     };
 }
@@ -120,7 +120,7 @@ void model_attach(struct model *model, unsigned e, unsigned port, uint32_t large
                   unsigned room)
 {
     model->endpoint[e] = (struct model_endpoint){
-        .attached = true, .port = port, .largest = largest, .takes = takes, .room = room};
+        .attached = true, .port = port, .max_frame = largest, .offloads = takes, .room = room};
 }
 
 void model_detach(struct model *model, unsigned e)
@@ -426,7 +426,7 @@ static void forward(struct model *model, unsigned from, const struct unfinished 
             send_to_port(model, port, arrival);
     }
     model->resolved += heard;
-    model->unheard += !heard;
+    model->no_receivers += !heard;
 }
 
 static void send_to_port(struct model *model, unsigned p, const struct arrival *arrival)
@@ -437,7 +437,8 @@ static void send_to_port(struct model *model, unsigned p, const struct arrival *
     bool tag = model->hub          ? arrival->tagged
                : port->transparent ? arrival->vid > 0 || arrival->tagged
                                    : arrival->vid != port->untagged;
-    bool hidden = port->outside && !model->hub && (!tag || tci % 4096 == 0) && shows_tag(arrival);
+    bool hidden =
+        port->untrusted_edge && !model->hub && (!tag || tci % 4096 == 0) && shows_tag(arrival);
 
     if (tag)
         paste_tag(&arrival->plain, model->hub ? arrival->tci : tci, &out);
@@ -480,19 +481,19 @@ static void paste_tag(const struct unfinished *plain, unsigned tci, struct unfin
 static void offer(struct model *model, struct model_endpoint *endpoint,
                   const struct unfinished *frame)
 {
-    static const unsigned kind[] = {0, TAKES_TCP4, TAKES_TCP6, TAKES_UDP};
+    static const unsigned kind[] = {0, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO};
     const struct offload *left = &frame->offload;
     unsigned needs =
-        kind[left->gso] + (left->partial ? TAKES_CHECKSUM : 0) + (left->ecn ? TAKES_ECN : 0);
-    unsigned can = model->port[endpoint->port].policy.offload ? endpoint->takes : 0;
+        kind[left->gso] + (left->needs_csum ? OFFLOAD_CSUM : 0) + (left->ecn ? OFFLOAD_ECN : 0);
+    unsigned can = model->port[endpoint->port].policy.offload ? endpoint->offloads : 0;
     struct wire finished = {0};
     uint32_t length, longest = frame->length;
     const uint8_t *bytes;
     size_t at = 0;
 
     if (left->gso != GSO_NONE)
-        longest = naive_headers(frame->bytes, frame->length, left) + left->size;
-    if ((!left->partial && left->gso == GSO_NONE) || (can & needs) == needs) {
+        longest = naive_headers(frame->bytes, frame->length, left) + left->gso_size;
+    if ((!left->needs_csum && left->gso == GSO_NONE) || (can & needs) == needs) {
         hand(model, endpoint, frame->bytes, frame->length, longest, left);
         return;
     }
@@ -507,7 +508,7 @@ static void hand(struct model *model, struct model_endpoint *endpoint, const uin
 {
     uint64_t *drops = model->port[endpoint->port].drops;
 
-    if (longest > endpoint->largest) {
+    if (longest > endpoint->max_frame) {
         drops[DROP_OVERSIZE]++;
     } else if (endpoint->waiting_frames == 0 && endpoint->room > 0) {
         take(model, endpoint, bytes, length, left);

@@ -27,7 +27,7 @@ struct model_port {
     unsigned untagged;
     bool transparent;
     bool tagged[MODEL_VIDS];
-    bool outside;
+    bool untrusted_edge;
     struct port_policy policy;
     unsigned limit; /* of learned addresses */
     uint64_t in_frames, in_bytes, out_frames, out_bytes;
@@ -37,8 +37,8 @@ struct model_port {
 struct model_endpoint {
     bool attached;
     unsigned port;
-    uint32_t largest;
-    unsigned takes;
+    uint32_t max_frame;
+    unsigned offloads;
     unsigned room;       /* frames that it takes at present */
     struct wire sent;    /* what it took */
     struct wire waiting; /* what it will take, from waiting_at on */
@@ -67,7 +67,7 @@ struct model {
     size_t queue_bytes;
     unsigned now;   /* s */
     unsigned order; /* given out so far */
-    uint64_t resolved, unheard;
+    uint64_t resolved, no_receivers;
     struct model_port port[MODEL_PORTS];
     struct model_endpoint endpoint[MODEL_ENDPOINTS];
     struct model_address address[MODEL_ADDRESSES];

@@ -40,23 +40,23 @@ enum drop_reason naive_check(const uint8_t *bytes, uint32_t length, unsigned tag
 
         if (length > 65557)
             return DROP_GIANT;
-        if (offload->size == 0 || !read_headers(bytes, length, offload->gso, &headers))
+        if (offload->gso_size == 0 || !read_headers(bytes, length, offload->gso, &headers))
             return DROP_BAD_OFFLOAD;
-        if (offload->partial && (offload->csum_start != headers.transport ||
-                                 offload->csum_offset != (headers.tcp ? 16 : 6)))
+        if (offload->needs_csum && (offload->csum_start != headers.transport ||
+                                    offload->csum_offset != (headers.tcp ? 16 : 6)))
             return DROP_BAD_OFFLOAD;
         payload = length - headers.payload;
-        if (payload > 1024u * offload->size)
+        if (payload > 1024u * offload->gso_size)
             return DROP_BAD_OFFLOAD;
-        if (payload > offload->size)
-            return headers.payload + offload->size > 9234u ? DROP_GIANT : DROP_NONE;
+        if (payload > offload->gso_size)
+            return headers.payload + offload->gso_size > 9234u ? DROP_GIANT : DROP_NONE;
         offload->gso = GSO_NONE;
         offload->ecn = false;
     }
     if (length > 9234)
         return DROP_GIANT;
-    if (offload->partial && (offload->csum_start < 14 + tag ||
-                             offload->csum_start + 0l + offload->csum_offset + 2 > (long)length))
+    if (offload->needs_csum && (offload->csum_start < 14 + tag ||
+                                offload->csum_start + 0l + offload->csum_offset + 2 > (long)length))
         return DROP_BAD_OFFLOAD;
     return DROP_NONE;
 }
@@ -159,13 +159,13 @@ static unsigned skip_ipv6(const uint8_t *bytes, uint32_t length, unsigned at, un
 static void segment(const uint8_t *bytes, uint32_t length, const struct offload *offload,
                     struct wire *wire)
 {
-    static uint8_t frame[SUPER_FRAME_MAX + 64];
+    static uint8_t frame[GSO_FRAME_MAX + 64];
     struct headers headers;
     unsigned number = 0;
 
     assert_true(read_headers(bytes, length, offload->gso, &headers));
     for (uint32_t done = headers.payload; done < length; number++) {
-        uint32_t part = length - done > offload->size ? offload->size : length - done;
+        uint32_t part = length - done > offload->gso_size ? offload->gso_size : length - done;
 
         memcpy(frame, bytes, headers.payload);
         memcpy(frame + headers.payload, bytes + done, part);

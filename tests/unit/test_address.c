@@ -4,7 +4,7 @@
  */
 #include "fake_port.h"
 
-#include "ports/address.h"
+#include "ports/listen/address.h"
 
 #include <errno.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
  */
 #include "control/command.h"
 #include "fake_port.h"
-#include "ports/switch_dir.h"
+#include "ports/listen/switch_dir.h"
 #include "util/user_names.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 /* A program around the lab's switch, as far as commands look at it. */
 struct bench {
     struct lab *lab;
-    struct program program;
+    struct daemon daemon;
     struct switch_dir dir;
     struct log log;
     struct caller caller;
@@ -31,17 +31,17 @@ static int bench_setup(void **state)
 
     assert_int_equal(lab_setup(&lab), 0);
     bench->lab = lab;
-    bench->program.runtime.sw = bench->lab->sw;
-    bench->program.runtime.dir = &bench->dir;
-    bench->program.runtime.log = &bench->log;
-    list_init(&bench->program.runtime.services);
-    list_init(&bench->program.runtime.acceptors);
-    bench->program.names = user_names_new();
-    bench->program.vde = (struct vde_settings){.hash_size = 128, .priority = 0x8000};
-    bench->program.mgmt_path = "/tmp/sw/mgmt";
+    bench->daemon.context.sw = bench->lab->sw;
+    bench->daemon.context.dir = &bench->dir;
+    bench->daemon.context.log = &bench->log;
+    list_init(&bench->daemon.context.services);
+    list_init(&bench->daemon.context.acceptors);
+    bench->daemon.names = user_names_new();
+    bench->daemon.vde = (struct vde_settings){.hash_size = 128, .priority = 0x8000};
+    bench->daemon.mgmt_path = "/tmp/sw/mgmt";
     strcpy(bench->dir.sockets.path, "/tmp/sw");
-    events_start(&bench->program.events, bench->lab->sw);
-    bench->caller = (struct caller){.program = &bench->program, .trusted = true};
+    events_start(&bench->daemon.events, bench->lab->sw);
+    bench->caller = (struct caller){.daemon = &bench->daemon, .trusted = true};
     *state = bench;
     return 0;
 }
@@ -51,7 +51,7 @@ static int bench_teardown(void **state)
     struct bench *bench = *state;
     void *lab = bench->lab;
 
-    user_names_free(bench->program.names);
+    user_names_free(bench->daemon.names);
     free(bench->reply);
     lab_teardown(&lab);
     free(bench);

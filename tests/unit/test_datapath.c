@@ -220,7 +220,7 @@ static void test_nobody_else_is_there(void **state)
     lab_attach(lab, 1);
     lab_send(lab, one, sample(EVERYONE, 1));
     lab_send(lab, one, sample(2, 1));
-    assert_int_equal(lab->sw->balance.unheard, 2);
+    assert_int_equal(lab->sw->balance.no_receivers, 2);
     assert_int_equal(lab->sw->balance.resolved, 0);
     assert_int_equal(lab->sw->balance.copies, 0);
     assert_int_equal(one->endpoint.counters.in_frames, 2);
@@ -363,7 +363,7 @@ static void test_hub_with_nobody_else(void **state)
     switch_set_hub(lab->sw, true);
     lab_detach(two);
     lab_send(lab, one, sample(EVERYONE, 1));
-    assert_int_equal(lab->sw->balance.unheard, 1);
+    assert_int_equal(lab->sw->balance.no_receivers, 1);
 }
 
 static void test_becoming_a_hub_forgets(void **state)

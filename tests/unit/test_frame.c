@@ -117,16 +117,16 @@ static void test_parse_forgets(void **state)
 static void check_packet(struct sample in, int tci, struct sample out, unsigned runs)
 {
     struct frame frame = frame_of(&in);
-    struct packet packet;
+    struct tx_desc desc;
     struct wire wire = {0};
     const uint8_t *bytes;
     uint32_t length = 0;
     size_t at = 0;
 
     assert_int_equal(frame_parse(&frame), DROP_NONE);
-    packet_make(&packet, &frame, tci);
-    assert_true(packet.iov_count <= runs);
-    wire_put_packet(&wire, &packet);
+    tx_desc_make(&desc, &frame, tci);
+    assert_true(desc.iov_count <= runs);
+    wire_put_desc(&wire, &desc);
     bytes = wire_next(&wire, &at, &length);
     assert_int_equal(length, out.length);
     assert_memory_equal(bytes, out.bytes, length);

@@ -2,7 +2,7 @@
  *
  * test_inbox.c - lines out of what was read, however it came in pieces
  */
-#include "control/inbox.h"
+#include "control/session/inbox.h"
 #include "fake_port.h"
 
 #include <errno.h>

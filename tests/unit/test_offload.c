@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { TAKES_ALL = TAKES_CHECKSUM | TAKES_TCP4 | TAKES_TCP6 | TAKES_ECN | TAKES_UDP };
+enum { TAKES_ALL = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN | OFFLOAD_USO };
 enum { CTAG = 0x8100, STAG = 0x88a8, FIN = 0x01, PSH = 0x08, ACK = 0x10, URG = 0x20, CWR = 0x80 };
 
 /* Too large for the stack of a test. */
@@ -99,12 +99,12 @@ static void assert_whole(struct fake *fake, const struct unfinished *sent)
     assert_int_equal(length, sent->length);
     assert_memory_equal(is, sent->bytes, length);
     assert_int_equal(left.gso, sent->offload.gso);
-    assert_int_equal(left.partial, sent->offload.partial);
+    assert_int_equal(left.needs_csum, sent->offload.needs_csum);
     assert_int_equal(left.ecn, sent->offload.ecn);
     assert_int_equal(left.csum_start, sent->offload.csum_start);
     assert_int_equal(left.csum_offset, sent->offload.csum_offset);
     if (left.gso != GSO_NONE) {
-        assert_int_equal(left.size, sent->offload.size);
+        assert_int_equal(left.gso_size, sent->offload.gso_size);
         assert_int_equal(left.headers, naive_headers(sent->bytes, length, &sent->offload));
     }
 }
@@ -113,7 +113,7 @@ static struct fake *attach_taking(struct lab *lab, unsigned port, unsigned takes
 {
     struct fake *fake = lab_attach(lab, port);
 
-    fake->endpoint.takes = takes;
+    fake->endpoint.offloads = takes;
     return fake;
 }
 
@@ -131,7 +131,7 @@ static void make_open(uint32_t length, uint16_t start, uint16_t offset)
 
 /* --- what may come in --- */
 
-static void test_sound_super_frames(void **state)
+static void test_sound_gso_frames(void **state)
 {
     const struct recipe sound[] = {tcp4, tcp6, udp4, udp6};
 
@@ -328,11 +328,11 @@ static void test_ipv6_extension_headers_without_end(void **state)
     recipe_make(&tcp6, &made);
     memset(made.bytes + 54, 0, made.length - 54);
     made.bytes[20] = 0;
-    made.offload.partial = false;
+    made.offload.needs_csum = false;
     assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
     for (made.length = 54; made.length < 200; made.length++)
         assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
-    made.length = SUPER_FRAME_MAX;
+    made.length = GSO_FRAME_MAX;
     memset(made.bytes + 54, 60, made.length - 54); /* each 488 bytes long */
     made.bytes[20] = 60;
     assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
@@ -365,7 +365,7 @@ static void test_too_many_segments(void **state)
     assert_int_equal(check_recipe(recipe), DROP_BAD_OFFLOAD);
 }
 
-static void test_segments_and_super_frames_that_are_too_long(void **state)
+static void test_segments_and_gso_frames_that_are_too_long(void **state)
 {
     struct recipe recipe = tcp4;
 
@@ -378,7 +378,7 @@ static void test_segments_and_super_frames_that_are_too_long(void **state)
     recipe.size = 65535; /* one segment, but not one that an ordinary frame may be */
     assert_int_equal(check_recipe(recipe), DROP_GIANT);
     recipe = tcp4;
-    recipe.payload = SUPER_FRAME_MAX - recipe_headers(&recipe);
+    recipe.payload = GSO_FRAME_MAX - recipe_headers(&recipe);
     assert_int_equal(check_recipe(recipe), DROP_NONE);
     recipe.payload++;
     assert_int_equal(check_recipe(recipe), DROP_GIANT);
@@ -391,7 +391,7 @@ static void test_segments_and_super_frames_that_are_too_long(void **state)
 static void test_one_segment_is_an_ordinary_frame(void **state)
 {
     struct lab *lab = *state;
-    struct fake *from = lab_attach(lab, 1), *checksums = attach_taking(lab, 2, TAKES_CHECKSUM);
+    struct fake *from = lab_attach(lab, 1), *checksums = attach_taking(lab, 2, OFFLOAD_CSUM);
     struct fake *nothing = lab_attach(lab, 3);
     struct recipe recipe = tcp4;
     struct offload found;
@@ -402,7 +402,7 @@ static void test_one_segment_is_an_ordinary_frame(void **state)
     assert_int_equal(check(&made, &found), DROP_NONE);
     assert_int_equal(found.gso, GSO_NONE);
     assert_false(found.ecn);
-    assert_true(found.partial);
+    assert_true(found.needs_csum);
     send_one(lab, from, &made);
     made.offload.gso = GSO_NONE;
     made.offload.ecn = false;
@@ -430,7 +430,7 @@ static void test_bad_ones_are_counted(void **state)
     struct fake *from = lab_attach(lab, 1), *to = lab_attach(lab, 2);
 
     recipe_make(&tcp4, &made);
-    made.offload.size = 0;
+    made.offload.gso_size = 0;
     lab_put_unfinished(lab, &made);
     recipe_make(&tcp4, &made);
     lab_put_unfinished(lab, &made);
@@ -549,7 +549,7 @@ static void test_checksums_are_completed(void **state)
 {
     struct lab *lab = *state;
     struct fake *from = lab_attach(lab, 1), *to = lab_attach(lab, 2);
-    struct fake *able = attach_taking(lab, 3, TAKES_CHECKSUM);
+    struct fake *able = attach_taking(lab, 3, OFFLOAD_CSUM);
 
     for (unsigned round = 0; round < 300; round++) {
         uint32_t length = 60 + round * 31 % (FRAME_MAX - 60);
@@ -636,7 +636,7 @@ static void test_finished_once_for_all(void **state)
     lab_put_unfinished(lab, &made);
     lab_put_unfinished(lab, &other);
     lab_run(lab, from);
-    assert_int_equal(lab->batch->finished.segments, 7 + 1 + 7);
+    assert_int_equal(lab->batch->gso.segments, 7 + 1 + 7);
     for (unsigned i = 2; i < 4; i++) {
         assert_finished(to[i], &expected);
         assert_finished(to[i], &made);
@@ -655,7 +655,7 @@ static void test_nobody_needs_it_finished(void **state)
     recipe_make(&tcp4, &made);
     send_one(lab, from, &made);
     assert_whole(to, &made);
-    assert_int_equal(lab->batch->finished.segments, 0);
+    assert_int_equal(lab->batch->gso.segments, 0);
 }
 
 /* More segments, or more bytes of headers, than the table of finished frames holds. */
@@ -710,27 +710,27 @@ static void test_table_full_of_headers(void **state)
     recipe.extension[0].eights = 50;
     recipe.size = 50;
     recipe.payload = 50 * 1000 + 1;
-    assert_true(recipe_headers(&recipe) * 2000 > FINISHED_BYTES);
+    assert_true(recipe_headers(&recipe) * 2000 > SCRATCH_BYTES);
     fill_table(*state, &recipe, 5);
 }
 
 static void test_capable_and_incapable_on_one_port(void **state)
 {
     static const unsigned takes[] = {0,
-                                     TAKES_CHECKSUM,
+                                     OFFLOAD_CSUM,
                                      TAKES_ALL,
-                                     TAKES_CHECKSUM | TAKES_TCP4,
-                                     TAKES_TCP4,
-                                     TAKES_CHECKSUM | TAKES_TCP6 | TAKES_UDP,
-                                     TAKES_ALL & ~TAKES_CHECKSUM};
+                                     OFFLOAD_CSUM | OFFLOAD_TSO4,
+                                     OFFLOAD_TSO4,
+                                     OFFLOAD_CSUM | OFFLOAD_TSO6 | OFFLOAD_USO,
+                                     TAKES_ALL & ~OFFLOAD_CSUM};
     enum { MANY = sizeof(takes) / sizeof(takes[0]) };
     struct lab *lab = *state;
     struct fake *from = lab_attach(lab, 1), *to[MANY];
     struct recipe recipe[] = {tcp4, tcp4, tcp6, udp4, udp6, tcp4};
     static const unsigned needs[] = {
-        TAKES_TCP4 | TAKES_CHECKSUM, TAKES_TCP4 | TAKES_CHECKSUM | TAKES_ECN,
-        TAKES_TCP6 | TAKES_CHECKSUM, TAKES_UDP | TAKES_CHECKSUM,
-        TAKES_UDP | TAKES_CHECKSUM,  TAKES_TCP4};
+        OFFLOAD_TSO4 | OFFLOAD_CSUM, OFFLOAD_TSO4 | OFFLOAD_CSUM | OFFLOAD_ECN,
+        OFFLOAD_TSO6 | OFFLOAD_CSUM, OFFLOAD_USO | OFFLOAD_CSUM,
+        OFFLOAD_USO | OFFLOAD_CSUM,  OFFLOAD_TSO4};
 
     recipe[1].tcp_flags |= CWR;
     recipe[5].open = false;
@@ -844,11 +844,11 @@ static void test_largest_counts_for_segments(void **state)
     unsigned segment = recipe_headers(&tcp4) + tcp4.size;
 
     recipe_make(&tcp4, &made);
-    able->endpoint.largest = unable->endpoint.largest = segment;
+    able->endpoint.max_frame = unable->endpoint.max_frame = segment;
     send_one(lab, from, &made);
     assert_whole(able, &made);
     assert_finished(unable, &made);
-    able->endpoint.largest = unable->endpoint.largest = segment - 1;
+    able->endpoint.max_frame = unable->endpoint.max_frame = segment - 1;
     send_one(lab, from, &made);
     assert_silent(able);
     assert_int_equal(able->endpoint.counters.drops[DROP_OVERSIZE], 1);
@@ -860,7 +860,7 @@ int main(void)
 {
 #define WITH_LAB(test) cmocka_unit_test_setup_teardown(test, lab_setup, lab_teardown)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sound_super_frames),
+        cmocka_unit_test(test_sound_gso_frames),
         cmocka_unit_test(test_size_0),
         cmocka_unit_test(test_ecn_without_tcp),
         cmocka_unit_test(test_open_checksum_outside),
@@ -873,7 +873,7 @@ int main(void)
         cmocka_unit_test(test_ipv6_extension_headers_without_end),
         cmocka_unit_test(test_headers_up_to_the_limit),
         cmocka_unit_test(test_too_many_segments),
-        cmocka_unit_test(test_segments_and_super_frames_that_are_too_long),
+        cmocka_unit_test(test_segments_and_gso_frames_that_are_too_long),
         WITH_LAB(test_one_segment_is_an_ordinary_frame),
         WITH_LAB(test_bad_ones_are_counted),
         WITH_LAB(test_segments_byte_for_byte),

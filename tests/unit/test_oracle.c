@@ -43,7 +43,7 @@ struct coverage {
     uint64_t frames;
     uint64_t heard;
     uint64_t whole; /* handed over as a super-frame */
-    uint64_t unheard;
+    uint64_t no_receivers;
     uint64_t moved;
     uint64_t drops[DROP_REASONS];
 };
@@ -165,7 +165,7 @@ static void oracle_run(struct oracle *oracle, struct coverage *coverage)
     config.ports = MODEL_PORTS - 1;
     config.fdb_capacity = MODEL_ADDRESSES;
     config.fdb_secret = random64(oracle);
-    config.guard.block = 0;
+    config.loop.block = 0;
     config.queue_frames = model->queue_frames = 1 + below(oracle, 40);
     config.queue_bytes = model->queue_bytes =
         10000 + below(oracle, percent(oracle, 50) ? 20000 : 300000);
@@ -342,12 +342,13 @@ static void leave_undone(struct oracle *oracle, struct unfinished *frame)
     if (dice < 8 && offload->gso == GSO_NONE) {
         open_checksum(frame, (uint16_t)(12 + below(oracle, 60)), (uint16_t)below(oracle, 30));
     } else if (dice < 10) {
-        offload->partial = percent(oracle, 50);
+        offload->needs_csum = percent(oracle, 50);
         offload->csum_start = (uint16_t)random64(oracle);
         offload->csum_offset = (uint16_t)(percent(oracle, 50) ? below(oracle, 100) : 16);
     } else if (dice < 12) {
         offload->gso = (uint8_t)below(oracle, 6);
-        offload->size = (uint16_t)(percent(oracle, 50) ? below(oracle, 3) : 1 + below(oracle, 70));
+        offload->gso_size =
+            (uint16_t)(percent(oracle, 50) ? below(oracle, 3) : 1 + below(oracle, 70));
     } else if (dice < 13) {
         frame->bytes[12 + below(oracle, 60)] ^= (uint8_t)(1 << below(oracle, 8));
     } else if (dice < 14) {
@@ -437,10 +438,10 @@ static void compare(struct oracle *oracle, unsigned first)
     for (unsigned p = 0; p < MODEL_PORTS; p++)
         compare_port(oracle, p, first);
     compare_addresses(oracle, first);
-    if (balance->unheard != oracle->model->unheard)
-        ORACLE_FAIL(oracle, first, "%llu unheard, should be %llu",
-                    (unsigned long long)balance->unheard,
-                    (unsigned long long)oracle->model->unheard);
+    if (balance->no_receivers != oracle->model->no_receivers)
+        ORACLE_FAIL(oracle, first, "%llu no_receivers, should be %llu",
+                    (unsigned long long)balance->no_receivers,
+                    (unsigned long long)oracle->model->no_receivers);
     if (balance->resolved != oracle->model->resolved)
         ORACLE_FAIL(oracle, first, "%llu resolved, should be %llu",
                     (unsigned long long)balance->resolved,
@@ -449,9 +450,9 @@ static void compare(struct oracle *oracle, unsigned first)
 
 static bool same_work(const struct offload *is, const struct offload *should)
 {
-    return is->gso == should->gso && is->partial == should->partial && is->ecn == should->ecn &&
-           (is->gso == GSO_NONE || is->size == should->size) &&
-           (!is->partial ||
+    return is->gso == should->gso && is->needs_csum == should->needs_csum &&
+           is->ecn == should->ecn && (is->gso == GSO_NONE || is->gso_size == should->gso_size) &&
+           (!is->needs_csum ||
             (is->csum_start == should->csum_start && is->csum_offset == should->csum_offset));
 }
 
@@ -570,8 +571,8 @@ static void toggle_endpoint(struct oracle *oracle)
         p, takes, room, unfinished);
     need_port(oracle, p);
     oracle->fake[e] = lab_attach(oracle->lab, p);
-    oracle->fake[e]->endpoint.largest = takes;
-    oracle->fake[e]->endpoint.takes = unfinished;
+    oracle->fake[e]->endpoint.max_frame = takes;
+    oracle->fake[e]->endpoint.offloads = unfinished;
     oracle->fake[e]->room = room;
     oracle->fake[e]->at_once = percent(oracle, 70) ? UNLIMITED : 1 + below(oracle, 5);
     model_attach(oracle->model, e, p, takes, unfinished, room);
@@ -648,7 +649,7 @@ static void change_policy(struct oracle *oracle, unsigned p)
 static void drop_early(struct oracle *oracle)
 {
     unsigned e = below(oracle, MODEL_ENDPOINTS), many = 1 + below(oracle, 100);
-    enum drop_reason reason = below(oracle, 2) ? DROP_MISSED : DROP_STRANGER;
+    enum drop_reason reason = below(oracle, 2) ? DROP_MISSED : DROP_UNEXPECTED_SOURCE;
     unsigned p = oracle->model->endpoint[e].port;
 
     if (!oracle->fake[e])
@@ -738,7 +739,7 @@ static void need_port(struct oracle *oracle, unsigned p)
         return;
     say(oracle, "create port %u, for %u addresses", p, limit);
     lab_port(oracle->lab, p)->fdb.limit = limit;
-    lab_port(oracle->lab, p)->outside = outside;
+    lab_port(oracle->lab, p)->untrusted_edge = outside;
     model_create_port(oracle->model, p, limit, outside);
 }
 
@@ -769,11 +770,11 @@ static void say_frame(const struct oracle *oracle, unsigned index, const struct 
                       frame->bytes[frame->length - 4]);
     if (frame->stripped_tag != TAG_NONE)
         print_message(", tag %04x beside it", (unsigned)frame->stripped_tag);
-    if (frame->offload.partial)
+    if (frame->offload.needs_csum)
         print_message(", checksum open from %u at %u", frame->offload.csum_start,
                       frame->offload.csum_offset);
     if (frame->offload.gso != GSO_NONE)
-        print_message(", kind %u of %u each", frame->offload.gso, frame->offload.size);
+        print_message(", kind %u of %u each", frame->offload.gso, frame->offload.gso_size);
     print_message("\n");
 }
 
@@ -782,9 +783,9 @@ static void say_frame(const struct oracle *oracle, unsigned index, const struct 
 static void cover(struct coverage *coverage, const struct oracle *oracle)
 {
     coverage->frames += oracle->frames;
-    coverage->heard += oracle->lab->sw->balance.handed;
+    coverage->heard += oracle->lab->sw->balance.delivered;
     coverage->whole += oracle->whole;
-    coverage->unheard += oracle->lab->sw->balance.unheard;
+    coverage->no_receivers += oracle->lab->sw->balance.no_receivers;
     coverage->moved += lab_count(oracle->lab, EVENT_FDB_MOVED);
     for (unsigned p = 0; p < MODEL_PORTS; p++) {
         for (unsigned reason = 0; reason < DROP_REASONS; reason++)
@@ -797,7 +798,7 @@ static void check_coverage(const struct coverage *coverage)
     assert_true(coverage->frames >= 100000);
     assert_true(coverage->heard > coverage->frames / 2);
     assert_true(coverage->whole > 1000);
-    assert_true(coverage->unheard > 100);
+    assert_true(coverage->no_receivers > 100);
     assert_true(coverage->moved > 100);
     for (unsigned reason = DROP_RUNT; reason < DROP_REASONS; reason++) {
         if (reason == DROP_LOOP_IN || reason == DROP_LOOP_OUT || reason == DROP_SEND_ERROR ||

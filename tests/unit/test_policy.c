@@ -98,7 +98,7 @@ static void test_nobody_but_isolated_ports(void **state)
     isolate(lab, 2, true);
     lab_send(lab, one, sample(EVERYONE, 1));
     assert_silent(two);
-    assert_int_equal(lab->sw->balance.unheard, 1);
+    assert_int_equal(lab->sw->balance.no_receivers, 1);
     isolate(lab, 2, false);
     lab_send(lab, one, sample(EVERYONE, 1));
     assert_heard(two, sample(EVERYONE, 1));
@@ -289,7 +289,7 @@ static void test_attaching_and_vlans_while_off(void **state)
     lab_vlans(lab, 2, 10, NULL);
     lab_send(lab, one, sample(EVERYONE, 1));
     assert_silent(two);
-    assert_int_equal(lab->sw->balance.unheard, 1);
+    assert_int_equal(lab->sw->balance.no_receivers, 1);
     more = lab_attach(lab, 2);
     switch_up(lab, 2, true);
     switch_up(lab, 2, true);
@@ -302,7 +302,7 @@ static void test_attaching_and_vlans_while_off(void **state)
     lab_detach(more);
     switch_up(lab, 2, true); /* nobody is there */
     lab_send(lab, one, sample(EVERYONE, 1));
-    assert_int_equal(lab->sw->balance.unheard, 2);
+    assert_int_equal(lab->sw->balance.no_receivers, 2);
     two = lab_attach(lab, 2);
     lab_send(lab, one, sample(EVERYONE, 1));
     assert_heard(two, sample(EVERYONE, 1));
@@ -354,10 +354,10 @@ static void test_early_drops(void **state)
 
     port_drop_early(lab_port(lab, 1), &one->endpoint, DROP_MISSED, 17);
     port_drop_early(lab_port(lab, 1), NULL, DROP_MISSED, 3);
-    port_drop_early(lab_port(lab, 1), &one->endpoint, DROP_STRANGER, 5);
+    port_drop_early(lab_port(lab, 1), &one->endpoint, DROP_UNEXPECTED_SOURCE, 5);
     assert_int_equal(drops(lab, 1, DROP_MISSED), 20);
     assert_int_equal(one->endpoint.counters.drops[DROP_MISSED], 17);
-    assert_int_equal(one->endpoint.counters.drops[DROP_STRANGER], 5);
+    assert_int_equal(one->endpoint.counters.drops[DROP_UNEXPECTED_SOURCE], 5);
     assert_int_equal(lab->sw->balance.received, 25);
     assert_conserved(lab->sw);
 }
@@ -375,7 +375,7 @@ static void test_hidden_tags(void **state)
     lab_vlans(lab, 1, VID_NONE, "10");
     lab_vlans(lab, 2, 10, NULL);
     lab_vlans(lab, 3, 10, NULL);
-    lab_port(lab, 3)->outside = true;
+    lab_port(lab, 3)->untrusted_edge = true;
     lab_send(lab, trunk, tagged(plain, 10));
     assert_heard(access, plain);
     assert_heard(out, plain);
@@ -399,7 +399,7 @@ static void test_service_tags_to_the_outside(void **state)
     struct fake *one = lab_attach(lab, 1), *two = lab_attach(lab, 2), *out = lab_attach(lab, 3);
     struct sample service = with_type(tagged(sample(EVERYONE, 1), 99), STAG);
 
-    lab_port(lab, 3)->outside = true;
+    lab_port(lab, 3)->untrusted_edge = true;
     lab_send(lab, one, service);
     assert_heard(two, service);
     assert_silent(out);
@@ -422,7 +422,7 @@ static void test_priority_tag_hides_another(void **state)
     struct sample plain = sample(EVERYONE, 1);
 
     lab_transparent(lab, 2);
-    lab_port(lab, 2)->outside = true;
+    lab_port(lab, 2)->untrusted_edge = true;
     lab_send(lab, guest, tagged(tagged(plain, 10), 0x6000));
     assert_silent(out);
     assert_int_equal(drops(lab, 2, DROP_HIDDEN_TAG), 1);
@@ -439,7 +439,7 @@ static void test_hidden_tag_per_endpoint(void **state)
 
     lab_vlans(lab, 1, VID_NONE, "10");
     lab_vlans(lab, 2, 10, NULL);
-    lab_port(lab, 2)->outside = true;
+    lab_port(lab, 2)->untrusted_edge = true;
     lab_put(lab, &once);
     lab_put(lab, &twice);
     lab_put(lab, &once);
@@ -462,7 +462,7 @@ static void test_stripped_tags(void **state)
     lab_vlans(lab, 1, VID_NONE, "10");
     lab_vlans(lab, 2, 10, NULL);
     lab_vlans(lab, 3, VID_NONE, "10+99");
-    lab_port(lab, 2)->outside = true;
+    lab_port(lab, 2)->untrusted_edge = true;
     lab_put(lab, &plain);
     lab->batch->frame[0].stripped_tag = 0x600a;
     lab_put(lab, &inner);

@@ -245,14 +245,14 @@ static void test_what_is_refused_later_is_not_handed(void **state)
 
     send_many(lab, from, 0, 20);
     port_drop_late(&to->endpoint, DROP_REFUSED, 3);
-    assert_int_equal(lab->sw->balance.handed, 17);
+    assert_int_equal(lab->sw->balance.delivered, 17);
     assert_conserved(lab->sw);
     to->endpoint.counters = (struct counters){0}; /* people may set them back at any time */
     port_drop_late(&to->endpoint, DROP_REFUSED, UINT64_MAX);
     port_drop_late(&to->endpoint, DROP_REFUSED, 1);
     assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_REFUSED], 20);
     assert_int_equal(to->endpoint.counters.drops[DROP_REFUSED], 17);
-    assert_int_equal(lab->sw->balance.handed, 0);
+    assert_int_equal(lab->sw->balance.delivered, 0);
     assert_conserved(lab->sw);
 }
 
@@ -278,7 +278,7 @@ static void test_too_long_for_one_endpoint(void **state)
                 *from = lab_attach(lab, 2);
     struct sample fits = sized(sample(EVERYONE, 2), 1518), not = sized(sample(EVERYONE, 2), 1519);
 
-    small->endpoint.largest = 1518;
+    small->endpoint.max_frame = 1518;
     lab_put(lab, &not );
     lab_put(lab, &fits);
     lab_put(lab, &not );
@@ -307,14 +307,14 @@ static void test_the_tag_counts_towards_the_length(void **state)
     lab_vlans(lab, 1, VID_NONE, "10");
     lab_vlans(lab, 2, 10, NULL);
     lab_vlans(lab, 3, 10, NULL);
-    trunk->endpoint.largest = 1003;
-    access->endpoint.largest = 1000;
+    trunk->endpoint.max_frame = 1003;
+    access->endpoint.max_frame = 1000;
     lab_send(lab, from, plain);
     assert_silent(trunk);
     assert_heard(access, plain);
     lab_send(lab, from, tagged(plain, 10)); /* 1004 in, 1000 out */
     assert_heard(access, plain);
-    trunk->endpoint.largest = 1004;
+    trunk->endpoint.max_frame = 1004;
     lab_send(lab, from, plain);
     assert_heard(trunk, tagged(plain, 10));
 }
@@ -343,7 +343,7 @@ static void test_oversize_does_not_wait(void **state)
     struct lab *lab = *state;
     struct fake *to = lab_attach(lab, 1), *from = lab_attach(lab, 2);
 
-    to->endpoint.largest = 100;
+    to->endpoint.max_frame = 100;
     to->room = 0;
     lab_send(lab, from, sized(sample(EVERYONE, 2), 101));
     assert_int_equal(to->endpoint.queue.frames, 0);

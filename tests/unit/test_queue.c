@@ -50,21 +50,21 @@ static uint32_t length_of(unsigned number)
 static int push(struct bench *bench, unsigned number, uint32_t length)
 {
     uint8_t *bytes = malloc(length);
-    struct packet packet = {.iov_count = 3, .length = length, .longest = number};
+    struct tx_desc desc = {.iov_count = 3, .length = length, .wire_length = number};
     int status;
 
     assert_non_null(bytes);
     fill(bytes, length, number);
-    packet.offload = (struct offload){.size = (uint16_t)(number + 1), .gso = number % GSO_TYPES};
-    packet.iov[0] = (struct iovec){bytes, length / 3};
-    packet.iov[1] = (struct iovec){bytes + length / 3, length / 3};
-    packet.iov[2] = (struct iovec){bytes + 2 * (length / 3), length - 2 * (length / 3)};
-    status = queue_push(&bench->queue, &bench->pool, &packet);
+    desc.offload = (struct offload){.gso_size = (uint16_t)(number + 1), .gso = number % GSO_TYPES};
+    desc.iov[0] = (struct iovec){bytes, length / 3};
+    desc.iov[1] = (struct iovec){bytes + length / 3, length / 3};
+    desc.iov[2] = (struct iovec){bytes + 2 * (length / 3), length - 2 * (length / 3)};
+    status = queue_push(&bench->queue, &bench->pool, &desc);
     free(bytes); /* the queue has a copy */
     return status;
 }
 
-static void check_packet(const struct packet *packet, unsigned number, uint32_t length)
+static void check_packet(const struct tx_desc *desc, unsigned number, uint32_t length)
 {
     struct wire wire = {0};
     uint8_t *expected = malloc(length);
@@ -73,11 +73,11 @@ static void check_packet(const struct packet *packet, unsigned number, uint32_t 
 
     assert_non_null(expected);
     fill(expected, length, number);
-    wire_put_packet(&wire, packet);
-    assert_int_equal(packet->length, length);
-    assert_int_equal(packet->longest, number);
-    assert_int_equal(packet->offload.size, (uint16_t)(number + 1));
-    assert_int_equal(packet->offload.gso, number % GSO_TYPES);
+    wire_put_desc(&wire, desc);
+    assert_int_equal(desc->length, length);
+    assert_int_equal(desc->wire_length, number);
+    assert_int_equal(desc->offload.gso_size, (uint16_t)(number + 1));
+    assert_int_equal(desc->offload.gso, number % GSO_TYPES);
     assert_memory_equal(wire_next(&wire, &at, &there), expected, length);
     wire_clear(&wire);
     free(expected);
@@ -86,7 +86,7 @@ static void check_packet(const struct packet *packet, unsigned number, uint32_t 
 static void test_first_in_first_out(void **state)
 {
     struct bench *bench = *state;
-    struct packet packets[BATCH_FRAMES];
+    struct tx_desc descs[BATCH_FRAMES];
     unsigned in = 0, out = 0;
 
     while (out < 2000) {
@@ -94,10 +94,10 @@ static void test_first_in_first_out(void **state)
 
         for (unsigned i = 0; i < 40; i++, in++)
             assert_int_equal(push(bench, in, length_of(in)), 0);
-        count = queue_peek(&bench->queue, packets, 1 + out % BATCH_FRAMES);
+        count = queue_peek(&bench->queue, descs, 1 + out % BATCH_FRAMES);
         assert_true(count > 0);
         for (unsigned i = 0; i < count; i++)
-            check_packet(&packets[i], out + i, length_of(out + i));
+            check_packet(&descs[i], out + i, length_of(out + i));
         queue_pop(&bench->queue, &bench->pool, count);
         out += count;
         assert_int_equal(bench->queue.frames, in - out);
@@ -107,14 +107,14 @@ static void test_first_in_first_out(void **state)
 static void test_peek_takes_nothing(void **state)
 {
     struct bench *bench = *state;
-    struct packet packets[BATCH_FRAMES];
+    struct tx_desc descs[BATCH_FRAMES];
 
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(push(bench, i, 100), 0);
-    assert_int_equal(queue_peek(&bench->queue, packets, BATCH_FRAMES), 3);
-    assert_int_equal(queue_peek(&bench->queue, packets, BATCH_FRAMES), 3);
-    check_packet(&packets[0], 0, 100);
-    assert_int_equal(queue_peek(&bench->queue, packets, 2), 2);
+    assert_int_equal(queue_peek(&bench->queue, descs, BATCH_FRAMES), 3);
+    assert_int_equal(queue_peek(&bench->queue, descs, BATCH_FRAMES), 3);
+    check_packet(&descs[0], 0, 100);
+    assert_int_equal(queue_peek(&bench->queue, descs, 2), 2);
     assert_int_equal(bench->queue.frames, 3);
 }
 
@@ -142,7 +142,7 @@ static void test_counts(void **state)
 static void test_clear(void **state)
 {
     struct bench *bench = *state;
-    struct packet packet;
+    struct tx_desc desc;
 
     assert_int_equal(queue_clear(&bench->queue, &bench->pool), 0);
     for (unsigned i = 0; i < 50; i++)
@@ -151,8 +151,8 @@ static void test_clear(void **state)
     assert_int_equal(bench->queue.frames, 0);
     assert_int_equal(bench->queue.bytes, 0);
     assert_int_equal(push(bench, 7, 80), 0);
-    assert_int_equal(queue_peek(&bench->queue, &packet, 1), 1);
-    check_packet(&packet, 7, 80);
+    assert_int_equal(queue_peek(&bench->queue, &desc, 1), 1);
+    check_packet(&desc, 7, 80);
 }
 
 /* An endpoint that was slow once does not keep its memory for ever, and neither does the pool. */

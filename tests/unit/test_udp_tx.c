@@ -77,11 +77,11 @@ static int close_way(void **state)
 static unsigned check(struct way *way, const unsigned *lengths, const unsigned *sizes)
 {
     static uint8_t bytes[1 << 16];
-    struct packet packets[8];
+    struct tx_desc descs[8];
     unsigned count = 0, at = 0, dropped = 0;
 
     for (; lengths[count] > 0; count++) {
-        packets[count] = (struct packet){
+        descs[count] = (struct tx_desc){
             .iov = {{.iov_base = bytes, .iov_len = 12},
                     {.iov_base = bytes + 12, .iov_len = lengths[count] - 12}},
             .iov_count = 2,
@@ -89,7 +89,7 @@ static unsigned check(struct way *way, const unsigned *lengths, const unsigned *
         };
     }
     while (at < count) {
-        int sent = udp_tx(&way->tx, packets + at, count - at, NULL);
+        int sent = udp_tx(&way->tx, descs + at, count - at, NULL);
 
         assert_true(sent > 0 || sent == -EPERM);
         dropped += sent < 0;

@@ -251,7 +251,7 @@ static void test_access_ports(void **state)
     assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_NOT_MEMBER], 1);
     assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_BAD_TAG], 1);
     assert_int_equal(one->endpoint.counters.drops[DROP_NOT_MEMBER], 1);
-    assert_int_equal(lab->sw->balance.unheard, 1);
+    assert_int_equal(lab->sw->balance.no_receivers, 1);
 }
 
 static void test_vlan_0_is_no_vlan(void **state)
@@ -285,7 +285,7 @@ static void test_access_to_trunk_and_back(void **state)
     lab_send(lab, trunk, tagged(back, 0xe000));
     assert_silent(access);
     assert_int_equal(lab_port(lab, 2)->counters.drops[DROP_UNTAGGED], 2);
-    assert_int_equal(lab->sw->balance.unheard, 1);
+    assert_int_equal(lab->sw->balance.no_receivers, 1);
 }
 
 static void test_native_and_tagged(void **state)

@@ -13,13 +13,13 @@
  */
 #include "ports/dgram/dgram.h"
 
-#include "ports/datagram.h"
 #include "ports/dgram/socket.h"
 #include "ports/dgram/udp_tx.h"
-#include "ports/fd_endpoint.h"
-#include "ports/port_say.h"
-#include "ports/retry.h"
-#include "ports/switch_dir.h"
+#include "ports/io/datagram.h"
+#include "ports/io/fd_endpoint.h"
+#include "ports/io/retry.h"
+#include "ports/listen/switch_dir.h"
+#include "ports/port_log.h"
 #include "util/os_linux.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ struct dgram {
     struct udp_tx udp; /* unless its sockets are UNIX sockets */
     bool exclusive;    /* the kernel lets in nobody but the peer: no need to ask who sent a frame */
     bool over;         /* a descriptor's peer is gone for good */
-    struct port_voice voice;
+    struct port_logger logger;
 
     /* DGRAM_UNIX */
     bool connected; /* to somebody who, when we last heard of it, was there */
@@ -45,14 +45,14 @@ struct dgram {
 };
 
 static int dgram_check(const struct port_spec *spec, struct error *err);
-static int dgram_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+static int dgram_open(struct context *context, const struct port_spec *spec, struct port *port,
                       struct error *err);
 static int dgram_rx(struct fd_endpoint *endpoint, struct batch *batch);
-static int dgram_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static int dgram_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
 static void dgram_lost(struct fd_endpoint *endpoint, int error);
 static void dgram_close(struct endpoint *endpoint);
 
-static int attach(struct dgram *dgram, struct runtime *runtime, struct port *port,
+static int attach(struct dgram *dgram, struct context *context, struct port *port,
                   struct error *err);
 static bool is_shut(int fd);
 static int sift(struct dgram *dgram, struct batch *batch, int count);
@@ -97,7 +97,7 @@ static int dgram_check(const struct port_spec *spec, struct error *err)
     return dgram_spec_read(spec, &wanted, err);
 }
 
-static int dgram_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+static int dgram_open(struct context *context, const struct port_spec *spec, struct port *port,
                       struct error *err)
 {
     struct dgram *dgram = calloc(1, sizeof(*dgram));
@@ -107,9 +107,9 @@ static int dgram_open(struct runtime *runtime, const struct port_spec *spec, str
         return error_no_memory(err);
     status = dgram_spec_read(spec, &dgram->spec, err);
     if (status == 0)
-        status = dgram_socket_open(&dgram->sock, &dgram->spec, runtime->dir, err);
+        status = dgram_socket_open(&dgram->sock, &dgram->spec, context->dir, err);
     if (status == 0)
-        status = attach(dgram, runtime, port, err);
+        status = attach(dgram, context, port, err);
     if (status < 0) {
         free(dgram);
         return status;
@@ -125,7 +125,7 @@ static int dgram_open(struct runtime *runtime, const struct port_spec *spec, str
 static int dgram_rx(struct fd_endpoint *endpoint, struct batch *batch)
 {
     struct dgram *dgram = container_of(endpoint, struct dgram, base);
-    struct datagram_vector *vector = endpoint->runtime->datagrams;
+    struct datagram_vector *vector = endpoint->context->datagrams;
     unsigned missed = 0;
     int count;
 
@@ -145,7 +145,7 @@ static int dgram_rx(struct fd_endpoint *endpoint, struct batch *batch)
     return count > 0 ? count : 0;
 }
 
-static int dgram_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+static int dgram_tx(struct endpoint *core, const struct tx_desc *descs, unsigned count)
 {
     struct dgram *dgram = container_of(core, struct dgram, base.endpoint);
     int sent;
@@ -153,9 +153,9 @@ static int dgram_tx(struct endpoint *core, const struct packet *packets, unsigne
     if (dgram->spec.kind == DGRAM_UNIX && !dgram->connected)
         return -ENOTCONN;
     if (!address_is_path(&dgram->spec.remote))
-        return udp_tx(&dgram->udp, packets, count,
+        return udp_tx(&dgram->udp, descs, count,
                       dgram->spec.kind == DGRAM_UDP ? &dgram->spec.remote : NULL);
-    sent = datagram_tx(dgram->sock.out, packets, count);
+    sent = datagram_tx(dgram->sock.out, descs, count);
     if (sent == -ECONNREFUSED || sent == -ENOTCONN)
         peer_gone(dgram);
     return sent;
@@ -166,7 +166,7 @@ static void dgram_lost(struct fd_endpoint *endpoint, int error)
     struct dgram *dgram = container_of(endpoint, struct dgram, base);
 
     (void)error;
-    port_say(&dgram->voice, LOG_WARNING,
+    port_log(&dgram->logger, LOG_WARNING,
              "nobody is at the other end any more; the port waits for another");
     dgram_close(&endpoint->endpoint);
 }
@@ -174,7 +174,7 @@ static void dgram_lost(struct fd_endpoint *endpoint, int error)
 static void dgram_close(struct endpoint *core)
 {
     struct dgram *dgram = container_of(core, struct dgram, base.endpoint);
-    struct ev_loop *loop = dgram->base.runtime->loop;
+    struct ev_loop *loop = dgram->base.context->loop;
 
     if (dgram->spec.kind == DGRAM_UNIX) {
         ev_stat_stop(loop, &dgram->path);
@@ -186,12 +186,12 @@ static void dgram_close(struct endpoint *core)
 }
 
 /* Return: 0, or -errno with words in ERR and the sockets closed. */
-static int attach(struct dgram *dgram, struct runtime *runtime, struct port *port,
+static int attach(struct dgram *dgram, struct context *context, struct port *port,
                   struct error *err)
 {
     int status;
 
-    fd_endpoint_init(&dgram->base, runtime, &dgram_ops, dgram->sock.in);
+    fd_endpoint_init(&dgram->base, context, &dgram_ops, dgram->sock.in);
     ev_io_set(&dgram->base.writable, dgram->sock.out, EV_WRITE);
     if (!address_is_path(&dgram->spec.remote))
         udp_tx_init(&dgram->udp, dgram->sock.out);
@@ -216,7 +216,7 @@ static bool is_shut(int fd)
 static int sift(struct dgram *dgram, struct batch *batch, int count)
 {
     struct endpoint *endpoint = &dgram->base.endpoint;
-    const struct address *from = dgram->base.runtime->datagrams->from;
+    const struct address *from = dgram->base.context->datagrams->from;
     int kept = 0;
 
     for (int i = 0; i < count; i++) {
@@ -224,7 +224,7 @@ static int sift(struct dgram *dgram, struct batch *batch, int count)
             batch->frame[kept++] = batch->frame[i];
     }
     if (kept < count)
-        port_drop_early(endpoint->port, endpoint, DROP_STRANGER, (unsigned)(count - kept));
+        port_drop_early(endpoint->port, endpoint, DROP_UNEXPECTED_SOURCE, (unsigned)(count - kept));
     if (dgram->connected)
         dgram->exclusive = dgram_socket_empty(&dgram->sock);
     return kept;
@@ -233,16 +233,16 @@ static int sift(struct dgram *dgram, struct batch *batch, int count)
 /* A batch is on its way: nothing may be detached now. */
 static void peer_gone(struct dgram *dgram)
 {
-    struct runtime *runtime = dgram->base.runtime;
+    struct context *context = dgram->base.context;
 
     if (dgram->spec.kind == DGRAM_FD) {
         dgram->over = true;
-        ev_feed_event(runtime->loop, &dgram->base.readable, EV_READ);
+        ev_feed_event(context->loop, &dgram->base.readable, EV_READ);
         return;
     }
     set_connected(dgram, false);
-    retry_stop(&dgram->retry, runtime->loop);
-    retry_later(&dgram->retry, runtime->loop);
+    retry_stop(&dgram->retry, context->loop);
+    retry_later(&dgram->retry, context->loop);
 }
 
 static void watch_path(struct dgram *dgram)
@@ -251,11 +251,11 @@ static void watch_path(struct dgram *dgram)
 
     retry_init(&dgram->retry, on_retry);
     ev_stat_init(&dgram->path, on_path_changed, dgram->spec.remote.local.sun_path, 0);
-    ev_stat_start(dgram->base.runtime->loop, &dgram->path);
+    ev_stat_start(dgram->base.context->loop, &dgram->path);
     expect_change(dgram);
     status = reach(dgram);
     if (status < 0)
-        port_say(&dgram->voice, LOG_NOTICE, "nobody is there yet: %s", strerror(-status));
+        port_log(&dgram->logger, LOG_NOTICE, "nobody is there yet: %s", strerror(-status));
 }
 
 /* libev looks when inotify tells it to, and compares times in seconds; and a new socket may get the inode of the old one. A time
@@ -291,7 +291,7 @@ static int reach(struct dgram *dgram)
         int status = -errno;
 
         if (status != -ENOENT && dgram->retry.pause < 1)
-            retry_later(&dgram->retry, dgram->base.runtime->loop);
+            retry_later(&dgram->retry, dgram->base.context->loop);
         return status;
     }
     retry_succeeded(&dgram->retry);
@@ -307,7 +307,7 @@ static void set_connected(struct dgram *dgram, bool connected)
     dgram->connected = connected;
     dgram->exclusive = dgram->exclusive && connected;
     describe(dgram);
-    port_say(&dgram->voice, LOG_NOTICE, "%s",
+    port_log(&dgram->logger, LOG_NOTICE, "%s",
              connected ? "somebody is there" : "nobody is there any more");
 }
 
@@ -320,7 +320,7 @@ static void introduce(struct dgram *dgram)
         snprintf(place, sizeof(place), "descriptor %d", dgram->spec.fd);
     else
         address_text(&dgram->spec.remote, place);
-    port_voice_init(&dgram->voice, dgram->base.runtime, dgram->base.endpoint.port, place);
+    port_logger_init(&dgram->logger, dgram->base.context, dgram->base.endpoint.port, place);
 }
 
 /* "127.0.0.1:5001 to 127.0.0.1:5002" */

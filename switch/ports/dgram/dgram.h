@@ -2,8 +2,8 @@
  *
  * dgram.h - port type: a peer who sends each frame as one datagram, as QEMU's -netdev dgram does
  */
-#ifndef VSW_PORTS_DGRAM_H
-#define VSW_PORTS_DGRAM_H
+#ifndef VSW_PORTS_DGRAM_DGRAM_H
+#define VSW_PORTS_DGRAM_DGRAM_H
 
 #include "ports/port_type.h"
 

@@ -9,7 +9,7 @@
  */
 #include "ports/dgram/socket.h"
 
-#include "ports/inherited.h"
+#include "ports/listen/inherited.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

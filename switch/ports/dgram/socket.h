@@ -6,8 +6,8 @@
 #define VSW_PORTS_DGRAM_SOCKET_H
 
 #include "ports/dgram/spec.h"
-#include "ports/socket_file.h"
-#include "ports/switch_dir.h"
+#include "ports/listen/socket_file.h"
+#include "ports/listen/switch_dir.h"
 
 struct dgram_socket {
     int in;

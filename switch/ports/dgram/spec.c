@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/dgram/spec.h"
 
-#include "ports/inherited.h"
+#include "ports/listen/inherited.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -5,7 +5,7 @@
 #ifndef VSW_PORTS_DGRAM_SPEC_H
 #define VSW_PORTS_DGRAM_SPEC_H
 
-#include "ports/address.h"
+#include "ports/listen/address.h"
 #include "ports/spec.h"
 
 #include <netinet/in.h>

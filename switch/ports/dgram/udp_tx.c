@@ -40,15 +40,15 @@ struct messages {
     struct mmsghdr message[BATCH_FRAMES];
     unsigned run[BATCH_FRAMES]; /* how many frames each is */
     union cut cut[BATCH_FRAMES];
-    struct iovec iov[BATCH_FRAMES * PACKET_RUNS];
+    struct iovec iov[BATCH_FRAMES * TX_DESC_IOVS];
 };
 
 static void run_refused(struct udp_tx *tx, unsigned frames, uint32_t length, int error);
-static void lay_out(struct messages *out, const struct udp_tx *tx, const struct packet *packets,
+static void lay_out(struct messages *out, const struct udp_tx *tx, const struct tx_desc *descs,
                     unsigned count, const struct address *to);
-static unsigned run_of(const struct udp_tx *tx, const struct packet *packets, unsigned count);
-static struct iovec *gather(struct msghdr *message, struct iovec *room,
-                            const struct packet *packets, unsigned count);
+static unsigned run_of(const struct udp_tx *tx, const struct tx_desc *descs, unsigned count);
+static struct iovec *gather(struct msghdr *message, struct iovec *room, const struct tx_desc *descs,
+                            unsigned count);
 static void cut_into(struct msghdr *message, union cut *cut, uint32_t length);
 
 void udp_tx_init(struct udp_tx *tx, int fd)
@@ -65,19 +65,18 @@ void udp_tx_init(struct udp_tx *tx, int fd)
     tx->cut_below = tx->cuts ? LENGTH_MAX : 0;
 }
 
-int udp_tx(struct udp_tx *tx, const struct packet *packets, unsigned count,
-           const struct address *to)
+int udp_tx(struct udp_tx *tx, const struct tx_desc *descs, unsigned count, const struct address *to)
 {
     struct messages out;
     int sent, frames = 0;
 
     if (tx->cuts && tx->cut_below < LENGTH_MAX && os_now() >= tx->forget)
         tx->cut_below = LENGTH_MAX;
-    lay_out(&out, tx, packets, count, to);
+    lay_out(&out, tx, descs, count, to);
     sent = sendmmsg(tx->fd, out.message, out.count, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && out.run[0] > 1 && errno != EAGAIN) {
-        run_refused(tx, out.run[0], packets[0].length, errno);
-        return udp_tx(tx, packets, count, to);
+        run_refused(tx, out.run[0], descs[0].length, errno);
+        return udp_tx(tx, descs, count, to);
     }
     for (int i = 0; i < sent; i++)
         frames += (int)out.run[i];
@@ -98,49 +97,49 @@ static void run_refused(struct udp_tx *tx, unsigned frames, uint32_t length, int
     tx->forget = os_now() + FORGET_NS;
 }
 
-static void lay_out(struct messages *out, const struct udp_tx *tx, const struct packet *packets,
+static void lay_out(struct messages *out, const struct udp_tx *tx, const struct tx_desc *descs,
                     unsigned count, const struct address *to)
 {
     struct iovec *room = out->iov;
 
     out->count = 0;
     for (unsigned i = 0; i < count; i += out->run[out->count++]) {
-        unsigned run = i < tx->singly ? 1 : run_of(tx, packets + i, count - i);
+        unsigned run = i < tx->singly ? 1 : run_of(tx, descs + i, count - i);
         struct msghdr *message = &out->message[out->count].msg_hdr;
 
         *message = (struct msghdr){
             .msg_name = to ? (void *)&to->storage : NULL,
             .msg_namelen = to ? to->length : 0,
         };
-        room = gather(message, room, packets + i, run);
+        room = gather(message, room, descs + i, run);
         if (run > 1)
-            cut_into(message, &out->cut[out->count], packets[i].length);
+            cut_into(message, &out->cut[out->count], descs[i].length);
         out->run[out->count] = run;
     }
 }
 
 /* How many of PACKETS, from the front, may be one message: all of one length, the last of them perhaps shorter. */
-static unsigned run_of(const struct udp_tx *tx, const struct packet *packets, unsigned count)
+static unsigned run_of(const struct udp_tx *tx, const struct tx_desc *descs, unsigned count)
 {
-    uint32_t length = packets[0].length, bytes = length;
+    uint32_t length = descs[0].length, bytes = length;
     unsigned run = 1;
 
     if (length >= tx->cut_below)
         return 1;
-    while (run < count && run < RUN_MAX && packets[run - 1].length == length &&
-           packets[run].length <= length && bytes + packets[run].length <= RUN_BYTES_MAX)
-        bytes += packets[run++].length;
+    while (run < count && run < RUN_MAX && descs[run - 1].length == length &&
+           descs[run].length <= length && bytes + descs[run].length <= RUN_BYTES_MAX)
+        bytes += descs[run++].length;
     return run;
 }
 
 /* Return: the room that is left. */
-static struct iovec *gather(struct msghdr *message, struct iovec *room,
-                            const struct packet *packets, unsigned count)
+static struct iovec *gather(struct msghdr *message, struct iovec *room, const struct tx_desc *descs,
+                            unsigned count)
 {
     message->msg_iov = room;
     for (unsigned i = 0; i < count; i++) {
-        for (unsigned part = 0; part < packets[i].iov_count; part++)
-            *room++ = packets[i].iov[part];
+        for (unsigned part = 0; part < descs[i].iov_count; part++)
+            *room++ = descs[i].iov[part];
     }
     message->msg_iovlen = (size_t)(room - message->msg_iov);
     return room;

@@ -2,11 +2,11 @@
  *
  * udp_tx.h - a batch of frames into a UDP socket, runs of one length as one message
  */
-#ifndef VSW_PORTS_UDP_TX_H
-#define VSW_PORTS_UDP_TX_H
+#ifndef VSW_PORTS_DGRAM_UDP_TX_H
+#define VSW_PORTS_DGRAM_UDP_TX_H
 
 #include "core/frame.h"
-#include "ports/address.h"
+#include "ports/listen/address.h"
 
 struct udp_tx {
     int fd;
@@ -21,7 +21,7 @@ struct udp_tx {
 void udp_tx_init(struct udp_tx *tx, int fd);
 
 /* udp_tx() - as endpoint_ops.tx, to TO, or if that is NULL to the peer that the socket is connected to */
-int udp_tx(struct udp_tx *tx, const struct packet *packets, unsigned count,
+int udp_tx(struct udp_tx *tx, const struct tx_desc *descs, unsigned count,
            const struct address *to);
 
 #endif

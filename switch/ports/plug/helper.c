@@ -51,10 +51,10 @@ static void on_overdue(struct ev_loop *loop, ev_timer *timer, int events);
 static void kill_all(const struct plug_helper *helper);
 static void release(struct plug_helper *helper);
 
-void plug_helpers_init(struct plug_helpers *helpers, struct runtime *runtime,
+void plug_helpers_init(struct plug_helpers *helpers, struct context *context,
                        const struct plug_helper_ops *ops)
 {
-    *helpers = (struct plug_helpers){.runtime = runtime, .ops = ops};
+    *helpers = (struct plug_helpers){.context = context, .ops = ops};
     list_init(&helpers->list);
 }
 
@@ -72,8 +72,8 @@ void plug_helpers_stop(struct plug_helpers *helpers)
             nanosleep(&moment, NULL);
         }
         kill_all(helper);
-        ev_child_stop(helpers->runtime->loop, &helper->gone);
-        ev_timer_stop(helpers->runtime->loop, &helper->overdue);
+        ev_child_stop(helpers->context->loop, &helper->gone);
+        ev_timer_stop(helpers->context->loop, &helper->overdue);
         release(helper);
     }
 }
@@ -158,7 +158,7 @@ void plug_helper_end(struct plug_helper *helper)
     /* A signal reaches it in the midst of a call that never returns; one that is stopped is continued for that. */
     kill(helper->process, SIGTERM);
     kill(helper->process, SIGCONT);
-    ev_timer_start(helper->helpers->runtime->loop, &helper->overdue);
+    ev_timer_start(helper->helpers->context->loop, &helper->overdue);
 }
 
 /* Beside our own program, as built; or where make install puts it. */
@@ -279,7 +279,7 @@ static int prepare_signals(posix_spawnattr_t *attributes)
 
 static void watch(struct plug_helper *helper, const struct ends *ends)
 {
-    struct ev_loop *loop = helper->helpers->runtime->loop;
+    struct ev_loop *loop = helper->helpers->context->loop;
 
     helper->frames = ends->frames[0];
     ev_io_init(&helper->status.readable, on_status, ends->status[0], EV_READ);
@@ -295,7 +295,7 @@ static void watch(struct plug_helper *helper, const struct ends *ends)
 /* Of the descriptors alone: its end is awaited. */
 static void unwatch(struct plug_helper *helper)
 {
-    struct ev_loop *loop = helper->helpers->runtime->loop;
+    struct ev_loop *loop = helper->helpers->context->loop;
 
     ev_io_stop(loop, &helper->status.readable);
     ev_io_stop(loop, &helper->output.readable);

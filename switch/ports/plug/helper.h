@@ -8,7 +8,7 @@
 #ifndef VSW_PORTS_PLUG_HELPER_H
 #define VSW_PORTS_PLUG_HELPER_H
 
-#include "ports/runtime.h"
+#include "ports/context.h"
 #include "util/error.h"
 
 #include <limits.h>
@@ -26,7 +26,7 @@ struct plug_helper_ops {
 
 /* All that there are, those on their way out included. */
 struct plug_helpers {
-    struct runtime *runtime;
+    struct context *context;
     const struct plug_helper_ops *ops;
     struct list list;
     char program[PATH_MAX]; /* "" until it was looked for */
@@ -51,7 +51,7 @@ struct plug_helper {
     bool reaped;
 };
 
-void plug_helpers_init(struct plug_helpers *helpers, struct runtime *runtime,
+void plug_helpers_init(struct plug_helpers *helpers, struct context *context,
                        const struct plug_helper_ops *ops);
 
 /* plug_helpers_stop() - returns when all have ended, which is soon; each was told to before */

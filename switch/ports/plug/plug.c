@@ -11,13 +11,13 @@
  */
 #include "ports/plug/plug.h"
 
-#include "ports/datagram.h"
-#include "ports/fd_endpoint.h"
+#include "ports/io/datagram.h"
+#include "ports/io/fd_endpoint.h"
+#include "ports/io/retry.h"
+#include "ports/listen/switch_dir.h"
 #include "ports/plug/helper.h"
 #include "ports/plug/vnl.h"
-#include "ports/port_say.h"
-#include "ports/retry.h"
-#include "ports/switch_dir.h"
+#include "ports/port_log.h"
 #include "util/os_linux.h"
 #include "util/text.h"
 
@@ -44,7 +44,7 @@ enum {
 
 struct plug_service {
     struct service service;
-    struct runtime *runtime;
+    struct context *context;
     struct list plugs;
     struct plug_helpers helpers;
 };
@@ -63,19 +63,19 @@ struct plug {
     uint64_t since;      /* it is attached */
     char reason[REASON]; /* why the helper ends; "" if it did not say */
     char known[REASON];  /* why it cannot connect, as was said already */
-    struct port_voice voice, helper_voice;
+    struct port_logger logger, helper_logger;
 };
 
 static int plug_check(const struct port_spec *spec, struct error *err);
-static int plug_start(struct runtime *runtime, struct service **service, struct error *err);
+static int plug_start(struct context *context, struct service **service, struct error *err);
 static void plug_stop(struct service *service);
-static int plug_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+static int plug_open(struct context *context, const struct port_spec *spec, struct port *port,
                      struct error *err);
-static void plug_forget(struct runtime *runtime, struct port *port);
-static bool plug_leads_back(struct runtime *runtime, int fd, pid_t process);
+static void plug_forget(struct context *context, struct port *port);
+static bool plug_loops_back(struct context *context, int fd, pid_t process);
 
 static int plug_rx(struct fd_endpoint *endpoint, struct batch *batch);
-static int plug_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static int plug_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
 static void plug_lost(struct fd_endpoint *endpoint, int error);
 static void plug_close(struct endpoint *endpoint);
 
@@ -85,8 +85,8 @@ static void on_ended(void *owner);
 static void on_again(struct retry *retry);
 static void on_patience_lost(struct ev_loop *loop, ev_timer *timer, int events);
 
-static struct plug_service *service_of(const struct runtime *runtime);
-static int refuse_own_directory(const struct runtime *runtime, const char *vnl, struct error *err);
+static struct plug_service *service_of(const struct context *context);
+static int refuse_own_directory(const struct context *context, const char *vnl, struct error *err);
 static struct plug *make_plug(struct plug_service *service, const char *vnl, struct port *port);
 static int start_helper(struct plug *plug, struct error *err);
 static int await_module(struct plug *plug, struct error *err);
@@ -111,7 +111,7 @@ const struct port_type plug_type = {
     .stop = plug_stop,
     .open = plug_open,
     .forget = plug_forget,
-    .leads_back = plug_leads_back,
+    .loops_back = plug_loops_back,
 };
 
 static const struct fd_endpoint_ops plug_ops = {
@@ -140,15 +140,15 @@ static int plug_check(const struct port_spec *spec, struct error *err)
     return vnl_check(vnl ? vnl : "", err);
 }
 
-static int plug_start(struct runtime *runtime, struct service **made, struct error *err)
+static int plug_start(struct context *context, struct service **made, struct error *err)
 {
     struct plug_service *service = calloc(1, sizeof(*service));
 
     if (!service)
         return error_no_memory(err);
-    service->runtime = runtime;
+    service->context = context;
     list_init(&service->plugs);
-    plug_helpers_init(&service->helpers, runtime, &helper_ops);
+    plug_helpers_init(&service->helpers, context, &helper_ops);
     *made = &service->service;
     return 0;
 }
@@ -164,16 +164,16 @@ static void plug_stop(struct service *base)
     free(service);
 }
 
-static int plug_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+static int plug_open(struct context *context, const struct port_spec *spec, struct port *port,
                      struct error *err)
 {
     const char *vnl = spec_value(spec, "vnl");
     struct plug *plug;
-    int status = refuse_own_directory(runtime, vnl, err);
+    int status = refuse_own_directory(context, vnl, err);
 
     if (status < 0)
         return status;
-    plug = make_plug(service_of(runtime), vnl, port);
+    plug = make_plug(service_of(context), vnl, port);
     if (!plug)
         return error_no_memory(err);
     status = start_helper(plug, err);
@@ -184,14 +184,14 @@ static int plug_open(struct runtime *runtime, const struct port_spec *spec, stru
         return status;
     }
     if (!vnl_has_scheme(vnl))
-        port_say(&plug->voice, LOG_NOTICE, "no scheme://, so it is a path, as in vde://%s",
-                 plug->voice.place);
+        port_log(&plug->logger, LOG_NOTICE, "no scheme://, so it is a path, as in vde://%s",
+                 plug->logger.place);
     return 0;
 }
 
-static void plug_forget(struct runtime *runtime, struct port *port)
+static void plug_forget(struct context *context, struct port *port)
 {
-    list_for_each_safe (node, &service_of(runtime)->plugs) {
+    list_for_each_safe (node, &service_of(context)->plugs) {
         struct plug *plug = container_of(node, struct plug, node);
 
         if (plug->port == port)
@@ -200,9 +200,9 @@ static void plug_forget(struct runtime *runtime, struct port *port)
 }
 
 /* Who asks learns nothing but the end of the connection, so his plug says what it means. */
-static bool plug_leads_back(struct runtime *runtime, int fd, pid_t process)
+static bool plug_loops_back(struct context *context, int fd, pid_t process)
 {
-    struct plug_helpers *helpers = &service_of(runtime)->helpers;
+    struct plug_helpers *helpers = &service_of(context)->helpers;
     void *owner = plug_helpers_owner(helpers, process);
 
     (void)fd;
@@ -214,7 +214,7 @@ static bool plug_leads_back(struct runtime *runtime, int fd, pid_t process)
 static int plug_rx(struct fd_endpoint *endpoint, struct batch *batch)
 {
     int fd = fd_endpoint_fd(endpoint);
-    int count = datagram_rx(fd, endpoint->runtime->datagrams, batch);
+    int count = datagram_rx(fd, endpoint->context->datagrams, batch);
     char byte;
 
     /* The helper sends no empty messages: this one is the end. */
@@ -223,9 +223,9 @@ static int plug_rx(struct fd_endpoint *endpoint, struct batch *batch)
     return count;
 }
 
-static int plug_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+static int plug_tx(struct endpoint *core, const struct tx_desc *descs, unsigned count)
 {
-    return datagram_tx(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), packets,
+    return datagram_tx(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), descs,
                        count);
 }
 
@@ -237,7 +237,7 @@ static void plug_lost(struct fd_endpoint *endpoint, int error)
     (void)error;
     detach(plug);
     ev_timer_set(&plug->patience, CONNECT_SECONDS, 0);
-    ev_timer_start(endpoint->runtime->loop, &plug->patience);
+    ev_timer_start(endpoint->context->loop, &plug->patience);
 }
 
 /* Somebody ended it: it shall not come back by itself. */
@@ -267,7 +267,7 @@ static void on_printed(void *owner, const char *line)
 
     text_escape(shown, sizeof(shown), line, strlen(line));
     if (*shown)
-        port_say(&plug->helper_voice, LOG_INFO, "it says: %s", shown);
+        port_log(&plug->helper_logger, LOG_INFO, "it says: %s", shown);
 }
 
 static void on_ended(void *owner)
@@ -276,13 +276,13 @@ static void on_ended(void *owner)
     const char *reason = *plug->reason ? plug->reason : "its helper process ended unexpectedly";
 
     if (plug->since > 0)
-        port_say(&plug->voice, LOG_WARNING, "lost: %s; trying to connect again", reason);
+        port_log(&plug->logger, LOG_WARNING, "lost: %s; trying to connect again", reason);
     else
         complain(plug, reason);
     if (plug->since > 0 && os_now() - plug->since >= STEADY_NS)
         retry_succeeded(&plug->retry);
     end_helper(plug);
-    retry_later(&plug->retry, plug->service->runtime->loop);
+    retry_later(&plug->retry, plug->service->context->loop);
 }
 
 static void on_again(struct retry *retry)
@@ -293,7 +293,7 @@ static void on_again(struct retry *retry)
     if (start_helper(plug, &err) == 0)
         return;
     complain(plug, err.text);
-    retry_later(retry, plug->service->runtime->loop);
+    retry_later(retry, plug->service->context->loop);
 }
 
 static void on_patience_lost(struct ev_loop *loop, ev_timer *timer, int events)
@@ -307,20 +307,20 @@ static void on_patience_lost(struct ev_loop *loop, ev_timer *timer, int events)
     on_ended(plug);
 }
 
-static struct plug_service *service_of(const struct runtime *runtime)
+static struct plug_service *service_of(const struct context *context)
 {
-    return container_of(ports_service(runtime, &plug_type), struct plug_service, service);
+    return container_of(ports_service(context, &plug_type), struct plug_service, service);
 }
 
 /* Those that are not found here, behind a link that changes, are refused when they arrive: see plug_leads_back(). */
-static int refuse_own_directory(const struct runtime *runtime, const char *vnl, struct error *err)
+static int refuse_own_directory(const struct context *context, const char *vnl, struct error *err)
 {
     static const char *const usual[] = {"/var/run/vde.ctl", "/tmp/vde.ctl"}; /* libvdeplug's */
     char path[PATH_MAX];
     struct stat own, named;
     int found;
 
-    if (!vnl_directory(vnl, path) || fstat(runtime->dir->sockets.fd, &own) < 0)
+    if (!vnl_directory(vnl, path) || fstat(context->dir->sockets.fd, &own) < 0)
         return 0;
     found = stat(*path ? path : usual[0], &named);
     if (found < 0 && !*path)
@@ -333,7 +333,7 @@ static int refuse_own_directory(const struct runtime *runtime, const char *vnl, 
 static struct plug *make_plug(struct plug_service *service, const char *vnl, struct port *port)
 {
     struct plug *plug = calloc(1, sizeof(*plug));
-    char shown[PORT_VOICE_PLACE];
+    char shown[PORT_LOGGER_PEER];
 
     if (!plug)
         return NULL;
@@ -342,8 +342,8 @@ static struct plug *make_plug(struct plug_service *service, const char *vnl, str
     plug->vnl = strdup(vnl);
     plug->directory = getcwd(NULL, 0); /* NULL if it was deleted: then there are none */
     text_escape(shown, sizeof(shown), vnl, strlen(vnl));
-    port_voice_init(&plug->voice, service->runtime, port, shown);
-    port_voice_init(&plug->helper_voice, service->runtime, port, shown);
+    port_logger_init(&plug->logger, service->context, port, shown);
+    port_logger_init(&plug->helper_logger, service->context, port, shown);
     retry_init(&plug->retry, on_again);
     ev_timer_init(&plug->patience, on_patience_lost, CONNECT_SECONDS, 0);
     list_append(&service->plugs, &plug->node);
@@ -365,7 +365,7 @@ static int start_helper(struct plug *plug, struct error *err)
     if (!plug->helper)
         return -ECHILD;
     ev_timer_set(&plug->patience, CONNECT_SECONDS, 0);
-    ev_timer_start(plug->service->runtime->loop, &plug->patience);
+    ev_timer_start(plug->service->context->loop, &plug->patience);
     return 0;
 }
 
@@ -374,7 +374,7 @@ static int await_module(struct plug *plug, struct error *err)
 {
     static const char fatal[] = "fatal ";
     char line[HELPER_LINE], shown[SHOWN];
-    bool running = plug->service->runtime->dir->sockets.revealed;
+    bool running = plug->service->context->dir->sockets.revealed;
     int status =
         plug_helper_first_report(plug->helper, running ? FRAMES_WAIT_MS : START_WAITS_MS, line);
 
@@ -389,11 +389,11 @@ static int await_module(struct plug *plug, struct error *err)
 
 static void attach(struct plug *plug)
 {
-    struct runtime *runtime = plug->service->runtime;
+    struct context *context = plug->service->context;
     struct endpoint *endpoint = &plug->base.endpoint;
     struct error err;
 
-    fd_endpoint_init(&plug->base, runtime, &plug_ops, plug->helper->frames);
+    fd_endpoint_init(&plug->base, context, &plug_ops, plug->helper->frames);
     endpoint->id = plug->helper->frames;
     fd_endpoint_belongs_to(&plug->base, (uid_t)-1, plug->helper->process);
     if (fd_endpoint_attach(&plug->base, plug->port, &err) < 0) {
@@ -404,9 +404,9 @@ static void attach(struct plug *plug)
     plug->attached = true;
     plug->since = os_now();
     *plug->known = '\0';
-    ev_timer_stop(runtime->loop, &plug->patience);
+    ev_timer_stop(context->loop, &plug->patience);
     endpoint_describe(endpoint, plug->vnl, strlen(plug->vnl));
-    port_say(&plug->voice, LOG_NOTICE, "connected");
+    port_log(&plug->logger, LOG_NOTICE, "connected");
 }
 
 static void count_refused(struct plug *plug, uint64_t frames)
@@ -424,7 +424,7 @@ static void detach(struct plug *plug)
 
 static void end_helper(struct plug *plug)
 {
-    ev_timer_stop(plug->service->runtime->loop, &plug->patience);
+    ev_timer_stop(plug->service->context->loop, &plug->patience);
     detach(plug);
     if (plug->helper)
         plug_helper_end(plug->helper);
@@ -436,13 +436,13 @@ static void complain(struct plug *plug, const char *reason)
 {
     if (!strcmp(reason, plug->known))
         return;
-    port_say(&plug->voice, LOG_WARNING, "cannot connect: %s; trying again", reason);
+    port_log(&plug->logger, LOG_WARNING, "cannot connect: %s; trying again", reason);
     text_copy(plug->known, sizeof(plug->known), reason);
 }
 
 static void destroy(struct plug *plug)
 {
-    retry_stop(&plug->retry, plug->service->runtime->loop);
+    retry_stop(&plug->retry, plug->service->context->loop);
     end_helper(plug);
     list_remove(&plug->node);
     free(plug->directory);

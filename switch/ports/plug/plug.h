@@ -2,8 +2,8 @@
  *
  * plug.h - port type "plug": another network, by libvdeplug
  */
-#ifndef VSW_PORTS_PLUG_H
-#define VSW_PORTS_PLUG_H
+#ifndef VSW_PORTS_PLUG_PLUG_H
+#define VSW_PORTS_PLUG_PLUG_H
 
 #include "ports/port_type.h"
 

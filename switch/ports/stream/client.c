@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/stream/client.h"
 
-#include "ports/port_say.h"
-#include "ports/retry.h"
+#include "ports/io/retry.h"
+#include "ports/port_log.h"
 #include "util/clock.h"
 #include "util/os_linux.h"
 
@@ -19,7 +19,7 @@ enum {
 struct stream_client {
     struct list node;
     struct stream_owner owner;
-    struct runtime *runtime;
+    struct context *context;
     struct port *port;
     struct address address;
     struct retry retry;
@@ -29,7 +29,7 @@ struct stream_client {
     int fd;                   /* the peer's, -1 while not connected */
     uint64_t connected;       /* when */
     bool told;                /* people know that it does not work */
-    struct port_voice voice;
+    struct port_logger logger;
 };
 
 static void try_to_connect(struct retry *retry);
@@ -43,7 +43,7 @@ static void on_ended(struct stream_owner *owner, bool by_peer);
 static bool is_own_echo(int fd);
 static bool is_end_of(int fd, const struct address *address);
 
-int stream_client_open(struct runtime *runtime, struct list *clients, struct port *port,
+int stream_client_open(struct context *context, struct list *clients, struct port *port,
                        const struct address *address, struct error *err)
 {
     struct stream_client *client = calloc(1, sizeof(*client));
@@ -53,10 +53,10 @@ int stream_client_open(struct runtime *runtime, struct list *clients, struct por
         return error_no_memory(err);
     client->owner.ended = on_ended;
     client->fd = -1;
-    client->runtime = runtime;
+    client->context = context;
     client->port = port;
     client->address = *address;
-    port_voice_init(&client->voice, runtime, port, address_text(address, place));
+    port_logger_init(&client->logger, context, port, address_text(address, place));
     retry_init(&client->retry, try_to_connect);
     ev_io_init(&client->connecting, on_connecting, -1, EV_WRITE);
     ev_timer_init(&client->too_late, on_too_late, CONNECT_SECONDS, 0);
@@ -99,7 +99,7 @@ void stream_client_close(struct stream_client *client)
         close(fd);
     if (client->peer)
         stream_peer_end(client->peer);
-    retry_stop(&client->retry, client->runtime->loop);
+    retry_stop(&client->retry, client->context->loop);
     list_remove(&client->node);
     free(client);
 }
@@ -131,9 +131,9 @@ static int begin_to_connect(struct stream_client *client)
         connected(client, fd);
     } else if (status == -EINPROGRESS) {
         ev_io_set(&client->connecting, fd, EV_WRITE);
-        ev_io_start(client->runtime->loop, &client->connecting);
+        ev_io_start(client->context->loop, &client->connecting);
         ev_timer_set(&client->too_late, CONNECT_SECONDS, 0);
-        ev_timer_start(client->runtime->loop, &client->too_late);
+        ev_timer_start(client->context->loop, &client->too_late);
         status = 0;
     } else if (fd >= 0) {
         close(fd);
@@ -170,7 +170,7 @@ static void connected(struct stream_client *client, int fd)
 {
     struct error err;
 
-    client->peer = stream_peer_attach(client->runtime, fd, client->port, &client->owner, &err);
+    client->peer = stream_peer_attach(client->context, fd, client->port, &client->owner, &err);
     if (!client->peer) {
         close(fd);
         failed(client, err.text);
@@ -179,16 +179,16 @@ static void connected(struct stream_client *client, int fd)
     client->fd = fd;
     client->connected = os_now();
     if (client->told)
-        port_say(&client->voice, LOG_NOTICE, "connected");
+        port_log(&client->logger, LOG_NOTICE, "connected");
     client->told = false;
 }
 
 static void failed(struct stream_client *client, const char *why)
 {
     if (!client->told)
-        port_say(&client->voice, LOG_WARNING, "not connected, trying again: %s", why);
+        port_log(&client->logger, LOG_WARNING, "not connected, trying again: %s", why);
     client->told = true;
-    retry_later(&client->retry, client->runtime->loop);
+    retry_later(&client->retry, client->context->loop);
 }
 
 /* Return: the descriptor that was being connected, for the caller to close or to keep; -1 if there is none. */
@@ -196,8 +196,8 @@ static int stop_connecting(struct stream_client *client)
 {
     int fd = client->connecting.fd;
 
-    ev_io_stop(client->runtime->loop, &client->connecting);
-    ev_timer_stop(client->runtime->loop, &client->too_late);
+    ev_io_stop(client->context->loop, &client->connecting);
+    ev_timer_stop(client->context->loop, &client->too_late);
     ev_io_set(&client->connecting, -1, EV_WRITE);
     return fd;
 }

@@ -5,7 +5,7 @@
 #ifndef VSW_PORTS_STREAM_CLIENT_H
 #define VSW_PORTS_STREAM_CLIENT_H
 
-#include "ports/address.h"
+#include "ports/listen/address.h"
 #include "ports/stream/peer.h"
 
 struct stream_client;
@@ -15,7 +15,7 @@ struct stream_client;
  *
  * Return: 0, or -ENOMEM with words in ERR.
  */
-int stream_client_open(struct runtime *runtime, struct list *clients, struct port *port,
+int stream_client_open(struct context *context, struct list *clients, struct port *port,
                        const struct address *address, struct error *err);
 
 /* stream_client_of() - the client of PORT among CLIENTS, or NULL */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/stream/listener.h"
 
-#include "ports/admission.h"
+#include "ports/listen/admission.h"
+#include "ports/listen/switch_dir.h"
 #include "ports/port_type.h"
 #include "ports/stream/peer.h"
-#include "ports/switch_dir.h"
 #include "util/text.h"
 
 #include <errno.h>
@@ -21,15 +21,15 @@ static int take_new_port(const struct stream_listener *listener, int fd, const s
                          struct error *err);
 static unsigned most_of(const struct vswitch *sw);
 static unsigned count_clients(const struct stream_listener *listener);
-static int listen_at(struct stream_listener *listener, struct runtime *runtime,
+static int listen_at(struct stream_listener *listener, struct context *context,
                      struct address address, struct error *err);
 static int new_socket(struct address *address);
-static int bind_to(struct stream_listener *listener, struct runtime *runtime, int fd,
+static int bind_to(struct stream_listener *listener, struct context *context, int fd,
                    const struct address *address, struct error *err);
 static void describe(struct stream_listener *listener, int fd);
 static void on_remove(struct acceptor *acceptor);
 
-int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
+int stream_listener_open(struct stream_listener **made, struct context *context,
                          const struct stream_spec *wanted, struct port *port,
                          const struct port_spec *spec, struct error *err)
 {
@@ -40,16 +40,16 @@ int stream_listener_open(struct stream_listener **made, struct runtime *runtime,
         return error_no_memory(err);
     list_init(&listener->node);
     listener->port = port;
-    listener->most = wanted->most > 0 ? wanted->most : most_of(runtime->sw);
+    listener->most = wanted->most > 0 ? wanted->most : most_of(context->sw);
     spec_template(spec, listener->template);
     if (fd < 0)
-        fd = listen_at(listener, runtime, wanted->address, err);
+        fd = listen_at(listener, context, wanted->address, err);
     if (fd < 0) {
         free(listener);
         return fd;
     }
     describe(listener, fd);
-    acceptor_start(&listener->acceptor, runtime, fd);
+    acceptor_start(&listener->acceptor, context, fd);
     *made = listener;
     return 0;
 }
@@ -67,14 +67,14 @@ static void on_accepted(struct acceptor *acceptor, int fd)
     struct stream_listener *listener = container_of(acceptor, struct stream_listener, acceptor);
     struct error err;
     struct os_peer who;
-    int status = admission_identify(acceptor->runtime, fd, &who, &err);
+    int status = admission_identify(acceptor->context, fd, &who, &err);
 
     if (status == 0 && listener->port)
-        status = stream_peer_join(acceptor->runtime, fd, &who, listener->port, &err);
+        status = stream_peer_join(acceptor->context, fd, &who, listener->port, &err);
     else if (status == 0)
         status = take_new_port(listener, fd, &who, &err);
     if (status < 0)
-        client_refuse(acceptor->runtime, acceptor->clients, fd, err.text);
+        client_refuse(acceptor->context, acceptor->clients, fd, err.text);
 }
 
 /* Unless most= says otherwise: one place shall not take all ports. */
@@ -89,27 +89,27 @@ static unsigned most_of(const struct vswitch *sw)
 static int take_new_port(const struct stream_listener *listener, int fd, const struct os_peer *who,
                          struct error *err)
 {
-    struct runtime *runtime = listener->acceptor.runtime;
+    struct context *context = listener->acceptor.context;
     struct port *port;
     int status;
 
     if (count_clients(listener) >= listener->most)
         return error_set(err, EUSERS, "%s has %u clients, and most= allows no more",
                          listener->acceptor.place, listener->most);
-    status = port_open(runtime, listener->template, true, &port, err);
+    status = port_open(context, listener->template, true, &port, err);
     if (status < 0)
         return status;
     port->temporary = listener->acceptor.number;
     port_set_allocatable(port, false);
-    status = stream_peer_join(runtime, fd, who, port, err);
+    status = stream_peer_join(context, fd, who, port, err);
     if (status < 0)
-        port_close(runtime, port);
+        port_close(context, port);
     return status;
 }
 
 static unsigned count_clients(const struct stream_listener *listener)
 {
-    const struct vswitch *sw = listener->acceptor.runtime->sw;
+    const struct vswitch *sw = listener->acceptor.context->sw;
     unsigned count = 0;
 
     switch_for_each_port (sw, port)
@@ -118,7 +118,7 @@ static unsigned count_clients(const struct stream_listener *listener)
 }
 
 /* Return: a listening socket, or -errno with words in ERR. */
-static int listen_at(struct stream_listener *listener, struct runtime *runtime,
+static int listen_at(struct stream_listener *listener, struct context *context,
                      struct address address, struct error *err)
 {
     int fd = new_socket(&address), status;
@@ -126,7 +126,7 @@ static int listen_at(struct stream_listener *listener, struct runtime *runtime,
 
     if (fd < 0)
         return error_set(err, errno, "cannot make a socket: %s", strerror(errno));
-    status = bind_to(listener, runtime, fd, &address, err);
+    status = bind_to(listener, context, fd, &address, err);
     if (status == 0 && listen(fd, BACKLOG) < 0)
         status = error_set(err, errno, "cannot listen on %s: %s", address_text(&address, text),
                            strerror(errno));
@@ -149,15 +149,15 @@ static int new_socket(struct address *address)
     return socket(AF_INET, type, 0);
 }
 
-static int bind_to(struct stream_listener *listener, struct runtime *runtime, int fd,
+static int bind_to(struct stream_listener *listener, struct context *context, int fd,
                    const struct address *address, struct error *err)
 {
     const int on = 1, off = 0;
     char text[ADDRESS_TEXT];
 
     if (address_is_path(address))
-        return socket_file_bind(&listener->file, fd, address->local.sun_path, runtime->dir->mode,
-                                runtime->dir->group, err);
+        return socket_file_bind(&listener->file, fd, address->local.sun_path, context->dir->mode,
+                                context->dir->group, err);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)); /* [::] is for IPv4, too */
     if (bind(fd, &address->any, address->length) < 0)
@@ -179,7 +179,7 @@ static void describe(struct stream_listener *listener, int fd)
         address_text(&own, acceptor->place);
     acceptor->port = listener->port;
     if (!listener->port)
-        snprintf(acceptor->gives, sizeof(acceptor->gives), "a port each, %u at most: %.200s%s",
+        snprintf(acceptor->offers, sizeof(acceptor->offers), "a port each, %u at most: %.200s%s",
                  listener->most, listener->template, strlen(listener->template) > 200 ? "..." : "");
 }
 

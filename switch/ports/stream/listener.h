@@ -5,7 +5,7 @@
 #ifndef VSW_PORTS_STREAM_LISTENER_H
 #define VSW_PORTS_STREAM_LISTENER_H
 
-#include "ports/acceptor.h"
+#include "ports/listen/acceptor.h"
 #include "ports/stream/spec.h"
 
 struct stream_listener {
@@ -22,7 +22,7 @@ struct stream_listener {
  *
  * Return: 0, or -errno with words in ERR and nothing open; the descriptor is still the caller's then.
  */
-int stream_listener_open(struct stream_listener **listener, struct runtime *runtime,
+int stream_listener_open(struct stream_listener **listener, struct context *context,
                          const struct stream_spec *wanted, struct port *port,
                          const struct port_spec *spec, struct error *err);
 

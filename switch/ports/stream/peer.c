@@ -8,8 +8,8 @@
  */
 #include "ports/stream/peer.h"
 
-#include "ports/address.h"
-#include "ports/admission.h"
+#include "ports/listen/address.h"
+#include "ports/listen/admission.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -25,7 +25,7 @@ enum {
     KEEPALIVE_IDLE = 10,
     KEEPALIVE_INTERVAL = 5,
     KEEPALIVE_PROBES = 3,
-    PACKET_IOVS = 1 + PACKET_RUNS,
+    DESC_IOVS = 1 + TX_DESC_IOVS,
 };
 
 struct stream_peer {
@@ -39,7 +39,7 @@ struct stream_peer {
 };
 
 static int stream_rx(struct fd_endpoint *endpoint, struct batch *batch);
-static int stream_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static int stream_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
 static void stream_lost(struct fd_endpoint *endpoint, int error);
 static void stream_close(struct endpoint *endpoint);
 
@@ -47,9 +47,9 @@ static int explain_busy(const struct port *port, struct error *err);
 static void identify(struct stream_peer *peer);
 static void tune(int fd, int family);
 static ssize_t receive(struct stream_peer *peer);
-static ssize_t send_all(int fd, const struct packet *packets, unsigned count);
-static unsigned settle(struct stream_peer *peer, const struct packet *packets, size_t sent);
-static void keep_rest(struct stream_peer *peer, const struct packet *packet, size_t sent);
+static ssize_t send_all(int fd, const struct tx_desc *descs, unsigned count);
+static unsigned settle(struct stream_peer *peer, const struct tx_desc *descs, size_t sent);
+static void keep_rest(struct stream_peer *peer, const struct tx_desc *desc, size_t sent);
 static int send_rest(struct stream_peer *peer);
 static void on_more(struct ev_loop *loop, ev_timer *timer, int events);
 static void on_rest_writable(struct ev_loop *loop, ev_io *watcher, int events);
@@ -68,7 +68,7 @@ static const struct fd_endpoint_ops stream_ops = {
     .lost = stream_lost,
 };
 
-struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct port *port,
+struct stream_peer *stream_peer_attach(struct context *context, int fd, struct port *port,
                                        struct stream_owner *owner, struct error *err)
 {
     struct stream_peer *peer = malloc(sizeof(*peer));
@@ -80,7 +80,7 @@ struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct p
     peer->owner = owner;
     peer->input.begin = peer->input.end = 0;
     peer->rest_begin = peer->rest_end = 0;
-    fd_endpoint_init(&peer->base, runtime, &stream_ops, fd);
+    fd_endpoint_init(&peer->base, context, &stream_ops, fd);
     ev_timer_init(&peer->more, on_more, 0, 0);
     ev_io_init(&peer->rest_writable, on_rest_writable, fd, EV_WRITE);
     identify(peer);
@@ -93,7 +93,7 @@ struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct p
 }
 
 /* The first to come keeps the port: if a guest was started twice by mistake, the one that runs goes on running. */
-int stream_peer_join(struct runtime *runtime, int fd, const struct os_peer *who, struct port *port,
+int stream_peer_join(struct context *context, int fd, const struct os_peer *who, struct port *port,
                      struct error *err)
 {
     int status = admission_check(port, fd, who, err);
@@ -102,7 +102,7 @@ int stream_peer_join(struct runtime *runtime, int fd, const struct os_peer *who,
         return status;
     if (port_active(port))
         return explain_busy(port, err);
-    return stream_peer_attach(runtime, fd, port, NULL, err) ? 0 : -ENOMEM;
+    return stream_peer_attach(context, fd, port, NULL, err) ? 0 : -ENOMEM;
 }
 
 void stream_peer_end(struct stream_peer *peer)
@@ -130,11 +130,11 @@ static int stream_rx(struct fd_endpoint *endpoint, struct batch *batch)
         return status;
     /* The rest of what was read is not readable any more: we come back for it ourselves, after the others. */
     if (stream_input_ready(&peer->input))
-        ev_timer_start(endpoint->runtime->loop, &peer->more);
+        ev_timer_start(endpoint->context->loop, &peer->more);
     return count;
 }
 
-static int stream_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+static int stream_tx(struct endpoint *core, const struct tx_desc *descs, unsigned count)
 {
     struct stream_peer *peer = container_of(core, struct stream_peer, base.endpoint);
     int status = send_rest(peer);
@@ -142,24 +142,24 @@ static int stream_tx(struct endpoint *core, const struct packet *packets, unsign
 
     if (status < 0)
         return status;
-    sent = send_all(fd_endpoint_fd(&peer->base), packets, count);
-    return sent < 0 ? (int)sent : (int)settle(peer, packets, (size_t)sent);
+    sent = send_all(fd_endpoint_fd(&peer->base), descs, count);
+    return sent < 0 ? (int)sent : (int)settle(peer, descs, (size_t)sent);
 }
 
 static void stream_lost(struct fd_endpoint *endpoint, int error)
 {
     struct stream_peer *peer = container_of(endpoint, struct stream_peer, base);
-    struct runtime *runtime = endpoint->runtime;
+    struct context *context = endpoint->context;
     const uint8_t *ignored;
     char label[PORT_LABEL];
     uint32_t length = 0;
 
     if (error == EPROTO && stream_input_next(&peer->input, &ignored, &length) < 0)
-        log_limited(runtime->log, &runtime->failing, os_now(), LOG_WARNING,
+        log_limited(context->log, &context->failing, os_now(), LOG_WARNING,
                     "%s: its stream announces a frame of %u bytes, %d at most are possible: reset",
                     port_label(endpoint->endpoint.port, label), length, STREAM_LONGEST);
     else if (error != EPIPE && error != ECONNRESET)
-        log_limited(runtime->log, &runtime->failing, os_now(), LOG_WARNING,
+        log_limited(context->log, &context->failing, os_now(), LOG_WARNING,
                     "%s: its stream broke: %s", port_label(endpoint->endpoint.port, label),
                     strerror(error));
     end(peer, true);
@@ -234,46 +234,46 @@ static ssize_t receive(struct stream_peer *peer)
 }
 
 /* Return: how many bytes were sent, or -errno. */
-static ssize_t send_all(int fd, const struct packet *packets, unsigned count)
+static ssize_t send_all(int fd, const struct tx_desc *descs, unsigned count)
 {
     uint8_t prefix[BATCH_FRAMES][STREAM_PREFIX];
-    struct iovec iov[BATCH_FRAMES * PACKET_IOVS];
+    struct iovec iov[BATCH_FRAMES * DESC_IOVS];
     struct msghdr message = {.msg_iov = iov};
     ssize_t sent;
 
     for (unsigned i = 0; i < count; i++) {
-        stream_prefix(prefix[i], packets[i].length);
+        stream_prefix(prefix[i], descs[i].length);
         iov[message.msg_iovlen++] = (struct iovec){prefix[i], STREAM_PREFIX};
-        for (unsigned run = 0; run < packets[i].iov_count; run++)
-            iov[message.msg_iovlen++] = packets[i].iov[run];
+        for (unsigned run = 0; run < descs[i].iov_count; run++)
+            iov[message.msg_iovlen++] = descs[i].iov[run];
     }
     sent = sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     return sent < 0 ? -errno : sent;
 }
 
 /* SENT bytes of PACKETS are gone. Return: how many packets that makes, one that was cut included. */
-static unsigned settle(struct stream_peer *peer, const struct packet *packets, size_t sent)
+static unsigned settle(struct stream_peer *peer, const struct tx_desc *descs, size_t sent)
 {
     unsigned done = 0;
 
-    for (; sent >= STREAM_PREFIX + packets[done].length; done++) {
-        sent -= STREAM_PREFIX + packets[done].length;
+    for (; sent >= STREAM_PREFIX + descs[done].length; done++) {
+        sent -= STREAM_PREFIX + descs[done].length;
         if (sent == 0)
             return done + 1;
     }
-    keep_rest(peer, &packets[done], sent);
-    ev_io_start(peer->base.runtime->loop, &peer->rest_writable);
+    keep_rest(peer, &descs[done], sent);
+    ev_io_start(peer->base.context->loop, &peer->rest_writable);
     return done + 1;
 }
 
-static void keep_rest(struct stream_peer *peer, const struct packet *packet, size_t sent)
+static void keep_rest(struct stream_peer *peer, const struct tx_desc *desc, size_t sent)
 {
-    stream_prefix(peer->rest, packet->length);
+    stream_prefix(peer->rest, desc->length);
     peer->rest_begin = sent;
     peer->rest_end = STREAM_PREFIX;
-    for (unsigned run = 0; run < packet->iov_count; run++) {
-        memcpy(peer->rest + peer->rest_end, packet->iov[run].iov_base, packet->iov[run].iov_len);
-        peer->rest_end += packet->iov[run].iov_len;
+    for (unsigned run = 0; run < desc->iov_count; run++) {
+        memcpy(peer->rest + peer->rest_end, desc->iov[run].iov_base, desc->iov[run].iov_len);
+        peer->rest_end += desc->iov[run].iov_len;
     }
 }
 
@@ -288,7 +288,7 @@ static int send_rest(struct stream_peer *peer)
             return -errno;
         peer->rest_begin += (size_t)sent;
     }
-    ev_io_stop(peer->base.runtime->loop, &peer->rest_writable);
+    ev_io_stop(peer->base.context->loop, &peer->rest_writable);
     return 0;
 }
 
@@ -315,8 +315,8 @@ static void end(struct stream_peer *peer, bool by_peer)
 
     if (peer->rest_begin < peer->rest_end)
         port_drop_late(&peer->base.endpoint, DROP_DETACHED, 1);
-    ev_timer_stop(peer->base.runtime->loop, &peer->more);
-    ev_io_stop(peer->base.runtime->loop, &peer->rest_writable);
+    ev_timer_stop(peer->base.context->loop, &peer->more);
+    ev_io_stop(peer->base.context->loop, &peer->rest_writable);
     fd_endpoint_detach(&peer->base);
     close(fd_endpoint_fd(&peer->base));
     free(peer);

@@ -5,7 +5,7 @@
 #ifndef VSW_PORTS_STREAM_PEER_H
 #define VSW_PORTS_STREAM_PEER_H
 
-#include "ports/fd_endpoint.h"
+#include "ports/io/fd_endpoint.h"
 #include "ports/stream/framing.h"
 #include "util/error.h"
 #include "util/os_linux.h"
@@ -24,12 +24,12 @@ struct stream_owner {
  *
  * Return: the endpoint, which closes FD, or NULL with words in ERR; FD is the caller's then.
  */
-struct stream_peer *stream_peer_attach(struct runtime *runtime, int fd, struct port *port,
+struct stream_peer *stream_peer_attach(struct context *context, int fd, struct port *port,
                                        struct stream_owner *owner, struct error *err);
 
 /* stream_peer_join() - the same for FD of a client that came by itself, which is WHO: if it may have PORT, and nobody
  * else is there. Return: 0, or -errno with words in ERR; FD is the caller's then. */
-int stream_peer_join(struct runtime *runtime, int fd, const struct os_peer *who, struct port *port,
+int stream_peer_join(struct context *context, int fd, const struct os_peer *who, struct port *port,
                      struct error *err);
 
 /* stream_peer_end() - hangs up. The owner is not told. */

@@ -2,7 +2,7 @@
 #include "ports/stream/spec.h"
 
 #include "core/switch.h"
-#include "ports/inherited.h"
+#include "ports/listen/inherited.h"
 #include "util/text.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
 #ifndef VSW_PORTS_STREAM_SPEC_H
 #define VSW_PORTS_STREAM_SPEC_H
 
-#include "ports/address.h"
+#include "ports/listen/address.h"
 #include "ports/spec.h"
 
 enum stream_kind { STREAM_DIR, STREAM_ADDRESS, STREAM_FD };

@@ -9,9 +9,9 @@
  */
 #include "ports/stream/stream.h"
 
-#include "ports/admission.h"
-#include "ports/doors.h"
-#include "ports/inherited.h"
+#include "ports/listen/admission.h"
+#include "ports/listen/dir_listeners.h"
+#include "ports/listen/inherited.h"
 #include "ports/stream/client.h"
 #include "ports/stream/listener.h"
 
@@ -21,29 +21,29 @@
 
 struct stream_service {
     struct service service;
-    struct doors doors;
+    struct dir_listeners dir;
     struct list listeners;
     struct list clients;
 };
 
 static int stream_check(const struct port_spec *spec, struct error *err);
-static int stream_start(struct runtime *runtime, struct service **service, struct error *err);
+static int stream_start(struct context *context, struct service **service, struct error *err);
 static void stream_stop(struct service *service);
-static int stream_serve(struct runtime *runtime, const struct port_spec *spec, struct error *err);
-static int stream_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+static int stream_serve(struct context *context, const struct port_spec *spec, struct error *err);
+static int stream_open(struct context *context, const struct port_spec *spec, struct port *port,
                        struct error *err);
-static void stream_forget(struct runtime *runtime, struct port *port);
-static int stream_open_door(struct runtime *runtime, const char *name, struct error *err);
-static void stream_close_door(struct runtime *runtime, const char *name);
-static bool stream_leads_back(struct runtime *runtime, int fd, pid_t process);
+static void stream_forget(struct context *context, struct port *port);
+static int stream_listen(struct context *context, const char *name, struct error *err);
+static void stream_unlisten(struct context *context, const char *name);
+static bool stream_loops_back(struct context *context, int fd, pid_t process);
 
-static struct stream_service *service_of(const struct runtime *runtime);
-static void on_entered(struct door *door, int fd);
-static int take_any_port(struct runtime *runtime, int fd, const struct os_peer *who,
+static struct stream_service *service_of(const struct context *context);
+static void on_accepted(struct dir_listener *listener, int fd);
+static int take_any_port(struct context *context, int fd, const struct os_peer *who,
                          struct error *err);
-static int open_fd(struct runtime *runtime, const struct port_spec *spec,
+static int open_fd(struct context *context, const struct port_spec *spec,
                    const struct stream_spec *wanted, struct port *port, struct error *err);
-static int add_listener(struct runtime *runtime, const struct stream_spec *wanted,
+static int add_listener(struct context *context, const struct stream_spec *wanted,
                         struct port *port, const struct port_spec *spec, struct error *err);
 
 static const char *const stream_keys[] = {"path", "addr", "server", "fd", "most", NULL};
@@ -59,16 +59,16 @@ const struct port_type stream_type = {
     .serve = stream_serve,
     .open = stream_open,
     .forget = stream_forget,
-    .open_door = stream_open_door,
-    .close_door = stream_close_door,
-    .leads_back = stream_leads_back,
+    .listen = stream_listen,
+    .unlisten = stream_unlisten,
+    .loops_back = stream_loops_back,
 };
 
-static const struct doors_kind stream_doors = {
+static const struct dir_listener_kind stream_listeners = {
     .clients = "stream",
     .file = "stream",
     .suffix = ".stream",
-    .entered = on_entered,
+    .accepted = on_accepted,
 };
 
 static int stream_check(const struct port_spec *spec, struct error *err)
@@ -78,7 +78,7 @@ static int stream_check(const struct port_spec *spec, struct error *err)
     return stream_spec_read(spec, &wanted, err);
 }
 
-static int stream_start(struct runtime *runtime, struct service **made, struct error *err)
+static int stream_start(struct context *context, struct service **made, struct error *err)
 {
     struct stream_service *service = calloc(1, sizeof(*service));
     int status;
@@ -87,7 +87,7 @@ static int stream_start(struct runtime *runtime, struct service **made, struct e
         return error_no_memory(err);
     list_init(&service->listeners);
     list_init(&service->clients);
-    status = doors_open(&service->doors, runtime, &stream_doors, err);
+    status = dir_listeners_open(&service->dir, context, &stream_listeners, err);
     if (status < 0) {
         free(service);
         return status;
@@ -101,7 +101,7 @@ static void stream_stop(struct service *base)
 {
     struct stream_service *service = container_of(base, struct stream_service, service);
 
-    doors_close(&service->doors);
+    dir_listeners_close(&service->dir);
     list_for_each_safe (node, &service->listeners)
         stream_listener_close(container_of(node, struct stream_listener, node));
     stream_clients_close(&service->clients);
@@ -109,7 +109,7 @@ static void stream_stop(struct service *base)
 }
 
 /* Who listens and says nothing of which port is meant wants one for each client. */
-static int stream_serve(struct runtime *runtime, const struct port_spec *spec, struct error *err)
+static int stream_serve(struct context *context, const struct port_spec *spec, struct error *err)
 {
     bool listening = false;
     struct stream_spec wanted;
@@ -123,11 +123,11 @@ static int stream_serve(struct runtime *runtime, const struct port_spec *spec, s
         status = inherited_check(wanted.fd, SOCK_STREAM, &listening, err);
     if (status < 0 || (wanted.kind == STREAM_FD && !listening))
         return status;
-    status = add_listener(runtime, &wanted, NULL, spec, err);
+    status = add_listener(context, &wanted, NULL, spec, err);
     return status < 0 ? status : 1;
 }
 
-static int stream_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+static int stream_open(struct context *context, const struct port_spec *spec, struct port *port,
                        struct error *err)
 {
     struct stream_spec wanted;
@@ -136,15 +136,15 @@ static int stream_open(struct runtime *runtime, const struct port_spec *spec, st
     if (wanted.kind == STREAM_DIR)
         return 0;
     if (wanted.kind == STREAM_FD)
-        return open_fd(runtime, spec, &wanted, port, err);
+        return open_fd(context, spec, &wanted, port, err);
     if (wanted.server)
-        return add_listener(runtime, &wanted, port, spec, err);
-    return stream_client_open(runtime, &service_of(runtime)->clients, port, &wanted.address, err);
+        return add_listener(context, &wanted, port, spec, err);
+    return stream_client_open(context, &service_of(context)->clients, port, &wanted.address, err);
 }
 
-static void stream_forget(struct runtime *runtime, struct port *port)
+static void stream_forget(struct context *context, struct port *port)
 {
-    struct stream_service *service = service_of(runtime);
+    struct stream_service *service = service_of(context);
     struct stream_client *client = stream_client_of(&service->clients, port);
 
     if (client)
@@ -157,58 +157,58 @@ static void stream_forget(struct runtime *runtime, struct port *port)
     }
 }
 
-static int stream_open_door(struct runtime *runtime, const char *name, struct error *err)
+static int stream_listen(struct context *context, const char *name, struct error *err)
 {
-    return doors_add(&service_of(runtime)->doors, name, err);
+    return dir_listeners_add(&service_of(context)->dir, name, err);
 }
 
-static void stream_close_door(struct runtime *runtime, const char *name)
+static void stream_unlisten(struct context *context, const char *name)
 {
-    doors_remove(&service_of(runtime)->doors, name);
+    dir_listeners_remove(&service_of(context)->dir, name);
 }
 
-static bool stream_leads_back(struct runtime *runtime, int fd, pid_t process)
+static bool stream_loops_back(struct context *context, int fd, pid_t process)
 {
     (void)process;
-    return stream_clients_have(&service_of(runtime)->clients, fd);
+    return stream_clients_have(&service_of(context)->clients, fd);
 }
 
-static struct stream_service *service_of(const struct runtime *runtime)
+static struct stream_service *service_of(const struct context *context)
 {
-    return container_of(ports_service(runtime, &stream_type), struct stream_service, service);
+    return container_of(ports_service(context, &stream_type), struct stream_service, service);
 }
 
-static void on_entered(struct door *door, int fd)
+static void on_accepted(struct dir_listener *listener, int fd)
 {
-    struct runtime *runtime = door->doors->runtime;
+    struct context *context = listener->listeners->context;
     struct error err;
     struct os_peer who;
-    int status = admission_identify(runtime, fd, &who, &err);
+    int status = admission_identify(context, fd, &who, &err);
 
-    if (status == 0 && *door->name)
-        status =
-            stream_peer_join(runtime, fd, &who, switch_port_named(runtime->sw, door->name), &err);
+    if (status == 0 && *listener->name)
+        status = stream_peer_join(context, fd, &who, switch_port_named(context->sw, listener->name),
+                                  &err);
     else if (status == 0)
-        status = take_any_port(runtime, fd, &who, &err);
+        status = take_any_port(context, fd, &who, &err);
     if (status < 0)
-        client_refuse(runtime, stream_doors.clients, fd, err.text);
+        client_refuse(context, stream_listeners.clients, fd, err.text);
 }
 
-static int take_any_port(struct runtime *runtime, int fd, const struct os_peer *who,
+static int take_any_port(struct context *context, int fd, const struct os_peer *who,
                          struct error *err)
 {
     struct port *port;
     bool created;
-    int status = admission_choose(runtime->sw, PORT_ANY, &port, &created, err);
+    int status = admission_choose(context->sw, PORT_ANY, &port, &created, err);
 
     if (status == 0)
-        status = stream_peer_join(runtime, fd, who, port, err);
+        status = stream_peer_join(context, fd, who, port, err);
     if (status < 0 && created)
         port_remove(port);
     return status;
 }
 
-static int open_fd(struct runtime *runtime, const struct port_spec *spec,
+static int open_fd(struct context *context, const struct port_spec *spec,
                    const struct stream_spec *wanted, struct port *port, struct error *err)
 {
     bool listening;
@@ -217,28 +217,28 @@ static int open_fd(struct runtime *runtime, const struct port_spec *spec,
     if (status < 0)
         return status;
     if (listening)
-        return add_listener(runtime, wanted, port, spec, err);
+        return add_listener(context, wanted, port, spec, err);
     if (wanted->most > 0)
         return stream_spec_refuse_most(err);
-    if (!stream_peer_attach(runtime, wanted->fd, port, NULL, err))
+    if (!stream_peer_attach(context, wanted->fd, port, NULL, err))
         return -ENOMEM;
     inherited_take(wanted->fd);
     return 0;
 }
 
-static int add_listener(struct runtime *runtime, const struct stream_spec *wanted,
+static int add_listener(struct context *context, const struct stream_spec *wanted,
                         struct port *port, const struct port_spec *spec, struct error *err)
 {
-    struct stream_service *service = service_of(runtime);
+    struct stream_service *service = service_of(context);
     struct stream_listener *listener;
-    int status = stream_listener_open(&listener, runtime, wanted, port, spec, err);
+    int status = stream_listener_open(&listener, context, wanted, port, spec, err);
 
     if (status < 0)
         return status;
     inherited_take(wanted->fd);
     list_append(&service->listeners, &listener->node);
     if (!port)
-        log_say(runtime->log, LOG_NOTICE, "stream clients that connect to %s get a port each",
+        log_say(context->log, LOG_NOTICE, "stream clients that connect to %s get a port each",
                 listener->acceptor.place);
     return 0;
 }

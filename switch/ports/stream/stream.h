@@ -6,8 +6,8 @@
  * net/stream.c and net/socket.c). passt, gvproxy and socket_vmnet speak the same. There is no handshake: who has connected
  * is plugged in.
  */
-#ifndef VSW_PORTS_STREAM_H
-#define VSW_PORTS_STREAM_H
+#ifndef VSW_PORTS_STREAM_STREAM_H
+#define VSW_PORTS_STREAM_STREAM_H
 
 #include "ports/port_type.h"
 

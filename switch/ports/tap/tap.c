@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/tap/tap.h"
 
-#include "ports/fd_endpoint.h"
-#include "ports/tap/holders.h"
-#include "ports/vnet.h"
+#include "ports/io/fd_endpoint.h"
+#include "ports/io/tap_holders.h"
+#include "ports/io/vnet.h"
 #include "util/os_linux.h"
 #include "util/text.h"
 
@@ -24,10 +24,10 @@ struct tap {
 };
 
 static int tap_check(const struct port_spec *spec, struct error *err);
-static int tap_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+static int tap_open(struct context *context, const struct port_spec *spec, struct port *port,
                     struct error *err);
 static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch);
-static int tap_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static int tap_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
 static void tap_lost(struct fd_endpoint *endpoint, int error);
 static void tap_offload_changed(struct endpoint *endpoint);
 static void tap_close(struct endpoint *endpoint);
@@ -69,7 +69,7 @@ static int tap_check(const struct port_spec *spec, struct error *err)
     return spec_check_ifname(spec, "the name of the TAP interface", err);
 }
 
-static int tap_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+static int tap_open(struct context *context, const struct port_spec *spec, struct port *port,
                     struct error *err)
 {
     char ifname[IFNAMSIZ];
@@ -85,11 +85,11 @@ static int tap_open(struct runtime *runtime, const struct port_spec *spec, struc
         free(tap);
         return fd;
     }
-    fd_endpoint_init(&tap->base, runtime, &tap_ops, fd);
+    fd_endpoint_init(&tap->base, context, &tap_ops, fd);
     text_escape(tap->shown, sizeof(tap->shown), ifname, strlen(ifname));
     tap->base.endpoint.id = fd;
     fd_endpoint_belongs_to(&tap->base, (uid_t)-1, getpid());
-    tap->base.endpoint.takes = ask_offload(fd, port->policy.offload);
+    tap->base.endpoint.offloads = ask_offload(fd, port->policy.offload);
     status = fd_endpoint_attach(&tap->base, port, err);
     if (status < 0) {
         free(tap);
@@ -124,12 +124,12 @@ static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch)
     return count;
 }
 
-static int tap_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+static int tap_tx(struct endpoint *core, const struct tx_desc *descs, unsigned count)
 {
     int fd = fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), status = 0;
     unsigned sent = 0;
 
-    while (sent < count && (status = vnet_send(fd, &packets[sent])) == 0)
+    while (sent < count && (status = vnet_send(fd, &descs[sent])) == 0)
         sent++;
     return sent > 0 ? (int)sent : status;
 }
@@ -138,10 +138,10 @@ static int tap_tx(struct endpoint *core, const struct packet *packets, unsigned 
 static void tap_lost(struct fd_endpoint *endpoint, int error)
 {
     struct tap *tap = container_of(endpoint, struct tap, base);
-    struct runtime *runtime = endpoint->runtime;
+    struct context *context = endpoint->context;
     char label[PORT_LABEL];
 
-    log_limited(runtime->log, &runtime->failing, os_now(), LOG_WARNING,
+    log_limited(context->log, &context->failing, os_now(), LOG_WARNING,
                 "%s: TAP %s is gone (%s); the port waits for another endpoint",
                 port_label(endpoint->endpoint.port, label), tap->shown,
                 error == EBADFD ? "interface deleted" : strerror(error));
@@ -150,8 +150,8 @@ static void tap_lost(struct fd_endpoint *endpoint, int error)
 
 static void tap_offload_changed(struct endpoint *core)
 {
-    core->takes = ask_offload(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)),
-                              core->port->policy.offload);
+    core->offloads = ask_offload(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)),
+                                 core->port->policy.offload);
 }
 
 static void tap_close(struct endpoint *core)
@@ -175,8 +175,8 @@ static unsigned ask_offload(int fd, bool wanted)
     }
     /* UDP since Linux 6.2 */
     if (ioctl(fd, TUNSETOFFLOAD, offload | TUN_F_USO4 | TUN_F_USO6) == 0)
-        return VNET_TAKES | TAKES_UDP;
-    return ioctl(fd, TUNSETOFFLOAD, offload) == 0 ? VNET_TAKES : 0;
+        return VNET_OFFLOADS | OFFLOAD_USO;
+    return ioctl(fd, TUNSETOFFLOAD, offload) == 0 ? VNET_OFFLOADS : 0;
 }
 
 /* Return: a descriptor; IFNAME is then the name that the kernel gave it (tap%d is a pattern). */

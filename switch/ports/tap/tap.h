@@ -4,8 +4,8 @@
  *
  * An interface that does not exist is created, and disappears with the switch; one made beforehand stays.
  */
-#ifndef VSW_PORTS_TAP_H
-#define VSW_PORTS_TAP_H
+#ifndef VSW_PORTS_TAP_TAP_H
+#define VSW_PORTS_TAP_TAP_H
 
 #include "ports/port_type.h"
 

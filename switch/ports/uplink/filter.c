@@ -21,10 +21,10 @@ static bool renew(struct filter *filter);
 static void collect(void *context, const struct fdb_entry *entry);
 static int by_value(const void *a, const void *b);
 
-void filter_start(struct filter *filter, struct runtime *runtime, const struct port *port, int fd)
+void filter_start(struct filter *filter, struct context *context, const struct port *port, int fd)
 {
     filter->fd = fd;
-    filter->runtime = runtime;
+    filter->context = context;
     filter->port = port;
     filter->addresses = (struct observer){
         .kinds = EVENT_BIT(EVENT_FDB_LEARNED) | EVENT_BIT(EVENT_FDB_MOVED) |
@@ -32,14 +32,14 @@ void filter_start(struct filter *filter, struct runtime *runtime, const struct p
         .notify = on_address,
     };
     ev_timer_init(&filter->due, on_due, OPEN_SECONDS, 0);
-    switch_observe(runtime->sw, &filter->addresses);
+    switch_observe(context->sw, &filter->addresses);
     narrow(filter);
 }
 
 void filter_stop(struct filter *filter)
 {
-    ev_timer_stop(filter->runtime->loop, &filter->due);
-    switch_unobserve(filter->runtime->sw, &filter->addresses);
+    ev_timer_stop(filter->context->loop, &filter->due);
+    switch_unobserve(filter->context->sw, &filter->addresses);
 }
 
 /* A station behind another port, or a port whose stations we do not know: what the host sends there must come up. */
@@ -52,7 +52,7 @@ static void on_address(struct observer *observer, const struct event *event)
     if (bpf_pass_all(filter->fd) < 0)
         return;
     ev_timer_set(&filter->due, OPEN_SECONDS, 0);
-    ev_timer_start(filter->runtime->loop, &filter->due);
+    ev_timer_start(filter->context->loop, &filter->due);
 }
 
 static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
@@ -73,7 +73,7 @@ static void narrow(struct filter *filter)
 /* A hub learns nothing, and a port at its limit has addresses that are not in the table. */
 static bool is_complete(const struct filter *filter)
 {
-    const struct vswitch *sw = filter->runtime->sw;
+    const struct vswitch *sw = filter->context->sw;
 
     switch_for_each_port (sw, port) {
         if (port != filter->port && port_in_use(port) && port->fdb.count >= port->fdb.limit)
@@ -88,7 +88,7 @@ static bool refresh(struct filter *filter)
     struct collection collection = {.filter = filter, .sorted = filter->count};
     unsigned unique = 0;
 
-    fdb_each(filter->runtime->sw->fdb, collect, &collection);
+    fdb_each(filter->context->sw->fdb, collect, &collection);
     qsort(filter->known, filter->count, sizeof(filter->known[0]), by_value);
     for (unsigned i = 0; i < filter->count; i++) {
         if (unique == 0 || filter->known[unique - 1] != filter->known[i])

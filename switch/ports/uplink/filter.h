@@ -10,12 +10,12 @@
 #ifndef VSW_PORTS_UPLINK_FILTER_H
 #define VSW_PORTS_UPLINK_FILTER_H
 
-#include "ports/runtime.h"
+#include "ports/context.h"
 #include "ports/uplink/bpf.h"
 
 struct filter {
     int fd;
-    struct runtime *runtime;
+    struct context *context;
     const struct port *port;
     struct observer addresses;
     ev_timer due;                      /* runs while the filter is open */
@@ -26,7 +26,7 @@ struct filter {
 /* filter_start() - looks after what comes up through FD, a packet socket that is attached to PORT
  * @filter: zero at first; what it knows outlives filter_stop(), for the next time
  */
-void filter_start(struct filter *filter, struct runtime *runtime, const struct port *port, int fd);
+void filter_start(struct filter *filter, struct context *context, const struct port *port, int fd);
 void filter_stop(struct filter *filter);
 
 #endif

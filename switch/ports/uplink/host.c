@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/uplink/host.h"
 
-#include "ports/vnet.h"
+#include "ports/io/vnet.h"
 #include "util/clock.h"
 #include "util/os_linux.h"
 
@@ -16,7 +16,7 @@ static int open_tap(struct host_way *way);
 static int redirect(struct host_way *way, struct mnl_socket *nl, const struct link *link);
 static int load_program(int to);
 static bool is_awaited(const struct echo *echo);
-static uint64_t packet_digest(const struct packet *packet);
+static uint64_t desc_digest(const struct tx_desc *desc);
 static uint64_t digest(struct frame frame);
 
 int host_open(struct host_way *way, struct mnl_socket *nl, const struct link *link,
@@ -47,27 +47,27 @@ void host_close(struct host_way *way)
 int host_follow(struct host_way *way, struct mnl_socket *nl, const struct link *link)
 {
     const uint8_t *mac = way->marks ? NULL : link->mac;
-    struct link ours;
-    int status = way->fd < 0 ? -ENODEV : link_find(nl, NULL, way->index, &ours);
+    struct link extension;
+    int status = way->fd < 0 ? -ENODEV : link_find(nl, NULL, way->index, &extension);
 
     if (status < 0)
         return status;
-    if ((ours.flags & IFF_UP) && (!mac || !memcmp(ours.mac, mac, MAC_BYTES)))
+    if ((extension.flags & IFF_UP) && (!mac || !memcmp(extension.mac, mac, MAC_BYTES)))
         return 0;
     return link_start(nl, way->index, mac);
 }
 
-int host_send(struct host_way *way, const struct packet *packet)
+int host_send(struct host_way *way, const struct tx_desc *desc)
 {
     struct echo *echo = &way->echoes.echo[way->echoes.next];
-    bool comes_back = !way->marks && mac_is_group(packet->iov[0].iov_base);
+    bool comes_back = !way->marks && mac_is_group(desc->iov[0].iov_base);
     int status;
 
     if (comes_back && is_awaited(echo))
         return -ENOBUFS;
-    status = vnet_send(way->fd, packet);
+    status = vnet_send(way->fd, desc);
     if (status == 0 && comes_back) {
-        *echo = (struct echo){.digest = packet_digest(packet), .sent = os_now()};
+        *echo = (struct echo){.digest = desc_digest(desc), .sent = os_now()};
         way->echoes.next = (way->echoes.next + 1) % ECHOES;
     }
     return status;
@@ -146,20 +146,20 @@ static int load_program(int to)
     return fd >= 0 ? fd : -errno;
 }
 
-static uint64_t packet_digest(const struct packet *packet)
+static uint64_t desc_digest(const struct tx_desc *desc)
 {
     uint8_t head[512];
     struct frame frame;
     size_t used = 0;
 
-    for (unsigned i = 0; i < packet->iov_count && used < sizeof(head); i++) {
-        const struct iovec *run = &packet->iov[i];
+    for (unsigned i = 0; i < desc->iov_count && used < sizeof(head); i++) {
+        const struct iovec *run = &desc->iov[i];
         size_t length = run->iov_len < sizeof(head) - used ? run->iov_len : sizeof(head) - used;
 
         memcpy(head + used, run->iov_base, length);
         used += length;
     }
-    frame_init(&frame, head, packet->length);
+    frame_init(&frame, head, desc->length);
     return digest(frame);
 }
 

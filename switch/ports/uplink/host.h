@@ -47,7 +47,7 @@ void host_close(struct host_way *way);
 int host_follow(struct host_way *way, struct mnl_socket *nl, const struct link *link);
 
 /* host_send() - hands PACKET to the host. Return: 0 or -errno; -ENOBUFS if too many group frames have not come back yet. */
-int host_send(struct host_way *way, const struct packet *packet);
+int host_send(struct host_way *way, const struct tx_desc *desc);
 
 /* host_is_echo() - did FRAME, a group frame from the interface, come from us? Never says so twice of one. */
 bool host_is_echo(struct host_way *way, const struct frame *frame);

@@ -21,7 +21,7 @@ static void read_control(struct packet_vector *vector, unsigned i, struct frame 
                          unsigned *missed);
 static void restore_tag(struct frame *frame, const struct tpacket_auxdata *auxdata);
 static void put_tag(struct frame *frame, uint16_t type, uint16_t tci);
-static bool fits(const struct packet *packet, unsigned mtu);
+static bool fits(const struct tx_desc *desc, unsigned mtu);
 
 int packet_socket(int index, bool outgoing)
 {
@@ -81,15 +81,15 @@ int packet_socket_read(int fd, struct packet_vector *vector, struct batch *batch
     return (int)count;
 }
 
-int packet_socket_write(int fd, const struct packet *packets, unsigned count, unsigned mtu)
+int packet_socket_write(int fd, const struct tx_desc *descs, unsigned count, unsigned mtu)
 {
     struct mmsghdr message[BATCH_FRAMES];
-    struct vnet_packet made[BATCH_FRAMES];
+    struct vnet_desc made[BATCH_FRAMES];
     unsigned fitting = 0;
     int sent;
 
-    for (; fitting < count && fits(&packets[fitting], mtu); fitting++) {
-        vnet_make(&made[fitting], &packets[fitting]);
+    for (; fitting < count && fits(&descs[fitting], mtu); fitting++) {
+        vnet_make(&made[fitting], &descs[fitting]);
         message[fitting].msg_hdr = (struct msghdr){
             .msg_iov = made[fitting].iov,
             .msg_iovlen = made[fitting].iov_count,
@@ -197,18 +197,18 @@ static void put_tag(struct frame *frame, uint16_t type, uint16_t tci)
     bytes[FRAME_ADDRESSES + 3] = (uint8_t)tci;
     frame->bytes = bytes;
     frame->length += TAG_BYTES;
-    if (frame->offload.partial)
+    if (frame->offload.needs_csum)
         frame->offload.csum_start += TAG_BYTES;
 }
 
 /* The kernel checks ordinary frames alone. */
-static bool fits(const struct packet *packet, unsigned mtu)
+static bool fits(const struct tx_desc *desc, unsigned mtu)
 {
-    const struct iovec *run = packet->iov;
+    const struct iovec *run = desc->iov;
     const uint8_t *type = run[0].iov_len > FRAME_ADDRESSES
                               ? (const uint8_t *)run[0].iov_base + FRAME_ADDRESSES
                               : run[1].iov_base;
     bool tagged = read_be16(type) == ETHERTYPE_CTAG;
 
-    return packet->longest <= mtu + FRAME_HEADER + (tagged ? TAG_BYTES : 0);
+    return desc->wire_length <= mtu + FRAME_HEADER + (tagged ? TAG_BYTES : 0);
 }

@@ -5,12 +5,12 @@
 #ifndef VSW_PORTS_UPLINK_SOCKET_H
 #define VSW_PORTS_UPLINK_SOCKET_H
 
-#include "ports/vnet.h"
+#include "ports/io/vnet.h"
 
 #include <sys/socket.h>
 
 /* What we hand to the wire unfinished: the kernel does what the NIC cannot. */
-enum { UPLINK_TAKES = VNET_TAKES };
+enum { UPLINK_OFFLOADS = VNET_OFFLOADS };
 
 enum { UPLINK_CONTROL = 128 };
 
@@ -42,6 +42,6 @@ bool packet_socket_is_bound(int fd, int index);
 int packet_socket_read(int fd, struct packet_vector *vector, struct batch *batch, unsigned *missed);
 
 /* packet_socket_write() - as endpoint_ops.tx; what is longer than MTU, as a segment, is -EMSGSIZE */
-int packet_socket_write(int fd, const struct packet *packets, unsigned count, unsigned mtu);
+int packet_socket_write(int fd, const struct tx_desc *descs, unsigned count, unsigned mtu);
 
 #endif

@@ -12,8 +12,8 @@
  */
 #include "ports/uplink/uplink.h"
 
-#include "ports/fd_endpoint.h"
-#include "ports/port_say.h"
+#include "ports/io/fd_endpoint.h"
+#include "ports/port_log.h"
 #include "ports/uplink/filter.h"
 #include "ports/uplink/host.h"
 #include "ports/uplink/socket.h"
@@ -31,7 +31,7 @@
 
 struct uplink_service {
     struct service service;
-    struct runtime *runtime;
+    struct context *context;
     struct list uplinks;
     struct mnl_socket *nl;    /* NULL until there is an uplink */
     struct mnl_socket *watch; /* the same */
@@ -50,23 +50,23 @@ struct uplink {
     struct host_way host;
     struct packet_vector vector;
     struct filter filter;
-    struct port_voice voice;
+    struct port_logger logger;
 };
 
 static int uplink_check(const struct port_spec *spec, struct error *err);
-static int uplink_start(struct runtime *runtime, struct service **service, struct error *err);
+static int uplink_start(struct context *context, struct service **service, struct error *err);
 static void uplink_stop(struct service *service);
-static int uplink_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+static int uplink_open(struct context *context, const struct port_spec *spec, struct port *port,
                        struct error *err);
-static void uplink_forget(struct runtime *runtime, struct port *port);
+static void uplink_forget(struct context *context, struct port *port);
 
 static int uplink_rx(struct fd_endpoint *endpoint, struct batch *batch);
-static int uplink_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static int uplink_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
 static void uplink_lost(struct fd_endpoint *endpoint, int error);
 static void uplink_offload_changed(struct endpoint *endpoint);
 static void uplink_close(struct endpoint *endpoint);
 
-static struct uplink_service *service_of(const struct runtime *runtime);
+static struct uplink_service *service_of(const struct context *context);
 static int watch_links(struct uplink_service *service, struct error *err);
 static int check_link(const struct uplink_service *service, const struct link *link,
                       struct error *err);
@@ -81,9 +81,9 @@ static void follow(struct uplink *uplink, const struct link *now);
 static void follow_host(struct uplink *uplink);
 static void take_link(struct uplink *uplink, const struct link *link);
 static void describe(struct uplink *uplink);
-static bool is_for_host(const struct uplink *uplink, const struct packet *packet);
-static int send_to_host(struct uplink *uplink, const struct packet *packets, unsigned count);
-static int send_to_wire(struct uplink *uplink, const struct packet *packets, unsigned count);
+static bool is_for_host(const struct uplink *uplink, const struct tx_desc *desc);
+static int send_to_host(struct uplink *uplink, const struct tx_desc *descs, unsigned count);
+static int send_to_wire(struct uplink *uplink, const struct tx_desc *descs, unsigned count);
 static int explain_privilege(struct error *err, const struct uplink *uplink, const char *missing);
 
 static const char *const uplink_keys[] = {"ifname", "host", NULL};
@@ -93,7 +93,7 @@ const struct port_type uplink_type = {
     .help = "the LAN of an interface, and this host",
     .keys = uplink_keys,
     .restricted = uplink_keys,
-    .outside = true,
+    .untrusted_edge = true,
     .check = uplink_check,
     .start = uplink_start,
     .stop = uplink_stop,
@@ -125,13 +125,13 @@ static int uplink_check(const struct port_spec *spec, struct error *err)
     return spec_switch(spec, "host", &host, err);
 }
 
-static int uplink_start(struct runtime *runtime, struct service **made, struct error *err)
+static int uplink_start(struct context *context, struct service **made, struct error *err)
 {
     struct uplink_service *service = calloc(1, sizeof(*service));
 
     if (!service)
         return error_no_memory(err);
-    service->runtime = runtime;
+    service->context = context;
     list_init(&service->uplinks);
     *made = &service->service;
     return 0;
@@ -145,17 +145,17 @@ static void uplink_stop(struct service *base)
     list_for_each_safe (node, &service->uplinks)
         destroy(container_of(node, struct uplink, node));
     if (service->watch) {
-        ev_io_stop(service->runtime->loop, &service->changed);
+        ev_io_stop(service->context->loop, &service->changed);
         mnl_socket_close(service->watch);
         mnl_socket_close(service->nl);
     }
     free(service);
 }
 
-static int uplink_open(struct runtime *runtime, const struct port_spec *spec, struct port *port,
+static int uplink_open(struct context *context, const struct port_spec *spec, struct port *port,
                        struct error *err)
 {
-    struct uplink_service *service = service_of(runtime);
+    struct uplink_service *service = service_of(context);
     struct uplink *uplink;
     struct link link;
     int status = watch_links(service, err);
@@ -178,7 +178,7 @@ static int uplink_open(struct runtime *runtime, const struct port_spec *spec, st
     uplink->service = service;
     uplink->port = port;
     uplink->joins_host = true;
-    port_voice_init(&uplink->voice, runtime, port, "");
+    port_logger_init(&uplink->logger, context, port, "");
     spec_switch(spec, "host", &uplink->joins_host, NULL);
     list_append(&service->uplinks, &uplink->node);
     status = attach(uplink, &link, err);
@@ -187,19 +187,19 @@ static int uplink_open(struct runtime *runtime, const struct port_spec *spec, st
         return status;
     }
     if (!link_running(&link))
-        port_say(&uplink->voice, LOG_WARNING, "link is down%s%s%s",
+        port_log(&uplink->logger, LOG_WARNING, "link is down%s%s%s",
                  link.flags & IFF_UP ? "" : ": ip link set ", link.flags & IFF_UP ? "" : link.name,
                  link.flags & IFF_UP ? "" : " up");
     if (uplink->joins_host && !uplink->host.marks)
-        port_say(&uplink->voice, LOG_INFO,
+        port_log(&uplink->logger, LOG_INFO,
                  "no BPF program may be loaded: frames from the host are told from "
                  "our own by their contents");
     return 0;
 }
 
-static void uplink_forget(struct runtime *runtime, struct port *port)
+static void uplink_forget(struct context *context, struct port *port)
 {
-    list_for_each_safe (node, &service_of(runtime)->uplinks) {
+    list_for_each_safe (node, &service_of(context)->uplinks) {
         struct uplink *uplink = container_of(node, struct uplink, node);
 
         if (uplink->port == port)
@@ -223,29 +223,29 @@ static int uplink_rx(struct fd_endpoint *endpoint, struct batch *batch)
     return read < 0 ? read : count;
 }
 
-static int uplink_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+static int uplink_tx(struct endpoint *core, const struct tx_desc *descs, unsigned count)
 {
     struct uplink *uplink = container_of(core, struct uplink, base.endpoint);
-    bool host = is_for_host(uplink, packets);
+    bool host = is_for_host(uplink, descs);
     unsigned run = 1;
 
-    while (run < count && is_for_host(uplink, &packets[run]) == host)
+    while (run < count && is_for_host(uplink, &descs[run]) == host)
         run++;
-    return host ? send_to_host(uplink, packets, run) : send_to_wire(uplink, packets, run);
+    return host ? send_to_host(uplink, descs, run) : send_to_wire(uplink, descs, run);
 }
 
 static void uplink_lost(struct fd_endpoint *endpoint, int error)
 {
     struct uplink *uplink = container_of(endpoint, struct uplink, base);
 
-    port_say(&uplink->voice, LOG_WARNING, "%s; the port waits for the interface", strerror(error));
+    port_log(&uplink->logger, LOG_WARNING, "%s; the port waits for the interface", strerror(error));
     detach(uplink);
 }
 
 /* Whoever turns it on wants super-frames to be tried again. */
 static void uplink_offload_changed(struct endpoint *endpoint)
 {
-    endpoint->takes = UPLINK_TAKES;
+    endpoint->offloads = UPLINK_OFFLOADS;
 }
 
 /* Somebody ended it: it shall not come back by itself. */
@@ -254,9 +254,9 @@ static void uplink_close(struct endpoint *core)
     destroy(container_of(core, struct uplink, base.endpoint));
 }
 
-static struct uplink_service *service_of(const struct runtime *runtime)
+static struct uplink_service *service_of(const struct context *context)
 {
-    return container_of(ports_service(runtime, &uplink_type), struct uplink_service, service);
+    return container_of(ports_service(context, &uplink_type), struct uplink_service, service);
 }
 
 static int watch_links(struct uplink_service *service, struct error *err)
@@ -273,7 +273,7 @@ static int watch_links(struct uplink_service *service, struct error *err)
         return error_set(err, code, "cannot ask for interfaces by netlink: %s", strerror(code));
     }
     ev_io_init(&service->changed, on_links_changed, mnl_socket_get_fd(service->watch), EV_READ);
-    ev_io_start(service->runtime->loop, &service->changed);
+    ev_io_start(service->context->loop, &service->changed);
     return 0;
 }
 
@@ -320,7 +320,7 @@ static int attach(struct uplink *uplink, const struct link *link, struct error *
     if (status < 0)
         return status;
     endpoint->id = fd_endpoint_fd(&uplink->base);
-    endpoint->takes = UPLINK_TAKES;
+    endpoint->offloads = UPLINK_OFFLOADS;
     fd_endpoint_belongs_to(&uplink->base, (uid_t)-1, getpid());
     take_link(uplink, link);
     status = fd_endpoint_attach(&uplink->base, uplink->port, err);
@@ -332,7 +332,7 @@ static int attach(struct uplink *uplink, const struct link *link, struct error *
     uplink->attached = true;
     describe(uplink);
     if (uplink->joins_host)
-        filter_start(&uplink->filter, uplink->service->runtime, uplink->port,
+        filter_start(&uplink->filter, uplink->service->context, uplink->port,
                      fd_endpoint_fd(&uplink->base));
     return 0;
 }
@@ -340,7 +340,7 @@ static int attach(struct uplink *uplink, const struct link *link, struct error *
 static void set_name(struct uplink *uplink, const char *name)
 {
     strcpy(uplink->ifname, name);
-    text_escape(uplink->voice.place, sizeof(uplink->voice.place), name, strlen(name));
+    text_escape(uplink->logger.place, sizeof(uplink->logger.place), name, strlen(name));
 }
 
 static int open_descriptors(struct uplink *uplink, struct error *err)
@@ -359,7 +359,7 @@ static int open_descriptors(struct uplink *uplink, struct error *err)
         close(fd);
         return status == -EPERM ? explain_privilege(err, uplink, "CAP_NET_ADMIN") : status;
     }
-    fd_endpoint_init(&uplink->base, service->runtime, &uplink_ops, fd);
+    fd_endpoint_init(&uplink->base, service->context, &uplink_ops, fd);
     return 0;
 }
 
@@ -407,16 +407,16 @@ static void refresh(struct uplink *uplink)
             follow(uplink, &link);
             return;
         }
-        port_say(&uplink->voice, LOG_WARNING,
+        port_log(&uplink->logger, LOG_WARNING,
                  "the interface is gone; the port waits for its return");
         detach(uplink);
     }
     if (link_find(service->nl, uplink->ifname, 0, &link) < 0)
         return;
     if (check_link(service, &link, &err) < 0 || attach(uplink, &link, &err) < 0)
-        port_say(&uplink->voice, LOG_WARNING, "the interface is back, but: %s", err.text);
+        port_log(&uplink->logger, LOG_WARNING, "the interface is back, but: %s", err.text);
     else
-        port_say(&uplink->voice, LOG_NOTICE, "the interface is back, link %s",
+        port_log(&uplink->logger, LOG_NOTICE, "the interface is back, link %s",
                  link_running(&link) ? "up" : "down");
 }
 
@@ -426,25 +426,25 @@ static void follow(struct uplink *uplink, const struct link *now)
     struct link before = uplink->link;
 
     if (strcmp(before.name, now->name)) {
-        port_say(&uplink->voice, LOG_NOTICE, "the interface is called %s now", now->name);
+        port_log(&uplink->logger, LOG_NOTICE, "the interface is called %s now", now->name);
         set_name(uplink, now->name);
     }
     take_link(uplink, now);
     if (memcmp(before.mac, now->mac, MAC_BYTES))
-        port_say(&uplink->voice, LOG_NOTICE, "the host's address on it changed");
+        port_log(&uplink->logger, LOG_NOTICE, "the host's address on it changed");
     if (uplink->joins_host)
         follow_host(uplink);
     if (before.master == 0 && now->master > 0)
-        port_say(&uplink->voice, LOG_WARNING,
+        port_log(&uplink->logger, LOG_WARNING,
                  "the interface became a port of a bridge or bond, which takes what "
                  "it receives: the host is not reached any more");
     if (before.mtu != now->mtu)
-        port_say(&uplink->voice, LOG_NOTICE, "MTU %u, was %u", now->mtu, before.mtu);
+        port_log(&uplink->logger, LOG_NOTICE, "MTU %u, was %u", now->mtu, before.mtu);
     if (link_running(&before) && !link_running(now)) {
-        port_say(&uplink->voice, LOG_WARNING, "link is down");
-        fdb_flush_owner(uplink->service->runtime->sw->fdb, &uplink->port->fdb, FDB_ANY_VID);
+        port_log(&uplink->logger, LOG_WARNING, "link is down");
+        fdb_flush_owner(uplink->service->context->sw->fdb, &uplink->port->fdb, FDB_ANY_VID);
     } else if (!link_running(&before) && link_running(now)) {
-        port_say(&uplink->voice, LOG_NOTICE, "link is up");
+        port_log(&uplink->logger, LOG_NOTICE, "link is up");
     }
     if (strcmp(before.name, now->name) || link_running(&before) != link_running(now))
         describe(uplink);
@@ -460,15 +460,15 @@ static void follow_host(struct uplink *uplink)
         return;
     host_close(&uplink->host);
     if (host_open(&uplink->host, nl, &uplink->link, &err) == 0)
-        port_say(&uplink->voice, LOG_NOTICE, "the way to the host was deleted, and is made anew");
+        port_log(&uplink->logger, LOG_NOTICE, "the way to the host was deleted, and is made anew");
     else
-        port_say(&uplink->voice, LOG_WARNING, "the way to the host was deleted: %s", err.text);
+        port_log(&uplink->logger, LOG_WARNING, "the way to the host was deleted: %s", err.text);
 }
 
 static void take_link(struct uplink *uplink, const struct link *link)
 {
     uplink->link = *link;
-    uplink->base.endpoint.largest = link->mtu + FRAME_HEADER + TAG_BYTES;
+    uplink->base.endpoint.max_frame = link->mtu + FRAME_HEADER + TAG_BYTES;
 }
 
 static void describe(struct uplink *uplink)
@@ -481,35 +481,35 @@ static void describe(struct uplink *uplink)
     endpoint_describe(&uplink->base.endpoint, text, (size_t)length);
 }
 
-static bool is_for_host(const struct uplink *uplink, const struct packet *packet)
+static bool is_for_host(const struct uplink *uplink, const struct tx_desc *desc)
 {
-    return uplink->joins_host && !memcmp(packet->iov[0].iov_base, uplink->link.mac, MAC_BYTES);
+    return uplink->joins_host && !memcmp(desc->iov[0].iov_base, uplink->link.mac, MAC_BYTES);
 }
 
-static int send_to_host(struct uplink *uplink, const struct packet *packets, unsigned count)
+static int send_to_host(struct uplink *uplink, const struct tx_desc *descs, unsigned count)
 {
     unsigned sent = 0;
     int status = 0;
 
-    while (sent < count && (status = host_send(&uplink->host, &packets[sent])) == 0)
+    while (sent < count && (status = host_send(&uplink->host, &descs[sent])) == 0)
         sent++;
     return sent > 0 ? (int)sent : status;
 }
 
 /* Groups are for the host as well: whether it takes its copy is its own affair, the frame is on the wire. */
-static int send_to_wire(struct uplink *uplink, const struct packet *packets, unsigned count)
+static int send_to_wire(struct uplink *uplink, const struct tx_desc *descs, unsigned count)
 {
-    int sent = packet_socket_write(fd_endpoint_fd(&uplink->base), packets, count, uplink->link.mtu);
+    int sent = packet_socket_write(fd_endpoint_fd(&uplink->base), descs, count, uplink->link.mtu);
 
-    if (sent == -EINVAL && packets[0].offload.gso != GSO_NONE &&
-        uplink->base.endpoint.takes != TAKES_CHECKSUM) {
-        uplink->base.endpoint.takes = TAKES_CHECKSUM;
-        port_say(&uplink->voice, LOG_WARNING,
+    if (sent == -EINVAL && descs[0].offload.gso != GSO_NONE &&
+        uplink->base.endpoint.offloads != OFFLOAD_CSUM) {
+        uplink->base.endpoint.offloads = OFFLOAD_CSUM;
+        port_log(&uplink->logger, LOG_WARNING,
                  "the interface refuses super-frames: they are cut before they leave from now on");
     }
     for (int i = 0; i < sent && uplink->joins_host; i++) {
-        if (mac_is_group(packets[i].iov[0].iov_base))
-            host_send(&uplink->host, &packets[i]);
+        if (mac_is_group(descs[i].iov[0].iov_base))
+            host_send(&uplink->host, &descs[i]);
     }
     return sent;
 }

@@ -2,8 +2,8 @@
  *
  * uplink.h - port type: the physical LAN, by an interface of this host, and the host itself (Linux: packet(7))
  */
-#ifndef VSW_PORTS_UPLINK_H
-#define VSW_PORTS_UPLINK_H
+#ifndef VSW_PORTS_UPLINK_UPLINK_H
+#define VSW_PORTS_UPLINK_UPLINK_H
 
 #include "ports/port_type.h"
 

@@ -7,10 +7,10 @@
  */
 #include "ports/vde/client.h"
 
-#include "ports/admission.h"
-#include "ports/datagram.h"
-#include "ports/fd_endpoint.h"
-#include "ports/switch_dir.h"
+#include "ports/io/datagram.h"
+#include "ports/io/fd_endpoint.h"
+#include "ports/listen/admission.h"
+#include "ports/listen/switch_dir.h"
 #include "util/os_linux.h"
 
 #include <errno.h>
@@ -34,12 +34,12 @@ struct vde_client {
 };
 
 static int vde_rx(struct fd_endpoint *endpoint, struct batch *batch);
-static int vde_tx(struct endpoint *endpoint, const struct packet *packets, unsigned count);
+static int vde_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
 static void vde_client_close(struct endpoint *endpoint);
 
 static int choose_port(struct vswitch *sw, const struct vde_request *request, const char *name,
                        struct port **port, bool *created, struct error *err);
-static struct vde_client *make_client(struct runtime *runtime, int ctl,
+static struct vde_client *make_client(struct context *context, int ctl,
                                       const struct vde_request *request, const struct os_peer *peer,
                                       struct error *err);
 static int attach(struct vde_client *client, struct port *port, struct error *err);
@@ -60,21 +60,21 @@ static const struct fd_endpoint_ops vde_ops = {
     .rx = vde_rx,
 };
 
-int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *request,
+int vde_client_plug(struct context *context, int ctl, const struct vde_request *request,
                     const char *name, struct error *err)
 {
     struct vde_client *client;
     struct os_peer peer;
     struct port *port = NULL;
     bool created = false;
-    int status = admission_identify(runtime, ctl, &peer, err);
+    int status = admission_identify(context, ctl, &peer, err);
 
     if (status < 0)
         return status;
-    client = make_client(runtime, ctl, request, &peer, err);
+    client = make_client(context, ctl, request, &peer, err);
     if (!client)
         return -ECONNREFUSED;
-    status = choose_port(runtime->sw, request, name, &port, &created, err);
+    status = choose_port(context->sw, request, name, &port, &created, err);
     if (status == 0)
         status = admission_check_number(port, &peer, err);
     if (status == 0)
@@ -87,7 +87,7 @@ int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *
             port_remove(port);
         return status;
     }
-    ev_io_start(runtime->loop, &client->ctl);
+    ev_io_start(context->loop, &client->ctl);
     endpoint_describe(&client->base.endpoint, request->description, request->description_length);
     return 0;
 }
@@ -95,14 +95,14 @@ int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *
 /* A socket that the client closed may report that once. The plug is ctl, so this is no reason to leave. */
 static int vde_rx(struct fd_endpoint *endpoint, struct batch *batch)
 {
-    int count = datagram_rx(fd_endpoint_fd(endpoint), endpoint->runtime->datagrams, batch);
+    int count = datagram_rx(fd_endpoint_fd(endpoint), endpoint->context->datagrams, batch);
 
     return count > 0 ? count : 0;
 }
 
-static int vde_tx(struct endpoint *core, const struct packet *packets, unsigned count)
+static int vde_tx(struct endpoint *core, const struct tx_desc *descs, unsigned count)
 {
-    return datagram_tx(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), packets,
+    return datagram_tx(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), descs,
                        count);
 }
 
@@ -110,12 +110,12 @@ static int vde_tx(struct endpoint *core, const struct packet *packets, unsigned 
 static void vde_client_close(struct endpoint *core)
 {
     struct vde_client *client = container_of(core, struct vde_client, base.endpoint);
-    struct runtime *runtime = client->base.runtime;
+    struct context *context = client->base.context;
 
-    ev_io_stop(runtime->loop, &client->ctl);
+    ev_io_stop(context->loop, &client->ctl);
     close(client->ctl.fd);
     fd_endpoint_detach(&client->base);
-    socket_dir_unlink(&runtime->dir->sockets, client->name);
+    socket_dir_unlink(&context->dir->sockets, client->name);
     release(client);
 }
 
@@ -134,7 +134,7 @@ static int choose_port(struct vswitch *sw, const struct vde_request *request, co
 }
 
 /* Return: a client whose data socket is connected, not yet bound or attached; or NULL with words in ERR. */
-static struct vde_client *make_client(struct runtime *runtime, int ctl,
+static struct vde_client *make_client(struct context *context, int ctl,
                                       const struct vde_request *request, const struct os_peer *peer,
                                       struct error *err)
 {
@@ -152,7 +152,7 @@ static struct vde_client *make_client(struct runtime *runtime, int ctl,
         return NULL;
     }
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-    fd_endpoint_init(&client->base, runtime, &vde_ops, fd);
+    fd_endpoint_init(&client->base, context, &vde_ops, fd);
     ev_io_init(&client->ctl, on_ctl_readable, ctl, EV_READ);
     client->base.endpoint.id = ctl;
     fd_endpoint_belongs_to(&client->base, peer->uid, peer->pid);
@@ -173,14 +173,14 @@ static int attach(struct vde_client *client, struct port *port, struct error *er
             fd_endpoint_detach(&client->base);
     }
     if (status < 0)
-        socket_dir_unlink(&client->base.runtime->dir->sockets, client->name);
+        socket_dir_unlink(&client->base.context->dir->sockets, client->name);
     return status;
 }
 
 /* A switch that runs as root gives the socket to the client's user; else -m and -g say who may write to it. */
 static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err)
 {
-    const struct switch_dir *dir = client->base.runtime->dir;
+    const struct switch_dir *dir = client->base.context->dir;
     uid_t user = geteuid() == 0 ? client->base.endpoint.user : (uid_t)-1;
     bool management = port->number == 0;
     int fd = fd_endpoint_fd(&client->base);

@@ -5,7 +5,7 @@
 #ifndef VSW_PORTS_VDE_CLIENT_H
 #define VSW_PORTS_VDE_CLIENT_H
 
-#include "ports/runtime.h"
+#include "ports/context.h"
 #include "ports/vde/request.h"
 
 /* vde_client_plug() - does what REQUEST asks for: checks the client, gives it a port, attaches it, replies
@@ -14,7 +14,7 @@
  *
  * Return: 0, or -errno with words in ERR; then nothing was attached and nothing is left in the directory.
  */
-int vde_client_plug(struct runtime *runtime, int ctl, const struct vde_request *request,
+int vde_client_plug(struct context *context, int ctl, const struct vde_request *request,
                     const char *name, struct error *err);
 
 #endif

@@ -8,7 +8,7 @@
  */
 #include "ports/vde/vde.h"
 
-#include "ports/doors.h"
+#include "ports/listen/dir_listeners.h"
 #include "ports/vde/client.h"
 #include "ports/vde/request.h"
 #include "util/text.h"
@@ -27,8 +27,8 @@ enum {
 
 struct vde_server {
     struct service service;
-    struct runtime *runtime;
-    struct doors doors;
+    struct context *context;
+    struct dir_listeners dir;
     struct list pending; /* oldest first */
     unsigned pending_count;
 };
@@ -43,12 +43,12 @@ struct pending {
     size_t length;
 };
 
-static int vde_start(struct runtime *runtime, struct service **service, struct error *err);
+static int vde_start(struct context *context, struct service **service, struct error *err);
 static void vde_stop(struct service *service);
-static int vde_open_door(struct runtime *runtime, const char *name, struct error *err);
-static void vde_close_door(struct runtime *runtime, const char *name);
-static struct vde_server *server_of(const struct runtime *runtime);
-static void on_entered(struct door *door, int fd);
+static int vde_listen(struct context *context, const char *name, struct error *err);
+static void vde_unlisten(struct context *context, const char *name);
+static struct vde_server *server_of(const struct context *context);
+static void on_accepted(struct dir_listener *listener, int fd);
 static void add_pending(struct vde_server *server, int fd, const char *name);
 static int end_pending(struct pending *pending);
 static void on_request(struct ev_loop *loop, ev_io *watcher, int events);
@@ -63,27 +63,27 @@ const struct port_type vde_type = {
     .keys = vde_keys,
     .start = vde_start,
     .stop = vde_stop,
-    .open_door = vde_open_door,
-    .close_door = vde_close_door,
+    .listen = vde_listen,
+    .unlisten = vde_unlisten,
 };
 
-static const struct doors_kind vde_doors = {
+static const struct dir_listener_kind vde_listeners = {
     .clients = "VDE",
     .file = "ctl",
     .suffix = "",
-    .entered = on_entered,
+    .accepted = on_accepted,
 };
 
-static int vde_start(struct runtime *runtime, struct service **service, struct error *err)
+static int vde_start(struct context *context, struct service **service, struct error *err)
 {
     struct vde_server *server = calloc(1, sizeof(*server));
     int status;
 
     if (!server)
         return error_no_memory(err);
-    server->runtime = runtime;
+    server->context = context;
     list_init(&server->pending);
-    status = doors_open(&server->doors, runtime, &vde_doors, err);
+    status = dir_listeners_open(&server->dir, context, &vde_listeners, err);
     if (status < 0) {
         free(server);
         return status;
@@ -98,28 +98,28 @@ static void vde_stop(struct service *service)
 
     list_for_each_safe (node, &server->pending)
         close(end_pending(container_of(node, struct pending, node)));
-    doors_close(&server->doors);
+    dir_listeners_close(&server->dir);
     free(server);
 }
 
-static int vde_open_door(struct runtime *runtime, const char *name, struct error *err)
+static int vde_listen(struct context *context, const char *name, struct error *err)
 {
-    return doors_add(&server_of(runtime)->doors, name, err);
+    return dir_listeners_add(&server_of(context)->dir, name, err);
 }
 
-static void vde_close_door(struct runtime *runtime, const char *name)
+static void vde_unlisten(struct context *context, const char *name)
 {
-    doors_remove(&server_of(runtime)->doors, name);
+    dir_listeners_remove(&server_of(context)->dir, name);
 }
 
-static struct vde_server *server_of(const struct runtime *runtime)
+static struct vde_server *server_of(const struct context *context)
 {
-    return container_of(ports_service(runtime, &vde_type), struct vde_server, service);
+    return container_of(ports_service(context, &vde_type), struct vde_server, service);
 }
 
-static void on_entered(struct door *door, int fd)
+static void on_accepted(struct dir_listener *listener, int fd)
 {
-    add_pending(container_of(door->doors, struct vde_server, doors), fd, door->name);
+    add_pending(container_of(listener->listeners, struct vde_server, dir), fd, listener->name);
 }
 
 static void add_pending(struct vde_server *server, int fd, const char *name)
@@ -138,9 +138,9 @@ static void add_pending(struct vde_server *server, int fd, const char *name)
     pending->server = server;
     text_copy(pending->name, sizeof(pending->name), name);
     ev_io_init(&pending->readable, on_request, fd, EV_READ);
-    ev_io_start(server->runtime->loop, &pending->readable);
+    ev_io_start(server->context->loop, &pending->readable);
     ev_timer_init(&pending->timeout, on_timeout, PENDING_SECONDS, 0);
-    ev_timer_start(server->runtime->loop, &pending->timeout);
+    ev_timer_start(server->context->loop, &pending->timeout);
     list_append(&server->pending, &pending->node);
     server->pending_count++;
 }
@@ -151,8 +151,8 @@ static int end_pending(struct pending *pending)
     struct vde_server *server = pending->server;
     int fd = pending->readable.fd;
 
-    ev_io_stop(server->runtime->loop, &pending->readable);
-    ev_timer_stop(server->runtime->loop, &pending->timeout);
+    ev_io_stop(server->context->loop, &pending->readable);
+    ev_timer_stop(server->context->loop, &pending->timeout);
     list_remove(&pending->node);
     server->pending_count--;
     free(pending);
@@ -181,7 +181,7 @@ static void on_request(struct ev_loop *loop, ev_io *watcher, int events)
     if (status == -EAGAIN)
         return;
     if (status == 0)
-        status = vde_client_plug(server->runtime, watcher->fd, &request,
+        status = vde_client_plug(server->context, watcher->fd, &request,
                                  *pending->name ? pending->name : NULL, &err);
     fd = end_pending(pending);
     if (status < 0)
@@ -199,5 +199,5 @@ static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events)
 
 static void refuse(struct vde_server *server, int fd, const char *why)
 {
-    client_refuse(server->runtime, vde_doors.clients, fd, why);
+    client_refuse(server->context, vde_listeners.clients, fd, why);
 }

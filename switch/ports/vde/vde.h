@@ -6,8 +6,8 @@
  * datagram is one frame. The connection stays open, silent, for as long as the client is plugged in: closing it, from
  * either side, pulls the plug.
  */
-#ifndef VSW_PORTS_VDE_H
-#define VSW_PORTS_VDE_H
+#ifndef VSW_PORTS_VDE_VDE_H
+#define VSW_PORTS_VDE_VDE_H
 
 #include "ports/port_type.h"
 

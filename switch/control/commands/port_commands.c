@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * port_commands.c - VDE's commands for ports: make and remove them, say who may use them, count
+ */
+#include "control/command.h"
+#include "control/commands/port_view.h"
+#include "ports/port_type.h"
+
+#include <errno.h>
+
+static int showinfo(struct call *call);
+static int setnumports(struct call *call);
+static int sethub(struct call *call);
+static int setvlan(struct call *call);
+static int createauto(struct call *call);
+static int create(struct call *call);
+static int remove_port(struct call *call);
+static int allocatable(struct call *call);
+static int setuser(struct call *call);
+static int setgroup(struct call *call);
+static int epclose(struct call *call);
+static int defqlen(struct call *call);
+static int epqlen(struct call *call);
+static int resetcounter(struct call *call);
+static int print(struct call *call);
+static int allprint(struct call *call);
+
+static int make_port(struct call *call, int number, struct port **port);
+static struct endpoint *find_endpoint(struct call *call);
+static void reset_counters(struct port *port);
+static int list_ports(struct call *call, bool inactive);
+
+static const struct parameter perhaps_port[] = {{"N", ARGUMENT_PORT, .optional = true}, {0}};
+
+const struct command port_commands[] = {
+    {"port", "PORT STATUS MENU"},
+    {
+        "port/showinfo",
+        "show port info",
+        .result = RESULT({"ports", FIELD_NUMBER, "Numports=%llu\n"},
+                         {"hub", FIELD_FLAG, "HUB=true\n", "HUB=false\n"},
+                         {"counters", FIELD_FLAG, "counters=true\n"},
+                         {"queue", FIELD_NUMBER, "default length of port packet queues: %llu\n"}),
+        .run = showinfo,
+    },
+    {"port/setnumports", "set the number of ports", PARAMETERS({"N", ARGUMENT_NUMBER}),
+     .run = setnumports},
+    {"port/sethub", "1=HUB 0=switch", PARAMETERS({"0/1", ARGUMENT_FLAG}), .run = sethub},
+    {"port/setvlan", "set port VLAN (untagged)",
+     PARAMETERS({"N", ARGUMENT_PORT}, {"VLAN", ARGUMENT_VID}), .run = setvlan},
+    {
+        "port/createauto",
+        "create a port with an automatically allocated id (inactive|notallocatable)",
+        .result = RESULT({"port", FIELD_NUMBER, "Port %04llu\n"}),
+        .run = createauto,
+    },
+    {"port/create", "create the port N (inactive|notallocatable)",
+     PARAMETERS({"N", ARGUMENT_PORT_NUMBER}), .run = create},
+    {"port/remove", "remove the port N", PARAMETERS({"N", ARGUMENT_PORT}), .run = remove_port},
+    {"port/allocatable", "Is the port allocatable as unnamed? 1=Y 0=N",
+     PARAMETERS({"N", ARGUMENT_PORT}, {"0/1", ARGUMENT_FLAG}), .run = allocatable},
+    {"port/setuser", "access control: set user",
+     PARAMETERS({"N", ARGUMENT_PORT}, {"user", ARGUMENT_USER}), .run = setuser},
+    {"port/setgroup", "access control: set group",
+     PARAMETERS({"N", ARGUMENT_PORT}, {"user", ARGUMENT_GROUP}), .run = setgroup},
+    {"port/epclose", "remove the endpoint port N/id ID",
+     PARAMETERS({"N", ARGUMENT_PORT}, {"ID", ARGUMENT_NUMBER}), .run = epclose},
+    {"port/defqlen", "set the default length of the queues of new endpoints (frames)",
+     PARAMETERS({"LEN", ARGUMENT_NUMBER}), .extension = true, .run = defqlen},
+    {"port/epqlen", "set the length of the queue of endpoint N/id ID (frames)",
+     PARAMETERS({"N", ARGUMENT_PORT}, {"ID", ARGUMENT_NUMBER}, {"LEN", ARGUMENT_NUMBER}),
+     .extension = true, .run = epqlen},
+    {"port/resetcounter", "reset the port (N) counters", perhaps_port, .run = resetcounter},
+    {"port/print", "print the port/endpoint table", perhaps_port, port_view_list, .run = print},
+    {"port/allprint", "print the port/endpoint table (including inactive port)", perhaps_port,
+     port_view_list, .run = allprint},
+    {0},
+};
+
+static int showinfo(struct call *call)
+{
+    const struct switch_config *config = &call->daemon->context.sw->config;
+
+    reply_number(call->reply, config->ports);
+    reply_flag(call->reply, config->hub);
+    reply_flag(call->reply, true);
+    reply_number(call->reply, config->queue_frames);
+    return 0;
+}
+
+static int setnumports(struct call *call)
+{
+    int status = switch_set_ports(call->daemon->context.sw, call->argument[0].number);
+
+    if (status == -EINVAL)
+        error_set(call->error, EINVAL, "N is from 1 to %d", PORT_NUMBER_MAX);
+    else if (status == -EADDRINUSE)
+        error_set(call->error, EADDRINUSE, "a port above that exists; port/allprint shows it");
+    return status;
+}
+
+static int sethub(struct call *call)
+{
+    switch_set_hub(call->daemon->context.sw, call->argument[0].number);
+    return 0;
+}
+
+static int setvlan(struct call *call)
+{
+    struct port *port = call->argument[0].port;
+    unsigned vid = call->argument[1].number;
+    struct membership wanted;
+    int status = membership_copy(&wanted, &port->membership);
+
+    if (status == 0)
+        status = membership_tag(&wanted, vid, false);
+    wanted.transparent = false;
+    wanted.untagged = (uint16_t)vid;
+    if (status == 0)
+        status = port_set_membership(port, &wanted);
+    if (status == -ENXIO)
+        error_set(call->error, ENXIO, "there is no VLAN %u; vlan/create makes it", vid);
+    membership_clear(&wanted);
+    return status;
+}
+
+static int createauto(struct call *call)
+{
+    struct vswitch *sw = call->daemon->context.sw;
+    unsigned number = port_find_free(sw);
+    struct port *port = switch_port(sw, number);
+    int status = 0;
+
+    /* As in VDE it may be one that was used before, with its VLANs: whoever wants a new one removes it first. */
+    if (port)
+        port_set_allocatable(port, false);
+    else
+        status = make_port(call, number > sw->config.ports ? PORT_ANY : (int)number, &port);
+    if (status == 0)
+        reply_number(call->reply, port->number);
+    return status;
+}
+
+static int create(struct call *call)
+{
+    struct port *port;
+
+    return make_port(call, (int)call->argument[0].number, &port);
+}
+
+static int remove_port(struct call *call)
+{
+    int status = port_close(&call->daemon->context, call->argument[0].port);
+
+    if (status == -EADDRINUSE)
+        error_set(call->error, EADDRINUSE, "it has endpoints; port/del closes them first");
+    return status;
+}
+
+static int allocatable(struct call *call)
+{
+    port_set_allocatable(call->argument[0].port, call->argument[1].number);
+    return 0;
+}
+
+static int setuser(struct call *call)
+{
+    call->argument[0].port->acl_user = call->argument[1].id;
+    return 0;
+}
+
+static int setgroup(struct call *call)
+{
+    call->argument[0].port->acl_group = call->argument[1].id;
+    return 0;
+}
+
+static int epclose(struct call *call)
+{
+    struct endpoint *endpoint = find_endpoint(call);
+
+    if (!endpoint)
+        return -ENXIO;
+    endpoint->ops->close(endpoint);
+    return 0;
+}
+
+static int defqlen(struct call *call)
+{
+    call->daemon->context.sw->config.queue_frames = call->argument[0].number;
+    return 0;
+}
+
+/* Frames that wait already stay. */
+static int epqlen(struct call *call)
+{
+    struct endpoint *endpoint = find_endpoint(call);
+
+    if (!endpoint)
+        return -ENXIO;
+    endpoint->queue_frames = call->argument[2].number;
+    return 0;
+}
+
+static int resetcounter(struct call *call)
+{
+    const struct vswitch *sw = call->daemon->context.sw;
+    const struct port *only = call->argument[0].given ? call->argument[0].port : NULL;
+
+    switch_for_each_port (sw, port) {
+        if (!only || port == only)
+            reset_counters(port);
+    }
+    return 0;
+}
+
+static int print(struct call *call)
+{
+    return list_ports(call, false);
+}
+
+static int allprint(struct call *call)
+{
+    return list_ports(call, true);
+}
+
+/* What people create is theirs to give out, not the next client's to take. */
+static int make_port(struct call *call, int number, struct port **port)
+{
+    struct vswitch *sw = call->daemon->context.sw;
+    int status = port_create(sw, number, port);
+
+    if (status < 0)
+        return ports_explain(sw, status, number, call->error);
+    port_set_allocatable(*port, false);
+    return 0;
+}
+
+/* The endpoint that the first two arguments name, or NULL with words. */
+static struct endpoint *find_endpoint(struct call *call)
+{
+    const struct port *port = call->argument[0].port;
+
+    list_for_each (node, &port->endpoints) {
+        struct endpoint *endpoint = container_of(node, struct endpoint, node);
+
+        if (endpoint->id == (int)call->argument[1].number)
+            return endpoint;
+    }
+    error_set(call->error, ENXIO, "port %u has no endpoint %u; port/print %u shows them",
+              port->number, call->argument[1].number, port->number);
+    return NULL;
+}
+
+static void reset_counters(struct port *port)
+{
+    port->counters = (struct counters){0};
+    list_for_each (node, &port->endpoints)
+        container_of(node, struct endpoint, node)->counters = (struct counters){0};
+}
+
+static int list_ports(struct call *call, bool inactive)
+{
+    const struct vswitch *sw = call->daemon->context.sw;
+    const struct port *only = call->argument[0].given ? call->argument[0].port : NULL;
+
+    if (only && !inactive && !port_active(only))
+        return error_set(call->error, ENXIO,
+                         "nothing is attached to port %u; port/allprint shows it", only->number);
+    reply_list(call->reply);
+    switch_for_each_port (sw, port) {
+        if ((only && port != only) || (!inactive && !port_active(port)))
+            continue;
+        if (!reply_item(call->reply))
+            break;
+        port_view(call->daemon, port, call->reply);
+    }
+    reply_list_end(call->reply);
+    return 0;
+}

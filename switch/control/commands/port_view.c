@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "control/commands/port_view.h"
+
+#include "util/os_linux.h"
+#include "util/user_names.h"
+
+#include <stdio.h>
+
+static void view_endpoint(const struct daemon *daemon, const struct endpoint *endpoint,
+                          struct reply *reply);
+static void view_vlans(const struct membership *member, struct reply *reply);
+static const char *state(const struct port *port);
+static uint64_t sum_drops(const struct counters *counters, bool egress);
+
+static const struct field endpoint_fields[] = {
+    {"id", FIELD_NUMBER, "  -- endpoint ID %04llu"},
+    {"module", FIELD_TEXT, " module %-12s"},
+    {"description", FIELD_TEXT, ": %s\n", ": no endpoint description\n"},
+    {"queued", FIELD_NUMBER, "              unsent packets: %llu"},
+    {"queue", FIELD_NUMBER, " max %llu\n"},
+    {"user", FIELD_TEXT, "              peer: user %s", "              peer: user NONE"},
+    {"process", FIELD_NUMBER, " process %llu"},
+    {"program", FIELD_TEXT, " (%s)\n", "\n"},
+    {0},
+};
+
+static const struct field port_fields[] = {
+    {"port", FIELD_NUMBER, "Port %04llu"},
+    {"pvid", FIELD_NUMBER, " untagged_vlan=%04llu"},
+    {"active", FIELD_FLAG, " ACTIVE", " INACTIVE"},
+    {"allocatable", FIELD_FLAG, " - Unnamed Allocatable\n", " - NOT Unnamed Allocatable\n"},
+    {"current_user", FIELD_TEXT, " Current User: %s", " Current User: NONE"},
+    {"only_user", FIELD_TEXT, " Access Control: (User: %s", " Access Control: (User: NONE"},
+    {"only_group", FIELD_TEXT, " - Group: %s)\n", " - Group: NONE)\n"},
+    TRAFFIC_FIELDS,
+    {"endpoints", FIELD_LIST, .element = endpoint_fields},
+    {"name", FIELD_TEXT, " Name: %s", " Name: NONE"},
+    {"type", FIELD_TEXT, " Type: %s", " Type: any"},
+    {"state", FIELD_TEXT, " State: %s\n"},
+    {"vlan", FIELD_TEXT, " VLAN: %s"},
+    {"trunk", FIELD_TEXT, " Trunk: %s\n", " Trunk: NONE\n"},
+    {"learned", FIELD_NUMBER, " Addresses: %llu"},
+    {"learn_limit", FIELD_NUMBER, " of %llu\n"},
+    {"in_drops", FIELD_NUMBER, " Drops: in %llu"},
+    {"out_drops", FIELD_NUMBER, " out %llu\n"},
+    {"up", FIELD_FLAG, " Up: on", " Up: off"},
+    {"isolated", FIELD_FLAG, " Isolated: on", " Isolated: off"},
+    {"offload", FIELD_FLAG, " Offload: on", " Offload: off"},
+    {"reserved", FIELD_TEXT, " Reserved: %s\n"},
+    {"description", FIELD_TEXT, " Description: %s\n"},
+    {0},
+};
+
+const struct field port_view_list[] = {{"ports", FIELD_LIST, .element = port_fields}, {0}};
+
+const struct field drop_fields[] = {
+    {"reason", FIELD_TEXT, " %s"},
+    {"way", FIELD_TEXT, " %s"},
+    {"frames", FIELD_NUMBER, " %llu\n"},
+    {0},
+};
+
+void port_view(const struct daemon *daemon, const struct port *port, struct reply *reply)
+{
+    reply_number(reply, port->number);
+    reply_number(reply, port->membership.untagged);
+    reply_flag(reply, port_active(port));
+    reply_flag(reply, port->allocatable);
+    reply_text(reply, user_name(daemon->names, port_user(port)));
+    reply_text(reply, user_name(daemon->names, port->acl_user));
+    reply_text(reply, group_name(daemon->names, port->acl_group));
+    traffic_view(&port->counters, reply);
+    reply_list(reply);
+    list_for_each_backward (node, &port->endpoints) /* as in VDE the newest first */
+        view_endpoint(daemon, container_of(node, struct endpoint, node), reply);
+    reply_list_end(reply);
+    reply_text(reply, *port->name ? port->name : NULL);
+    reply_text(reply, port->type);
+    reply_text(reply, state(port));
+    view_vlans(&port->membership, reply);
+    reply_number(reply, port->fdb.count);
+    reply_number(reply, port->fdb.limit);
+    reply_number(reply, sum_drops(&port->counters, false));
+    reply_number(reply, sum_drops(&port->counters, true));
+    reply_flag(reply, port->policy.up);
+    reply_flag(reply, port->policy.isolated);
+    reply_flag(reply, port->policy.offload);
+    reply_text(reply, reserved_policy_name[port->policy.reserved]);
+    reply_text(reply, port->description);
+}
+
+void drops_view(const struct counters *counters, struct reply *reply)
+{
+    reply_list(reply);
+    for (unsigned reason = 0; reason < DROP_REASONS; reason++) {
+        if (counters->drops[reason] == 0)
+            continue;
+        reply_item(reply);
+        reply_text(reply, drop_name[reason]);
+        reply_text(reply, drop_is_egress(reason) ? "out" : "in");
+        reply_number(reply, counters->drops[reason]);
+    }
+    reply_list_end(reply);
+}
+
+void traffic_view(const struct counters *counters, struct reply *reply)
+{
+    reply_number(reply, counters->in_frames);
+    reply_number(reply, counters->in_bytes);
+    reply_number(reply, counters->out_frames);
+    reply_number(reply, counters->out_bytes);
+}
+
+static void view_endpoint(const struct daemon *daemon, const struct endpoint *endpoint,
+                          struct reply *reply)
+{
+    reply_item(reply);
+    reply_number(reply, (uint64_t)endpoint->id);
+    reply_text(reply, endpoint->ops->module);
+    reply_text(reply, endpoint->description);
+    reply_number(reply, endpoint->queue.frames);
+    reply_number(reply, endpoint->queue_frames);
+    reply_text(reply, user_name(daemon->names, endpoint->user));
+    if (endpoint->process > 0)
+        reply_number(reply, (uint64_t)endpoint->process);
+    else
+        reply_none(reply);
+    reply_text(reply, *endpoint->program ? endpoint->program : NULL);
+}
+
+static void view_vlans(const struct membership *member, struct reply *reply)
+{
+    char vlan[16], trunk[VIDSET_TEXT];
+
+    snprintf(vlan, sizeof(vlan), "%u", member->untagged);
+    reply_text(reply, member->transparent            ? "transparent"
+                      : member->untagged == VID_NONE ? "none"
+                                                     : vlan);
+    if (member->tagged)
+        vidset_format(member->tagged, trunk, sizeof(trunk));
+    reply_text(reply, member->tagged ? trunk : NULL);
+}
+
+static const char *state(const struct port *port)
+{
+    if (!port_in_use(port))
+        return "down";
+    return port_blocked(port, os_now()) ? "blocked" : "up";
+}
+
+static uint64_t sum_drops(const struct counters *counters, bool egress)
+{
+    uint64_t sum = 0;
+
+    for (unsigned reason = 0; reason < DROP_REASONS; reason++)
+        sum += drop_is_egress(reason) == egress ? counters->drops[reason] : 0;
+    return sum;
+}

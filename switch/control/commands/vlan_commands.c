@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * vlan_commands.c - VLANs and their tagged members
+ */
+#include "control/command.h"
+#include "util/os_linux.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Ports that a list of VLANs looks at, one after the other: some ten milliseconds. */
+enum { MOST_LOOKS = 8 * 1024 * 1024 };
+
+static int create(struct call *call);
+static int remove_vlan(struct call *call);
+static int addport(struct call *call);
+static int delport(struct call *call);
+static int print(struct call *call);
+static int allprint(struct call *call);
+
+static int set_tagged(struct port *port, unsigned vid, bool tagged);
+static int list_vlans(struct call *call, bool inactive);
+static int collect_ports(const struct vswitch *sw, struct port_set *all);
+static const struct port_set *active_members(const struct vswitch *sw, unsigned vid);
+static void list_members(struct reply *reply, const struct port_set *ports, unsigned vid);
+static void show_member(struct reply *reply, const struct port *port, unsigned vid);
+
+static const struct parameter vlan_and_port[] = {
+    {"N", ARGUMENT_VLAN}, {"PORT", ARGUMENT_PORT}, {0}};
+static const struct parameter perhaps_vlan[] = {{"N", ARGUMENT_VLAN, .optional = true}, {0}};
+
+static const struct field member_fields[] = {
+    {"port", FIELD_NUMBER, " -- Port %04llu"},
+    {"tagged", FIELD_FLAG, " tagged=1", " tagged=0"},
+    {"active", FIELD_FLAG, " active=1", " active=0"},
+    {"forwarding", FIELD_FLAG, " status=Forwarding\n", " status=Discarding\n"},
+    {0},
+};
+
+static const struct field vlan_fields[] = {
+    {"vlan", FIELD_NUMBER, "VLAN %04llu\n"},
+    {"members", FIELD_LIST, .element = member_fields},
+    {0},
+};
+
+static const struct field vlans_fields[] = {{"vlans", FIELD_LIST, .element = vlan_fields}, {0}};
+
+const struct command vlan_commands[] = {
+    {"vlan", "VLAN MANAGEMENT MENU"},
+    {"vlan/create", "create the VLAN with tag N", PARAMETERS({"N", ARGUMENT_VID}), .run = create},
+    {"vlan/remove", "remove the VLAN with tag N", PARAMETERS({"N", ARGUMENT_VID}),
+     .run = remove_vlan},
+    {"vlan/addport", "add port to the vlan N (tagged)", vlan_and_port, .run = addport},
+    {"vlan/delport", "del port from the vlan N (tagged)", vlan_and_port, .run = delport},
+    {"vlan/print", "print the list of defined vlan", perhaps_vlan, vlans_fields, .run = print},
+    {"vlan/allprint", "print the list of defined vlan (including inactive port)", perhaps_vlan,
+     vlans_fields, .run = allprint},
+    {0},
+};
+
+static int create(struct call *call)
+{
+    unsigned vid = call->argument[0].number;
+    int status = vlan_create(&call->daemon->context.sw->vlans, vid);
+
+    if (status == -EINVAL)
+        error_set(call->error, EINVAL, "a VLAN is from %d to %d", VID_MIN, VID_MAX);
+    return status;
+}
+
+static int remove_vlan(struct call *call)
+{
+    unsigned vid = call->argument[0].number;
+    int status = vid > VID_MAX ? -EINVAL : switch_remove_vlan(call->daemon->context.sw, vid);
+
+    if (status == -EINVAL)
+        error_set(call->error, EINVAL, "a VLAN is from %d to %d", VID_MIN, VID_MAX);
+    else if (status == -EADDRINUSE)
+        error_set(call->error, EADDRINUSE,
+                  vid ? "ports are members; vlan/allprint shows them" : "VLAN 0 always stays");
+    return status;
+}
+
+static int addport(struct call *call)
+{
+    struct port *port = call->argument[1].port;
+    unsigned vid = call->argument[0].number;
+
+    /* In its untagged VLAN a port accepts tagged frames, too. */
+    return membership_has(&port->membership, vid) ? 0 : set_tagged(port, vid, true);
+}
+
+static int delport(struct call *call)
+{
+    struct port *port = call->argument[1].port;
+    unsigned vid = call->argument[0].number;
+
+    if (port->membership.untagged == vid)
+        return error_set(call->error, EADDRINUSE,
+                         "VLAN %u is the untagged one of port %u; port/setvlan changes that", vid,
+                         port->number);
+    if (port->membership.transparent)
+        return error_set(call->error, EADDRINUSE, "port %u is transparent: it is in every VLAN",
+                         port->number);
+    return membership_has_tagged(&port->membership, vid) ? set_tagged(port, vid, false) : 0;
+}
+
+static int print(struct call *call)
+{
+    return list_vlans(call, false);
+}
+
+static int allprint(struct call *call)
+{
+    return list_vlans(call, true);
+}
+
+static int set_tagged(struct port *port, unsigned vid, bool tagged)
+{
+    struct membership wanted;
+    int status = membership_copy(&wanted, &port->membership);
+
+    if (status == 0)
+        status = membership_tag(&wanted, vid, tagged);
+    if (status == 0)
+        status = port_set_membership(port, &wanted);
+    membership_clear(&wanted);
+    return status;
+}
+
+static int list_vlans(struct call *call, bool inactive)
+{
+    const struct vswitch *sw = call->daemon->context.sw;
+    const struct argument *only = &call->argument[0];
+    struct port_set all = {0};
+    unsigned looks = 0;
+    int status = inactive ? collect_ports(sw, &all) : 0;
+
+    if (status < 0)
+        return status;
+    reply_list(call->reply);
+    for (unsigned vid = 0; vid < VID_COUNT; vid++) {
+        if (!vlan_exists(&sw->vlans, vid) || (only->given && only->number != vid))
+            continue;
+        if (looks > MOST_LOOKS)
+            reply_cut(call->reply);
+        if (!reply_item(call->reply))
+            break;
+        reply_number(call->reply, vid);
+        list_members(call->reply, inactive ? &all : active_members(sw, vid), vid);
+        looks += all.count;
+    }
+    reply_list_end(call->reply);
+    free(all.member);
+    return 0;
+}
+
+/* All ports that there are, in order. */
+static int collect_ports(const struct vswitch *sw, struct port_set *all)
+{
+    all->member = malloc(((size_t)sw->config.ports + 1) * sizeof(struct port *));
+    if (!all->member)
+        return -ENOMEM;
+    switch_for_each_port (sw, port)
+        all->member[all->count++] = port;
+    return 0;
+}
+
+/* In a hub nobody is a member: every port hears everything. */
+static const struct port_set *active_members(const struct vswitch *sw, unsigned vid)
+{
+    static const struct port_set nobody = {0};
+
+    return sw->config.hub ? &nobody : vlan_flood_set(&sw->vlans, vid);
+}
+
+static void list_members(struct reply *reply, const struct port_set *ports, unsigned vid)
+{
+    reply_list(reply);
+    for (unsigned i = 0; i < ports->count; i++) {
+        const struct port *port = ports->member[i];
+
+        if (!membership_has(&port->membership, vid))
+            continue;
+        if (!reply_item(reply))
+            break;
+        show_member(reply, port, vid);
+    }
+    reply_list_end(reply);
+}
+
+static void show_member(struct reply *reply, const struct port *port, unsigned vid)
+{
+    reply_number(reply, port->number);
+    reply_flag(reply, port->membership.untagged != vid);
+    reply_flag(reply, port_active(port));
+    reply_flag(reply, !port_blocked(port, os_now()));
+}

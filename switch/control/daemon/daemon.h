@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later
+ *
+ * program.h - the running program, as the commands see it
+ */
+#ifndef VSW_CONTROL_DAEMON_DAEMON_H
+#define VSW_CONTROL_DAEMON_DAEMON_H
+
+#include "control/daemon/ageing.h"
+#include "control/events.h"
+#include "control/session/outbox.h"
+#include "control/session/scheduler.h"
+#include "ports/context.h"
+#include "util/version.h"
+
+#define VDE_VERSION "2.3.3" /* the vde_switch whose behaviour this program follows */
+
+/* What VDE's commands set and show, and nothing else depends on. */
+struct vde_settings {
+    unsigned hash_size;   /* buckets: ours follow from the table's capacity */
+    unsigned gc_interval; /* seconds: ours are forgotten when they are due */
+    unsigned priority;    /* of the bridge, for a spanning tree */
+};
+
+/* What waits in sessions is counted apart, so that nobody can use up what another needs. */
+enum output_kind { OUTPUT_OF_OTHERS, OUTPUT_OF_OWNER, OUTPUT_OF_STDIN, OUTPUT_KINDS };
+
+struct daemon {
+    struct context context;
+    struct ageing ageing;
+    struct events events;
+    struct vde_settings vde;
+    struct user_names *names; /* of users and groups that were looked up */
+    struct scheduler scheduler;
+    struct log_limit refused; /* commands, to who may not */
+    const char *mgmt_path;    /* where the console listens; NULL: nowhere */
+    mode_t mgmt_mode;
+    struct outbox_budget output[OUTPUT_KINDS];
+    uint64_t started; /* monotonic nanoseconds */
+    bool stopping;    /* by a command, perhaps before the loop runs */
+};
+
+/* program_stop() - ends the event loop; the program cleans up and exits with status 0 */
+static inline void daemon_stop(struct daemon *daemon)
+{
+    daemon->stopping = true;
+    ev_break(daemon->context.loop, EVBREAK_ALL);
+}
+
+#endif

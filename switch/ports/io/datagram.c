@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "ports/io/datagram.h"
+
+#include <errno.h>
+
+void datagram_prepare(struct datagram_vector *vector, struct batch *batch)
+{
+    for (unsigned i = 0; i < BATCH_FRAMES; i++) {
+        vector->iov[i] = (struct iovec){batch->buffer[i], BATCH_BUFFER};
+        vector->message[i].msg_hdr = (struct msghdr){.msg_iov = &vector->iov[i], .msg_iovlen = 1};
+    }
+}
+
+int datagram_rx(int fd, struct datagram_vector *vector, struct batch *batch)
+{
+    /* MSG_TRUNC: msg_len is the datagram's true length, even when it is longer than the buffer. */
+    int received = recvmmsg(fd, vector->message, BATCH_FRAMES, MSG_DONTWAIT | MSG_TRUNC, NULL);
+    int count = 0;
+
+    if (received < 0)
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    for (int i = 0; i < received; i++) {
+        if (vector->message[i].msg_len == 0)
+            continue;
+        frame_init(&batch->frame[count], batch->buffer[i], vector->message[i].msg_len);
+        count++;
+    }
+    return count;
+}
+
+int datagram_rx_from(int fd, struct datagram_vector *vector, struct batch *batch)
+{
+    int count;
+
+    /* The kernel writes nothing where a sender has no name: what is left of another must not stand there. */
+    for (unsigned i = 0; i < BATCH_FRAMES; i++) {
+        vector->from[i].any.sa_family = AF_UNSPEC;
+        vector->message[i].msg_hdr.msg_name = &vector->from[i].storage;
+        vector->message[i].msg_hdr.msg_namelen = sizeof(vector->from[i].storage);
+    }
+    count = datagram_rx(fd, vector, batch);
+    for (unsigned i = 0; i < BATCH_FRAMES; i++) {
+        vector->from[i].length = vector->message[i].msg_hdr.msg_namelen;
+        vector->message[i].msg_hdr.msg_name = NULL;
+        vector->message[i].msg_hdr.msg_namelen = 0;
+    }
+    /* Frames closed up over empty datagrams: so do their senders. */
+    for (int i = 0; i < count; i++) {
+        ptrdiff_t slot = (batch->frame[i].bytes - batch->buffer[0]) / BATCH_BUFFER;
+
+        if (slot != i)
+            vector->from[i] = vector->from[slot];
+    }
+    return count;
+}
+
+int datagram_tx(int fd, const struct tx_desc *descs, unsigned count)
+{
+    struct mmsghdr message[BATCH_FRAMES];
+    int sent;
+
+    for (unsigned i = 0; i < count; i++) {
+        message[i].msg_hdr = (struct msghdr){
+            .msg_iov = (struct iovec *)descs[i].iov,
+            .msg_iovlen = descs[i].iov_count,
+        };
+    }
+    sent = sendmmsg(fd, message, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent > 0 ? sent : -errno;
+}
