@@ -9,7 +9,7 @@
  * offload_finish() makes of the same super-frame. test_segmenter.py makes the TAPs.
  */
 #include "core/offload.h"
-#include "super_frame.h"
+#include "gso_frame.h"
 
 #include <err.h>
 #include <errno.h>
