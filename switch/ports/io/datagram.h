@@ -5,7 +5,7 @@
 #ifndef VSW_PORTS_IO_DATAGRAM_H
 #define VSW_PORTS_IO_DATAGRAM_H
 
-#include "core/frame.h"
+#include "core/worker.h"
 #include "ports/listen/address.h"
 
 /* What recvmmsg() is told for every batch: prepared once, since the buffers stay where they are. */
@@ -15,8 +15,8 @@ struct datagram_vector {
     struct address from[BATCH_FRAMES]; /* who sent each frame of the batch: datagram_rx_from() */
 };
 
-/* datagram_prepare() - lets VECTOR receive into BATCH's buffers from now on */
-void datagram_prepare(struct datagram_vector *vector, struct batch *batch);
+/* datagram_prepare() - lets VECTOR receive into WORKER's buffers from now on */
+void datagram_prepare(struct datagram_vector *vector, struct worker *worker);
 
 /* datagram_rx() - reads what waits on FD into BATCH, which VECTOR was prepared for
  *

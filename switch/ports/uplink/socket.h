@@ -5,6 +5,7 @@
 #ifndef VSW_PORTS_UPLINK_SOCKET_H
 #define VSW_PORTS_UPLINK_SOCKET_H
 
+#include "core/worker.h"
 #include "ports/io/vnet.h"
 
 #include <sys/socket.h>
@@ -39,7 +40,8 @@ bool packet_socket_is_bound(int fd, int index);
  * Tags that the NIC or the kernel took out are put beside the frame again, or into it if they are not 802.1Q's.
  * Return: how many frames, 0 if there is nothing, or -errno.
  */
-int packet_socket_read(int fd, struct packet_vector *vector, struct batch *batch, unsigned *missed);
+int packet_socket_read(int fd, struct packet_vector *vector, struct worker *worker,
+                       struct batch *batch, unsigned *missed);
 
 /* packet_socket_write() - as endpoint_ops.tx; what is longer than MTU, as a segment, is -EMSGSIZE */
 int packet_socket_write(int fd, const struct tx_desc *descs, unsigned count, unsigned mtu);
