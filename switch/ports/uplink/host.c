@@ -47,12 +47,12 @@ void host_close(struct host_way *way)
 int host_follow(struct host_way *way, struct mnl_socket *nl, const struct link *link)
 {
     const uint8_t *mac = way->marks ? NULL : link->mac;
-    struct link extension;
-    int status = way->fd < 0 ? -ENODEV : link_find(nl, NULL, way->index, &extension);
+    struct link tap;
+    int status = way->fd < 0 ? -ENODEV : link_find(nl, NULL, way->index, &tap);
 
     if (status < 0)
         return status;
-    if ((extension.flags & IFF_UP) && (!mac || !memcmp(extension.mac, mac, MAC_BYTES)))
+    if ((tap.flags & IFF_UP) && (!mac || !memcmp(tap.mac, mac, MAC_BYTES)))
         return 0;
     return link_start(nl, way->index, mac);
 }

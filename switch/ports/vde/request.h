@@ -2,8 +2,8 @@
  *
  * request.h - what a VDE client sends on ctl: one packed structure in native byte order
  *
- *     version 3:   0 magic   4 version = 3   8 type           12 sockaddr_un (110)   122 description
- *     version 1:   0 magic   4 type   8 MAC (6, ignored)     14 sockaddr_un (110)   124 description
+ *     version 3:   0 magic   4 version = 3   8 type          12 sockaddr_un (110)   122 description
+ *     version 1:   0 magic   4 type   8 MAC (6, ignored)    14 sockaddr_un (110)   124 description
  *
  * Numbers are offsets, or sizes in parentheses, in bytes. The low byte of type is the request, the
  * other three are the port number, 0 for any. The description ends where the message ends. User
