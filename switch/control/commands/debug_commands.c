@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * debug_commands.c - which events this session is told of
+ * debug_commands.c - which events this session receives
  */
 #include "control/session/session.h"
 
@@ -11,7 +11,7 @@ static int debug_list(struct call *call);
 static int debug_add(struct call *call);
 static int debug_del(struct call *call);
 
-static int set(struct call *call, bool on);
+static int subscribe(struct call *call, bool on);
 static uint32_t matching(const struct call *call);
 
 static const struct parameter beginning[] = {{"dbgpath", ARGUMENT_TEXT, .optional = true}, {0}};
@@ -64,16 +64,16 @@ static int debug_list(struct call *call)
 
 static int debug_add(struct call *call)
 {
-    return set(call, true);
+    return subscribe(call, true);
 }
 
 static int debug_del(struct call *call)
 {
-    return set(call, false);
+    return subscribe(call, false);
 }
 
-/* Makes this session hear, or not hear, of the categories that match. */
-static int set(struct call *call, bool on)
+/* Subscribes this session to the categories that match, or unsubscribes it. */
+static int subscribe(struct call *call, bool on)
 {
     struct session *session = call->caller->session;
     uint32_t found = matching(call), before, after;
@@ -90,7 +90,8 @@ static int set(struct call *call, bool on)
     return 0;
 }
 
-/* The categories whose path begins with the argument; all, if there is none. */
+/* Return: a bit for each category whose path begins with the argument; all of them without an
+ * argument. */
 static uint32_t matching(const struct call *call)
 {
     const char *text = call->argument[0].given ? call->argument[0].text : "";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * frame_commands.c - whether the switch's books balance (drop.h)
+ * frame_commands.c - shows the terms of the frame balance (core/drop.h)
  */
 #include "control/command.h"
 #include "ports/io/wake.h"

@@ -13,7 +13,7 @@ void datagram_prepare(struct datagram_vector *vector, struct worker *worker)
 
 int datagram_rx(int fd, struct datagram_vector *vector, struct batch *batch)
 {
-    /* MSG_TRUNC: msg_len is the datagram's true length, even when it is longer than the buffer. */
+    /* MSG_TRUNC: msg_len is the datagram's full length, even if it exceeds the buffer. */
     int received = recvmmsg(fd, vector->message, BATCH_FRAMES, MSG_DONTWAIT | MSG_TRUNC, NULL);
     int count = 0;
 
@@ -32,7 +32,7 @@ int datagram_rx_from(int fd, struct datagram_vector *vector, struct batch *batch
 {
     int count;
 
-    /* The kernel writes nothing where a sender has no name: what is left of another must not stand there. */
+    /* The kernel writes no address for a sender without a name: clear the previous one. */
     for (unsigned i = 0; i < BATCH_FRAMES; i++) {
         vector->from[i].any.sa_family = AF_UNSPEC;
         vector->message[i].msg_hdr.msg_name = &vector->from[i].storage;
@@ -44,7 +44,8 @@ int datagram_rx_from(int fd, struct datagram_vector *vector, struct batch *batch
         vector->message[i].msg_hdr.msg_name = NULL;
         vector->message[i].msg_hdr.msg_namelen = 0;
     }
-    /* Frames closed up over empty datagrams: so do their senders. */
+    /* datagram_rx() has skipped empty datagrams, so a frame's index may be below its buffer's: move
+     * its sender along. */
     for (int i = 0; i < count; i++) {
         ptrdiff_t slot =
             (batch->frame[i].bytes - (const uint8_t *)vector->iov[0].iov_base) / BATCH_BUFFER;

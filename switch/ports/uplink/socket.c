@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 enum {
-    BUFFER_BYTES = 8 * 1024 * 1024, /* so many super-frames as come while we are not running */
+    /* room for the GSO frames that arrive while the switch is not running */
+    BUFFER_BYTES = 8 * 1024 * 1024,
 };
 
 static int set_up(int fd, int index, bool outgoing);
@@ -58,8 +59,8 @@ int packet_socket_read(int fd, struct packet_vector *vector, struct worker *work
     prepare(vector, worker);
     received = recvmmsg(fd, vector->message, vector->room, MSG_DONTWAIT | MSG_TRUNC, NULL);
     if (received < 0) {
-        /* EINVAL: a frame that this interface's header cannot describe; it is gone. ENETDOWN is no end: the interface may
-         * be set up again, and if it is removed netlink says so. */
+        /* EINVAL: a frame that virtio_net_hdr cannot describe, which has been discarded. ENETDOWN
+         * is not fatal: the interface may be set up again, and netlink reports its removal. */
         *missed = errno == EINVAL;
         return errno == EAGAIN || errno == EINTR || errno == EINVAL || errno == ENETDOWN ? 0
                                                                                          : -errno;
@@ -118,7 +119,7 @@ static int set_up(int fd, int index, bool outgoing)
     if (status < 0)
         return status;
     if (!outgoing)
-        set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1); /* the filter says so, too */
+        set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1); /* saves running the filter */
     if (set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES) < 0)
         set_option(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES);
     if (set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES) < 0)
@@ -134,7 +135,8 @@ static int set_option(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/* The batch's buffers stay where they are, but the kernel writes into the headers. In front of each frame is room for a tag. */
+/* The iovecs are set up for every batch because the kernel writes to the message headers. Each
+ * frame has room for a tag in front of it: see put_tag(). */
 static void prepare(struct packet_vector *vector, struct worker *worker)
 {
     if (vector->room == 0)
@@ -151,7 +153,8 @@ static void prepare(struct packet_vector *vector, struct worker *worker)
     }
 }
 
-/* What the kernel says beside message I. */
+/* Reads the control messages of message I: its VLAN tag, and the number of frames dropped so
+ * far. */
 static void read_control(struct packet_vector *vector, unsigned i, struct frame *frame,
                          unsigned *missed)
 {
@@ -184,7 +187,7 @@ static void restore_tag(struct frame *frame, const struct tpacket_auxdata *auxda
         frame->stripped_tag = auxdata->tp_vlan_tci;
 }
 
-/* Another kind of tag is part of the payload to us: back to where it was. */
+/* Puts a tag that is not 802.1Q's back into the frame: to the switch it is payload. */
 static void put_tag(struct frame *frame, uint16_t type, uint16_t tci)
 {
     uint8_t *bytes = (uint8_t *)(uintptr_t)frame->bytes - TAG_BYTES;
@@ -202,7 +205,7 @@ static void put_tag(struct frame *frame, uint16_t type, uint16_t tci)
         frame->offload.csum_start += TAG_BYTES;
 }
 
-/* The kernel checks ordinary frames alone. */
+/* The kernel checks the length of frames without GSO only. */
 static bool fits(const struct tx_desc *desc, unsigned mtu)
 {
     return desc->wire_length <= mtu + FRAME_HEADER + (desc->tci != TAG_NONE ? TAG_BYTES : 0);
