@@ -110,7 +110,7 @@ static void resolve(struct vswitch *sw, struct batch *batch, struct departures *
             judge_flapping(sw, batch, frame, now);
         if (to == from) {
             drop(batch, frame, DROP_SAME_PORT);
-        } else if (to && to->policy.isolated && from->policy.isolated) {
+        } else if (to && to->config.isolated && from->config.isolated) {
             drop(batch, frame, DROP_ISOLATED);
         } else if (to) {
             enqueue(out, to, i);
@@ -127,7 +127,7 @@ static void resolve(struct vswitch *sw, struct batch *batch, struct departures *
 static void egress(struct batch *batch, struct departures *out, uint64_t now)
 {
     for (struct port *port = out->first; port; port = port->egress.next) {
-        if (!port->policy.up)
+        if (!port->config.up)
             keep_from(port, DROP_DOWN_OUT, port->egress.count);
         else if (port_blocked(port, now))
             keep_from(port, DROP_LOOP_OUT, port->egress.count);
@@ -146,17 +146,17 @@ static enum drop_reason admit(const struct vswitch *sw, const struct port *port,
 
     if (unsound != DROP_NONE)
         return unsound;
-    if (!port->policy.up)
+    if (!port->config.up)
         return DROP_DOWN_IN;
     if (port_blocked(port, now))
         return DROP_LOOP_IN;
-    if (port->policy.reserved != RESERVED_FORWARD && frame_is_reserved(frame))
-        return port->policy.reserved == RESERVED_DROP ? DROP_RESERVED_IN : DROP_CONSUMED;
+    if (port->config.reserved != RESERVED_FORWARD && frame_is_reserved(frame))
+        return port->config.reserved == RESERVED_DROP ? DROP_RESERVED_IN : DROP_CONSUMED;
     if (sw->config.hub) {
         frame->vid = 0;
         return DROP_NONE;
     }
-    return reason != DROP_NONE ? reason : vlan_ingress(&port->membership, frame);
+    return reason != DROP_NONE ? reason : vlan_ingress(&port->config.membership, frame);
 }
 
 /* The one port that FRAME is for, or NULL: it is for many, or nobody knows. */
@@ -192,10 +192,10 @@ static bool flood(const struct vswitch *sw, const struct batch *batch, unsigned 
     for (unsigned m = 0; m < set->count; m++) {
         struct port *to = set->member[m];
 
-        if (to == from || (to->policy.isolated && from->policy.isolated))
+        if (to == from || (to->config.isolated && from->config.isolated))
             continue;
         heard = true;
-        if (reserved && to->policy.reserved != RESERVED_FORWARD)
+        if (reserved && to->config.reserved != RESERVED_FORWARD)
             keep_from(to, DROP_RESERVED_OUT, 1);
         else
             enqueue(out, to, i);

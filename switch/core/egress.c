@@ -26,7 +26,8 @@ static void count_delivered(struct endpoint *endpoint, const struct tx_desc *des
 
 static int egress_tag(const struct port *port, const struct frame *frame)
 {
-    return port->sw->config.hub ? frame_own_tag(frame) : vlan_egress(&port->membership, frame);
+    return port->sw->config.hub ? frame_own_tag(frame)
+                                : vlan_egress(&port->config.membership, frame);
 }
 
 /* Where somebody else's network begins: would the tag below FRAME's own choose the VLAN there? A tag of VID 0 is as good
@@ -40,7 +41,7 @@ static bool hides_tag(const struct port *port, const struct frame *frame, int tc
 /* Does ENDPOINT take FRAME as it is? */
 static bool takes(const struct endpoint *endpoint, const struct frame *frame)
 {
-    unsigned have = endpoint->port->policy.offload ? endpoint->offloads : 0;
+    unsigned have = endpoint->port->config.offload ? endpoint->offloads : 0;
 
     return (offload_needs(&frame->offload) & ~have) == 0;
 }

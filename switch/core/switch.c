@@ -99,7 +99,7 @@ struct port *switch_port_named(const struct vswitch *sw, const char *name)
     if (!*name)
         return NULL;
     switch_for_each_port (sw, port) {
-        if (!strcmp(port->name, name))
+        if (!strcmp(port->config.name, name))
             return port;
     }
     return NULL;
@@ -124,14 +124,11 @@ int port_create(struct vswitch *sw, int number, struct port **created)
         return -ENOMEM;
     port->sw = sw;
     port->number = (unsigned)number;
-    port->allocatable = true;
+    port->config = port_config_defaults();
     port->for_guests = true;
-    port->policy = port_policy_defaults();
-    port->acl_user = (uid_t)-1;
-    port->acl_group = (gid_t)-1;
     list_init(&port->endpoints);
     fdb_owner_init(&port->fdb, port->number);
-    port->fdb.limit = sw->config.learn_limit;
+    port->fdb.limit = port_address_limit(port);
     sw->port[number] = port;
     *created = port;
     switch_emit(sw, &(struct event){.kind = EVENT_PORT_CREATED, .port = port});
@@ -198,7 +195,9 @@ int switch_remove_vlan(struct vswitch *sw, unsigned vid)
     if (!vlan_exists(&sw->vlans, vid))
         return -ENXIO;
     switch_for_each_port (sw, port) {
-        if (!port->membership.transparent && membership_has(&port->membership, vid))
+        const struct membership *member = &port->config.membership;
+
+        if (!member->transparent && membership_has(member, vid))
             return -EADDRINUSE;
     }
     fdb_flush_vlan(sw->fdb, (int)vid);
@@ -207,7 +206,7 @@ int switch_remove_vlan(struct vswitch *sw, unsigned vid)
 
 static bool port_is_free(const struct port *port)
 {
-    return !port || (port->allocatable && !port_active(port));
+    return !port || (port->config.allocatable && !port_active(port));
 }
 
 static void free_ports(struct vswitch *sw)
@@ -243,7 +242,6 @@ static void fdb_changed(void *context, enum fdb_change change, const struct fdb_
 
 static void port_free(struct port *port)
 {
-    membership_clear(&port->membership);
-    free(port->description);
+    port_config_clear(&port->config);
     free(port);
 }

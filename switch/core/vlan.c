@@ -70,7 +70,7 @@ const struct port_set *vlan_flood_set(const struct vlan_table *table, unsigned v
 
 int vlan_enter(struct vlan_table *table, struct port *port)
 {
-    const struct membership *member = &port->membership;
+    const struct membership *member = &port->config.membership;
     int status = member->transparent ? port_set_add(&table->transparent, port) : 0;
 
     for (unsigned vid = 0; vid < VID_COUNT && status == 0; vid++) {
@@ -131,6 +131,14 @@ bool membership_has(const struct membership *member, unsigned vid)
 bool membership_has_tagged(const struct membership *member, unsigned vid)
 {
     return member->tagged && vidset_has(member->tagged, vid);
+}
+
+bool membership_equal(const struct membership *one, const struct membership *other)
+{
+    if (one->untagged != other->untagged || one->transparent != other->transparent ||
+        !one->tagged != !other->tagged)
+        return false;
+    return !one->tagged || !memcmp(one->tagged, other->tagged, sizeof(*one->tagged));
 }
 
 int membership_copy(struct membership *to, const struct membership *from)
