@@ -130,7 +130,8 @@ static void format_message(const struct event *event, char *text, size_t size)
     case EVENT_ADDRESS_SHARED:
         format_address(event, text, size);
         break;
-    case EVENT_LEARNING: /* nobody can subscribe to it */
+    case EVENT_PORT_CONFIGURED: /* nobody can subscribe to these */
+    case EVENT_LEARNING:
     case EVENT_KINDS:
         break;
     }

@@ -154,7 +154,7 @@ static void test_malformed_numbers(void **state)
     assert_true(vlan_exists(&bench->lab->sw->vlans, 11));
     assert_int_equal(run(bench, "port/sethub 2"), -EINVAL);
     assert_int_equal(run(bench, "port/allocatable 1 0"), 0);
-    assert_false(lab_port(bench->lab, 1)->allocatable);
+    assert_false(lab_port(bench->lab, 1)->config.allocatable);
 }
 
 /* A malformed argument outweighs one that names nothing, whichever comes first. */
@@ -176,11 +176,11 @@ static void test_ports_by_name(void **state)
 {
     struct bench *bench = *state;
 
-    strcpy(lab_port(bench->lab, 3)->name, "web");
+    strcpy(lab_port(bench->lab, 3)->config.name, "web");
     assert_int_equal(run(bench, "port/allocatable web 0"), 0);
-    assert_false(lab_port(bench->lab, 3)->allocatable);
+    assert_false(lab_port(bench->lab, 3)->config.allocatable);
     assert_int_equal(run(bench, "port/allocatable 3 1"), 0);
-    assert_true(lab_port(bench->lab, 3)->allocatable);
+    assert_true(lab_port(bench->lab, 3)->config.allocatable);
     assert_int_equal(run(bench, "port/allocatable db 0"), -ENXIO);
     assert_string_equal(bench->err.text, "no port is called \"db\"");
     assert_int_equal(run(bench, "port/allocatable d:b 0"), -EINVAL);
@@ -193,11 +193,13 @@ static void test_text_arguments(void **state)
     struct port *port = lab_port(bench->lab, 1);
 
     assert_int_equal(run(bench, "port/setdescr 1  two words  "), 0);
-    assert_string_equal(port->description, "two words");
+    assert_string_equal(port->config.description, "two words");
     assert_int_equal(run(bench, "port/setdescr 1 \x1b[2J\xff"), 0);
-    assert_string_equal(port->description, "\\x1b[2J\\xff");
+    assert_string_equal(port->config.description, "\x1b[2J\xff");
+    assert_int_equal(run(bench, "port/allprint 1"), 0);
+    assert_non_null(strstr(bench->reply, " Description: \\x1b[2J\\xff\n"));
     assert_int_equal(run(bench, "port/setdescr 1"), 0);
-    assert_null(port->description);
+    assert_null(port->config.description);
 }
 
 static void test_owners_commands(void **state)
