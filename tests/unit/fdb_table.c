@@ -99,7 +99,7 @@ int pin(struct table *table, unsigned owner, unsigned vid, uint64_t number)
     return fdb_add_static(table->fdb, vid, mac_from(number, mac), &table->owner[owner], table->now);
 }
 
-/* OWNER's number, -1 if nobody knows the address. */
+/* OWNER's number, -1 if the address is unknown. */
 int owner_of(struct table *table, unsigned vid, uint64_t number)
 {
     const struct fdb_entry *entry = find(table, vid, number);
@@ -118,7 +118,7 @@ static void count_visit(void *context, const struct fdb_entry *entry)
     (*(unsigned *)context)++;
 }
 
-/* The table's own count, the owners' counts, and what can be walked agree. */
+/* The table's count, the owners' counts, and the entries that a walk finds agree. */
 void check_counts(struct table *table)
 {
     unsigned walked = 0, owned = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_fdb.c - what the FDB learns, moves, keeps and forgets
+ * test_fdb.c - which addresses the FDB learns, moves, keeps and ages out
  */
 #include "fdb_table.h"
 
@@ -101,7 +101,7 @@ static void test_remote_is_carried(void **state)
     assert_memory_equal(&find(table, 1, 5)->remote, &nobody, sizeof(nobody));
 }
 
-/* Whose move is not believed does not get to say which tunnel the address is behind either. */
+/* A learn event whose move is rejected does not change the tunnel either. */
 static void test_remote_of_a_disbelieved_move(void **state)
 {
     static const struct fdb_remote nobody = {0};
@@ -125,7 +125,7 @@ static void test_moves_only_after_silence(void **state)
 
     hear(table, 1, 0, 5);
     sleep_for(table, 2 * SECOND);
-    hear(table, 1, 0, 5); /* still talking */
+    hear(table, 1, 0, 5); /* still sending */
     sleep_for(table, 3 * SECOND - 1);
     assert_ptr_equal(hear(table, 2, 0, 5), find(table, 0, 5));
     assert_int_equal(owner_of(table, 0, 5), 1);
@@ -135,7 +135,7 @@ static void test_moves_only_after_silence(void **state)
     check_counts(table);
 }
 
-/* Each frame of the old owner counts, even where the lists are only put in order once a second. */
+/* Each frame of the old owner counts, even though the lists are sorted only once a second. */
 static void test_talking_owner_keeps_its_address(void **state)
 {
     struct table *table = *state;
@@ -152,7 +152,7 @@ static void test_talking_owner_keeps_its_address(void **state)
     assert_int_equal(owner_of(table, 0, 5), 1);
 }
 
-/* A disbelieved sighting is no sign of life of the old owner. */
+/* A rejected learn event does not refresh the entry of the old owner. */
 static void test_spoofer_does_not_refresh(void **state)
 {
     struct table *table = *state;
@@ -234,7 +234,8 @@ static void test_changes_are_counted(void **state)
     assert_int_equal(find(table, 0, 5)->flaps.series, 1);
 }
 
-/* One frame is watched for a second; only that one, coming in elsewhere, is an echo. */
+/* One frame is remembered for a second; only that very frame, received from elsewhere, is an
+ * echo. */
 static void test_echoes_are_counted(void **state)
 {
     struct table *table = *state;
@@ -259,7 +260,8 @@ static void test_echoes_are_counted(void **state)
     sleep_for(table, SECOND + 1);
     hear_frame(table, 2, 5, 222, &flapped);
     assert_int_equal(flaps->echoes, 0);
-    assert_int_equal(flaps->origin, table->owner[1].number); /* the owner, not who says it first */
+    assert_int_equal(flaps->origin,
+                     table->owner[1].number); /* the owner, not the port that sends it first */
 }
 
 /* --- ageing --- */
@@ -304,7 +306,7 @@ static void test_ages_in_order_of_use(void **state)
     assert_int_equal(fdb_expire(table->fdb, start + 110 * SECOND), 0);
 }
 
-/* An entry in constant use never ages, and the deadline is never later than a second after the true one. */
+/* An entry in constant use never ages, and the deadline is at most a second after the true one. */
 static void test_busy_entries_stay(void **state)
 {
     struct table *table = *state;
@@ -326,7 +328,7 @@ static void test_busy_entries_stay(void **state)
     assert_int_equal(owner_of(table, 0, 6), -1);
 }
 
-/* Whoever follows the deadlines forgets every entry within a second of its time. */
+/* Running at each deadline removes every entry within a second of its time. */
 static void test_deadlines_can_be_followed(void **state)
 {
     struct table *table = *state;
@@ -441,7 +443,7 @@ static void test_table_full_of_statics(void **state)
     for (uint64_t i = 0; i < 63; i++)
         assert_int_equal(pin(table, 1, 0, i), 0);
     assert_non_null(hear(table, 2, 0, 100));
-    assert_non_null(hear(table, 3, 0, 101)); /* evicts the only one that may go */
+    assert_non_null(hear(table, 3, 0, 101)); /* evicts the only one that may be evicted */
     assert_int_equal(owner_of(table, 0, 100), -1);
     assert_int_equal(pin(table, 1, 0, 63), 0); /* and so does a static one */
     assert_int_equal(owner_of(table, 0, 101), -1);
