@@ -9,7 +9,7 @@
 #include "control/session/console.h"
 #include "control/session/script.h"
 #include "control/session/stdio_console.h"
-#include "ports/io/datagram.h"
+#include "ports/io/wake.h"
 #include "ports/listen/switch_dir.h"
 #include "ports/port_type.h"
 #include "ports/temporary.h"
@@ -146,16 +146,13 @@ static int make_switch(struct instance *instance, const struct options *options)
     os_random(&config.fdb_secret, sizeof(config.fdb_secret));
     context->log = &instance->log;
     context->sw = switch_new(&config);
-    context->batch = calloc(1, sizeof(*context->batch));
-    context->datagrams = calloc(1, sizeof(*context->datagrams));
     context->loop = ev_default_loop(EVFLAG_NOENV);
     instance->daemon.names = user_names_new();
-    if (!context->sw || !context->batch || !context->datagrams || !context->loop ||
-        !instance->daemon.names) {
+    context->io = context->sw && context->loop ? io_worker_new(context->sw, context->loop) : NULL;
+    if (!context->io || !instance->daemon.names) {
         error_no_memory(&err);
         return fail(instance, &err, EXIT_FAILURE);
     }
-    datagram_prepare(context->datagrams, context->batch);
     watch_signals(instance);
     report_start(&instance->report, context);
     ageing_start(&instance->daemon.ageing, context);
@@ -302,8 +299,7 @@ static void clean_up(struct instance *instance)
     if (context->dir)
         switch_dir_close(context->dir);
     user_names_free(instance->daemon.names);
-    free(context->datagrams);
-    free(context->batch);
+    io_worker_free(context->io);
     if (context->loop)
         ev_loop_destroy(context->loop);
 }

@@ -58,10 +58,10 @@ void events_set(struct events *events, struct subscriber *subscriber, uint32_t w
     list_remove(&subscriber->node);
     if (wanted)
         list_append(&events->subscribers, &subscriber->node);
-    switch_unobserve(events->sw, &events->observer);
+    observers_remove(&events->sw->observers, &events->observer);
     events->observer.kinds = wanted_kinds(events);
     if (events->observer.kinds)
-        switch_observe(events->sw, &events->observer);
+        observers_add(&events->sw->observers, &events->observer);
 }
 
 static unsigned wanted_kinds(const struct events *events)

@@ -21,7 +21,8 @@
 #define CLIENT_FRAME_MAX 9216
 #define CLIENT_HEADROOM  64 /* before each frame; streams have the length there */
 
-/* Frames to be sent, or room for those that arrive: iov[] are the frames, each in the buffer of its number. */
+/* Frames to be sent, or room for those that arrive: iov[] are the frames, each in the buffer of its
+ * number. */
 struct client_batch {
     struct mmsghdr messages[CLIENT_BATCH];
     struct iovec iov[CLIENT_BATCH];
@@ -52,7 +53,8 @@ int client_attach(struct client *client, const char *way, int number, int sndbuf
 /* client_timeout() - let blocking receives of @client end after @milliseconds */
 void client_timeout(const struct client *client, int milliseconds);
 
-/* client_send() - send the first @n frames of @batch, waiting until they are taken. Return: 0, or -errno. */
+/* client_send() - send the first @n frames of @batch, waiting until they are taken. Return: 0, or
+ * -errno. */
 int client_send(const struct client *client, struct client_batch *batch, int n);
 
 /*

@@ -10,8 +10,8 @@
  * agreed to the nanosecond, and a run's share was 99.6 to 99.9 % of a process'
  * whole CPU time, whose rest went into attaching and learning.)
  *
- * Frames carry a sequence number after the header. It goes on from run to run, so that a frame which is
- * late (a machine that stands still looks quiet) is not taken for one of the next run.
+ * Frames carry a sequence number after the header. It goes on from run to run, so that a frame
+ * which is late (a machine that stands still looks quiet) is not taken for one of the next run.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -150,7 +150,8 @@ static int send_flat_out(const struct load_plan *plan, const struct client *send
     return rc;
 }
 
-/* What is due is computed from the start of the run, so a late wake-up is made good by the next burst. */
+/* What is due is computed from the start of the run, so a late wake-up is made good by the next
+ * burst. */
 static int send_paced(const struct load_plan *plan, const struct client *sender,
                       struct client_batch *batch, uint64_t *sent)
 {

@@ -308,7 +308,8 @@ static bool ended(int fd)
     return read(fd, ignored, sizeof(ignored)) <= 0;
 }
 
-/* Comes at any time, perhaps while a full socket is waited for. All that it calls may be called here. */
+/* Comes at any time, perhaps while a full socket is waited for. All that it calls may be called
+ * here. */
 static void on_signal(int number)
 {
     (void)number;

@@ -4,6 +4,7 @@
  * switch
  */
 #include "control/session/session.h"
+#include "ports/io/wake.h"
 #include "ports/listen/switch_dir.h"
 #include "ports/port_type.h"
 #include "util/user_names.h"
@@ -82,6 +83,7 @@ static void make_program(void)
     target.context.sw = switch_new(&config);
     target.context.log = &log;
     target.context.loop = ev_loop_new(0);
+    target.context.io = io_worker_new(target.context.sw, target.context.loop);
     target.names = user_names_new();
     target.output[OUTPUT_OF_OTHERS].limit = SESSIONS_OUTPUT;
     list_init(&target.context.services);

@@ -5,6 +5,7 @@
  */
 #include "control/command.h"
 #include "fake_port.h"
+#include "ports/io/wake.h"
 #include "ports/listen/switch_dir.h"
 #include "util/user_names.h"
 
@@ -32,6 +33,8 @@ static int bench_setup(void **state)
     assert_int_equal(lab_setup(&lab), 0);
     bench->lab = lab;
     bench->daemon.context.sw = bench->lab->sw;
+    bench->daemon.context.loop = ev_loop_new(0);
+    bench->daemon.context.io = io_worker_new(bench->lab->sw, bench->daemon.context.loop);
     bench->daemon.context.dir = &bench->dir;
     bench->daemon.context.log = &bench->log;
     list_init(&bench->daemon.context.services);
@@ -54,6 +57,8 @@ static int bench_teardown(void **state)
     user_names_free(bench->daemon.names);
     free(bench->reply);
     lab_teardown(&lab);
+    io_worker_free(bench->daemon.context.io);
+    ev_loop_destroy(bench->daemon.context.loop);
     free(bench);
     return 0;
 }
@@ -314,8 +319,7 @@ static void test_every_result_fits_its_shape(void **state)
     lab_vlans(bench->lab, 1, 10, "20-22");
     lab_attach(bench->lab, 1)->endpoint.description = strdup("guest");
     lab_send(bench->lab, lab_attach(bench->lab, 2), sample(EVERYONE, 2));
-    port_count_drops(lab_port(bench->lab, 1), NULL, DROP_RUNT, 1);
-    bench->lab->sw->balance.received++;
+    lab_port(bench->lab, 1)->counters.drops[DROP_RUNT]++;
     fdb_add_static(bench->lab->sw->fdb, 10, mac_of(9, mac), &lab_port(bench->lab, 1)->fdb, 0);
     for (unsigned part = 0; command_table[part]; part++) {
         for (const struct command *command = command_table[part]; command->path; command++) {

@@ -55,8 +55,10 @@ static void test_a_loop_is_cut_once(void **state)
     struct lab *lab = *state;
     struct fake *station = lab_attach(lab, 1), *b = lab_attach(lab, 3), *a = lab_attach(lab, 2);
 
-    lab_send(lab, station, sample(EVERYONE, 8)); /* its echoes incriminate port 2, the newer one */
-    lab_send(lab, a, sample(EVERYONE, 9)); /* learned at port 2: its echoes incriminate port 3 */
+    lab_send(lab, station,
+             sample(EVERYONE, 8)); /* its reflections incriminate port 2, the newer one */
+    lab_send(lab, a,
+             sample(EVERYONE, 9)); /* learned at port 2: its reflections incriminate port 3 */
     lab->now += 11 * SECOND;
     lab_send(lab, station, sample(EVERYONE, 8));
     lab_send(lab, a, sample(EVERYONE, 9));
@@ -170,7 +172,7 @@ static void test_a_spoofer_cannot_have_its_neighbour_blocked(void **state)
 
 /* Nor do copies of the neighbour's own broadcasts: the port that sends the copies is blocked, older
  * or newer. */
-static void test_an_echoer_is_blocked_itself(void **state)
+static void test_a_reflecting_port_is_blocked_itself(void **state)
 {
     struct lab *lab = *state;
     struct fake *spoofer = lab_attach(lab, 1), *victim = lab_attach(lab, 2);
@@ -185,7 +187,7 @@ static void test_an_echoer_is_blocked_itself(void **state)
 }
 
 /* Nor does sending the neighbour's next broadcast before the neighbour does. */
-static void test_an_echoer_ahead_is_blocked_itself(void **state)
+static void test_a_port_that_sends_ahead_is_blocked_itself(void **state)
 {
     struct lab *lab = *state;
     struct fake *spoofer = lab_attach(lab, 1), *victim = lab_attach(lab, 2);
@@ -349,9 +351,9 @@ static void test_settings(void **state)
     struct lab *lab = *state;
     struct fake *one = lab_attach(lab, 1), *two = lab_attach(lab, 2);
 
-    assert_int_equal(loop_defaults().echoes, 10);
-    assert_int_equal(loop_defaults().block, 10 * SECOND);
-    lab->sw->config.loop = (struct loop_settings){.echoes = 3, .block = 2 * SECOND};
+    assert_int_equal(switch_defaults().loop.reflections, 10);
+    assert_int_equal(switch_defaults().loop.block, 10 * SECOND);
+    lab->sw->config.loop = (struct loop_settings){.reflections = 3, .block = 2 * SECOND};
     alternate(lab, one, two, 6, 0);
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 1);
     lab->now += 2 * SECOND;
@@ -482,7 +484,7 @@ static void test_a_guest_migrated_back_and_forth(void **state)
 static void test_moving_address_evicted_in_its_batch(void **state)
 {
     struct switch_config config = switch_defaults();
-    struct sample flaps = sample(EVERYONE, 1), evicts = sample(EVERYONE, 77);
+    struct sample moves = sample(EVERYONE, 1), evicts = sample(EVERYONE, 77);
     struct lab *lab;
     struct fake *one, *two;
 
@@ -496,10 +498,10 @@ static void test_moving_address_evicted_in_its_batch(void **state)
         lab_send(lab, one, sample(EVERYONE, station));
         lab->now += SECOND / 4;
     }
-    lab_put(lab, &flaps);
+    lab_put(lab, &moves);
     lab_put(lab, &evicts);
     lab_run(lab, two);
-    assert_heard(one, flaps);
+    assert_heard(one, moves);
     assert_heard(one, evicts);
     assert_null(lab_owner(lab, 0, 1));
     lab_free(lab);
@@ -518,8 +520,8 @@ int main(void)
         WITH_LAB(test_slow_changes_are_no_loop),
         WITH_LAB(test_unicast_changes_are_no_loop),
         WITH_LAB(test_a_spoofer_cannot_have_its_neighbour_blocked),
-        WITH_LAB(test_an_echoer_is_blocked_itself),
-        WITH_LAB(test_an_echoer_ahead_is_blocked_itself),
+        WITH_LAB(test_a_reflecting_port_is_blocked_itself),
+        WITH_LAB(test_a_port_that_sends_ahead_is_blocked_itself),
         WITH_LAB(test_a_thief_of_an_address_is_blocked_itself),
         WITH_LAB(test_a_one_way_loop_is_cut),
         WITH_LAB(test_repeating_oneself_is_no_loop),

@@ -52,7 +52,7 @@ static enum drop_reason check(const struct offload_frame *frame, struct offload 
     parsed.stripped_tag = frame->stripped_tag;
     parsed.offload = frame->offload;
     assert_int_not_equal(frame_parse(&parsed), DROP_RUNT);
-    reason = offload_check(&parsed);
+    reason = offload_parse(&parsed);
     if (found)
         *found = parsed.offload;
     test_free(bytes);
@@ -642,7 +642,7 @@ static void test_completed_once_for_all(void **state)
     lab_put_offload(lab, &made);
     lab_put_offload(lab, &other);
     lab_run(lab, from);
-    assert_int_equal(lab->batch->gso.segments, 7 + 1 + 7);
+    assert_int_equal(lab->worker->gso.segments, 7 + 1 + 7);
     for (unsigned i = 2; i < 4; i++) {
         assert_completed(to[i], &expected);
         assert_completed(to[i], &made);
@@ -661,7 +661,7 @@ static void test_completed_for_no_endpoint(void **state)
     recipe_make(&tcp4, &made);
     send_one(lab, from, &made);
     assert_unchanged(to, &made);
-    assert_int_equal(lab->batch->gso.segments, 0);
+    assert_int_equal(lab->worker->gso.segments, 0);
 }
 
 /* More segments, or more bytes of headers, than the GSO scratch memory holds. */

@@ -3,6 +3,7 @@
  * frame_commands.c - shows the terms of the frame balance (core/drop.h)
  */
 #include "control/command.h"
+#include "ports/io/wake.h"
 
 static int frame_balance(struct call *call);
 
@@ -27,7 +28,7 @@ const struct command frame_commands[] = {
 
 static int frame_balance(struct call *call)
 {
-    const struct balance *balance = &call->daemon->context.sw->balance;
+    const struct balance *balance = &call->daemon->context.io->core.balance;
 
     reply_number(call->reply, balance->received);
     reply_number(call->reply, balance->resolved);

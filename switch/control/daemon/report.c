@@ -18,12 +18,12 @@ void report_start(struct report *report, struct context *context)
                      .notify = notify},
         .context = context,
     };
-    switch_observe(context->sw, &report->observer);
+    observers_add(&context->sw->observers, &report->observer);
 }
 
 void report_stop(struct report *report)
 {
-    switch_unobserve(report->context->sw, &report->observer);
+    observers_remove(&report->context->sw->observers, &report->observer);
 }
 
 static void notify(struct observer *observer, const struct event *event)

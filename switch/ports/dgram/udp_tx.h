@@ -5,7 +5,7 @@
 #ifndef VSW_PORTS_DGRAM_UDP_TX_H
 #define VSW_PORTS_DGRAM_UDP_TX_H
 
-#include "core/frame.h"
+#include "core/tx_desc.h"
 #include "ports/listen/address.h"
 
 struct udp_tx {

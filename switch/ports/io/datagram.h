@@ -5,7 +5,7 @@
 #ifndef VSW_PORTS_IO_DATAGRAM_H
 #define VSW_PORTS_IO_DATAGRAM_H
 
-#include "core/frame.h"
+#include "core/worker.h"
 #include "ports/listen/address.h"
 
 /* Arguments of recvmmsg(), prepared once, since a batch's buffers never move. */
@@ -17,7 +17,7 @@ struct datagram_vector {
 };
 
 /* datagram_prepare() - sets VECTOR up to receive into BATCH's buffers */
-void datagram_prepare(struct datagram_vector *vector, struct batch *batch);
+void datagram_prepare(struct datagram_vector *vector, struct worker *worker);
 
 /* datagram_rx() - reads up to BATCH_FRAMES datagrams from FD into BATCH, for which VECTOR was
  * prepared; does not block

@@ -32,14 +32,14 @@ void filter_start(struct filter *filter, struct context *context, const struct p
         .notify = on_address,
     };
     ev_timer_init(&filter->due, on_due, OPEN_SECONDS, 0);
-    switch_observe(context->sw, &filter->addresses);
+    observers_add(&context->sw->observers, &filter->addresses);
     narrow(filter);
 }
 
 void filter_stop(struct filter *filter)
 {
     ev_timer_stop(filter->context->loop, &filter->due);
-    switch_unobserve(filter->context->sw, &filter->addresses);
+    observers_remove(&filter->context->sw->observers, &filter->addresses);
 }
 
 /* A new station behind another port, or a port whose stations are unknown: what the host sends

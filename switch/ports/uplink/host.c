@@ -60,7 +60,7 @@ int host_follow(struct host_way *way, struct mnl_socket *nl, const struct link *
 int host_send(struct host_way *way, const struct tx_desc *desc)
 {
     struct echo *echo = &way->echoes.echo[way->echoes.next];
-    bool comes_back = !way->marks && mac_is_group(desc->iov[0].iov_base);
+    bool comes_back = !way->marks && mac_is_group(desc->destination);
     int status;
 
     if (comes_back && is_awaited(echo))

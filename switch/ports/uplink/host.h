@@ -16,6 +16,7 @@
 #ifndef VSW_PORTS_UPLINK_HOST_H
 #define VSW_PORTS_UPLINK_HOST_H
 
+#include "core/tx_desc.h"
 #include "ports/uplink/link.h"
 #include "util/error.h"
 

@@ -17,7 +17,7 @@ enum {
 
 static int set_up(int fd, int index, bool outgoing);
 static int set_option(int fd, int level, int option, int value);
-static void prepare(struct packet_vector *vector, struct batch *batch);
+static void prepare(struct packet_vector *vector, struct worker *worker);
 static void read_control(struct packet_vector *vector, unsigned i, struct frame *frame,
                          unsigned *missed);
 static void restore_tag(struct frame *frame, const struct tpacket_auxdata *auxdata);
@@ -48,14 +48,15 @@ bool packet_socket_is_bound(int fd, int index)
            address.sll_ifindex == index;
 }
 
-int packet_socket_read(int fd, struct packet_vector *vector, struct batch *batch, unsigned *missed)
+int packet_socket_read(int fd, struct packet_vector *vector, struct worker *worker,
+                       struct batch *batch, unsigned *missed)
 {
     uint64_t bytes = 0;
     int received;
     unsigned count = 0;
 
     *missed = 0;
-    prepare(vector, batch);
+    prepare(vector, worker);
     received = recvmmsg(fd, vector->message, vector->room, MSG_DONTWAIT | MSG_TRUNC, NULL);
     if (received < 0) {
         /* EINVAL: a frame that virtio_net_hdr cannot describe, which has been discarded. ENETDOWN
@@ -136,13 +137,13 @@ static int set_option(int fd, int level, int option, int value)
 
 /* The iovecs are set up for every batch because the kernel writes to the message headers. Each
  * frame has room for a tag in front of it: see put_tag(). */
-static void prepare(struct packet_vector *vector, struct batch *batch)
+static void prepare(struct packet_vector *vector, struct worker *worker)
 {
     if (vector->room == 0)
         vector->room = BATCH_FRAMES;
     for (unsigned i = 0; i < vector->room; i++) {
         vector->iov[i][0] = (struct iovec){&vector->header[i], sizeof(vector->header[i])};
-        vector->iov[i][1] = (struct iovec){batch->buffer[i] + TAG_BYTES, BATCH_BUFFER - TAG_BYTES};
+        vector->iov[i][1] = (struct iovec){worker->buffer[i] + TAG_BYTES, BATCH_BUFFER - TAG_BYTES};
         vector->message[i].msg_hdr = (struct msghdr){
             .msg_iov = vector->iov[i],
             .msg_iovlen = 2,
@@ -207,11 +208,5 @@ static void put_tag(struct frame *frame, uint16_t type, uint16_t tci)
 /* The kernel checks the length of frames without GSO only. */
 static bool fits(const struct tx_desc *desc, unsigned mtu)
 {
-    const struct iovec *run = desc->iov;
-    const uint8_t *type = run[0].iov_len > FRAME_ADDRESSES
-                              ? (const uint8_t *)run[0].iov_base + FRAME_ADDRESSES
-                              : run[1].iov_base;
-    bool tagged = read_be16(type) == ETHERTYPE_CTAG;
-
-    return desc->wire_length <= mtu + FRAME_HEADER + (tagged ? TAG_BYTES : 0);
+    return desc->wire_length <= mtu + FRAME_HEADER + (desc->tci != TAG_NONE ? TAG_BYTES : 0);
 }

@@ -6,6 +6,7 @@
 #ifndef VSW_PORTS_UPLINK_SOCKET_H
 #define VSW_PORTS_UPLINK_SOCKET_H
 
+#include "core/worker.h"
 #include "ports/io/vnet.h"
 
 #include <sys/socket.h>
@@ -44,7 +45,8 @@ bool packet_socket_is_bound(int fd, int index);
  * it is not 802.1Q's.
  * Return: the number of frames, 0 if there are none, or -errno.
  */
-int packet_socket_read(int fd, struct packet_vector *vector, struct batch *batch, unsigned *missed);
+int packet_socket_read(int fd, struct packet_vector *vector, struct worker *worker,
+                       struct batch *batch, unsigned *missed);
 
 /* packet_socket_write() - as endpoint_ops.tx. Return: also -EMSGSIZE if the first frame, or its
  * segments, exceed MTU bytes of payload. */

@@ -33,7 +33,7 @@ struct vde_client {
     char name[DATA_NAME];    /* of our data socket, in the switch's directory */
 };
 
-static int vde_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int vde_rx(struct endpoint *endpoint, struct batch *batch);
 static int vde_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
 static void vde_client_close(struct endpoint *endpoint);
 
@@ -48,16 +48,13 @@ static int reply(const struct vde_client *client, struct error *err);
 static void release(struct vde_client *client);
 static void on_ctl_readable(struct ev_loop *loop, ev_io *watcher, int events);
 
-static const struct fd_endpoint_ops vde_ops = {
-    .core =
-        {
-            .type = "vde",
-            .module = "unix prog",
-            .tx = vde_tx,
-            .wait_writable = fd_endpoint_wait_writable,
-            .close = vde_client_close,
-        },
+static const struct endpoint_ops vde_ops = {
+    .type = "vde",
+    .module = "unix prog",
     .rx = vde_rx,
+    .tx = vde_tx,
+    .wait_writable = fd_endpoint_wait_writable,
+    .close = vde_client_close,
 };
 
 int vde_client_plug(struct context *context, int ctl, const struct vde_request *request,
@@ -94,17 +91,17 @@ int vde_client_plug(struct context *context, int ctl, const struct vde_request *
 
 /* If the client closes its socket, ours may report that once. Only the end of ctl unplugs it, so
  * errors are ignored. */
-static int vde_rx(struct fd_endpoint *endpoint, struct batch *batch)
+static int vde_rx(struct endpoint *endpoint, struct batch *batch)
 {
-    int count = datagram_rx(fd_endpoint_fd(endpoint), endpoint->context->datagrams, batch);
+    int count = datagram_rx(fd_endpoint_fd(fd_endpoint_of(endpoint)),
+                            &io_worker_of(endpoint)->datagrams, batch);
 
     return count > 0 ? count : 0;
 }
 
 static int vde_tx(struct endpoint *core, const struct tx_desc *descs, unsigned count)
 {
-    return datagram_tx(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), descs,
-                       count);
+    return datagram_tx(fd_endpoint_fd(fd_endpoint_of(core)), descs, count);
 }
 
 /* Closing ctl tells the client that it is unplugged. */
@@ -131,7 +128,7 @@ static int choose_port(struct vswitch *sw, const struct vde_request *request, co
 
     if (!name)
         return admission_choose(sw, number, port, created, err);
-    *port = switch_port_named(sw, name);
+    *port = port_named(sw, name);
     return *port ? 0 : error_set(err, ENXIO, "there is no port \"%s\" any more", name);
 }
 
@@ -155,7 +152,7 @@ static struct vde_client *make_client(struct context *context, int ctl,
         return NULL;
     }
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-    fd_endpoint_init(&client->base, context, &vde_ops, fd);
+    fd_endpoint_init(&client->base, context, &vde_ops, fd, fd);
     ev_io_init(&client->ctl, on_ctl_readable, ctl, EV_READ);
     client->base.endpoint.id = ctl;
     fd_endpoint_belongs_to(&client->base, peer->uid, peer->pid);
