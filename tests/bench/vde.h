@@ -9,8 +9,7 @@
 #define VDE_REQUEST_MAGIC 0xfeedfaceU
 #define VDE_REQUEST_FIXED offsetof(struct vde_request, description)
 
-/* What a client says on ctl. The answer is the address of the switch's data socket, nothing
- * else. */
+/* What a client sends on ctl. The reply is the address of the switch's data socket. */
 struct vde_request {
     uint32_t magic;
     uint32_t version;
