@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_command.c - the command table: how lines find commands, what they are given, and that replies can be rendered
- * otherwise than as text without any command knowing
+ * test_command.c - the command table: how lines find commands, their arguments, and that replies
+ * can be rendered in other forms than text without the commands' knowledge
  */
 #include "control/command.h"
 #include "fake_port.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A program around the lab's switch, as far as commands look at it. */
+/* The parts of a daemon that commands use, around the lab's switch. */
 struct bench {
     struct lab *lab;
     struct daemon daemon;
@@ -63,7 +63,7 @@ static int bench_teardown(void **state)
     return 0;
 }
 
-/* Runs a console line. Return: its status; the text of the reply stays in BENCH. */
+/* Runs a console line. Return: its status; BENCH keeps the text of the reply. */
 static int run(struct bench *bench, const char *text)
 {
     char *line = strdup(text);
@@ -113,7 +113,8 @@ static void test_lookup_is_by_prefix_in_order(void **state)
     assert_null(command_find("showinf"));
 }
 
-/* Every command can be found by its own path, and says what it is for in one line that VDE's clients can take. */
+/* Every command is found by its own path, and has a help text of one line that VDE's clients can
+ * parse. */
 static void test_every_command_is_reachable(void **state)
 {
     char syntax[COMMAND_SYNTAX];
@@ -157,7 +158,7 @@ static void test_malformed_numbers(void **state)
     assert_false(lab_port(bench->lab, 1)->config.allocatable);
 }
 
-/* A malformed argument outweighs one that names nothing, whichever comes first. */
+/* A malformed argument takes precedence over one that names nothing, whichever comes first. */
 static void test_what_is_told_first(void **state)
 {
     struct bench *bench = *state;
@@ -217,7 +218,7 @@ static void test_owners_commands(void **state)
     assert_int_equal(run(bench, "vlan/create 5"), 0);
 }
 
-/* "$ " at the end of what they have read is the prompt, to VDE's clients. */
+/* VDE's clients take "$ " at the end of what they have read for the prompt. */
 static void test_no_value_looks_like_the_prompt(void **state)
 {
     struct bench *bench = *state;
@@ -311,7 +312,7 @@ static void test_another_rendering(void **state)
                         "\"ports\":64,\"hub\":false,\"counters\":true,\"queue\":16384,");
 }
 
-/* A result is whole in any rendering: each value in its turn, none left out. */
+/* A result is complete in any rendering: every value in order. */
 static void test_every_result_fits_its_shape(void **state)
 {
     struct bench *bench = *state;

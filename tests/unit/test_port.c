@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_port.c - endpoints: several on a port, slow ones, broken ones, and ones that take small frames only
+ * test_port.c - endpoints: several on a port, slow ones, broken ones, and ones with a small maximum
+ * frame size
  */
 #include "fake_port.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* A frame of its own kind, so that order can be told. */
+/* A distinct frame for each N, so that the order can be checked. */
 static struct sample nth(unsigned n)
 {
     struct sample frame = sample(EVERYONE, 2);
@@ -104,7 +105,7 @@ static void test_slow_endpoint_queues_in_order(void **state)
     assert_heard_many(to, 10, 15);
     assert_true(to->waiting);
     to->room = UNLIMITED;
-    send_many(lab, from, 200, 210); /* younger ones stand behind those that wait */
+    send_many(lab, from, 200, 210); /* newer frames are queued behind older ones */
     assert_silent(to);
     for (unsigned i = 0; i < 4; i++)
         fake_resume(to, UNLIMITED);
@@ -132,7 +133,7 @@ static void test_writable_sends_a_batch_at_a_time(void **state)
     assert_false(to->waiting);
 }
 
-/* Nothing waits: reporting room does no harm. */
+/* Nothing is queued: reporting room does no harm. */
 static void test_writable_with_an_empty_queue(void **state)
 {
     struct lab *lab = *state;
@@ -155,7 +156,7 @@ static void test_queue_is_bounded_in_frames(void **state)
     assert_int_equal(to->endpoint.queue.frames, 50);
     assert_int_equal(to->endpoint.counters.drops[DROP_QUEUE_FULL], 70);
     assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_QUEUE_FULL], 70);
-    assert_heard_many(quick, 0, 120); /* a slow endpoint hurts only itself */
+    assert_heard_many(quick, 0, 120); /* a slow endpoint affects only itself */
     fake_resume(to, UNLIMITED);
     assert_heard_many(to, 0, 50); /* the oldest are kept */
     assert_int_equal(to->endpoint.counters.out_frames, 50);
@@ -193,7 +194,7 @@ static void test_no_queue_at_all(void **state)
     assert_heard_many(to, 10, 20);
 }
 
-/* What waits is a copy, tag and all: the buffers of the batch are long gone. */
+/* Queued frames are copies, tag included: the buffers of the batch have been reused. */
 static void test_queued_frames_keep_their_tags(void **state)
 {
     struct lab *lab = *state;
@@ -238,7 +239,7 @@ static void test_broken_endpoint_loses_its_frames_only(void **state)
     assert_heard_many(other, 0, 20);
 }
 
-static void test_what_is_refused_later_is_not_handed(void **state)
+static void test_what_is_refused_later_is_not_delivered(void **state)
 {
     struct lab *lab = *state;
     struct fake *to = lab_attach(lab, 1), *from = lab_attach(lab, 2);
@@ -247,7 +248,7 @@ static void test_what_is_refused_later_is_not_handed(void **state)
     port_drop_late(&to->endpoint, DROP_REFUSED, 3);
     assert_int_equal(lab->worker->balance.delivered, 17);
     assert_conserved(lab);
-    to->endpoint.counters = (struct counters){0}; /* people may set them back at any time */
+    to->endpoint.counters = (struct counters){0}; /* users may reset them at any time */
     port_drop_late(&to->endpoint, DROP_REFUSED, UINT64_MAX);
     port_drop_late(&to->endpoint, DROP_REFUSED, 1);
     assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_REFUSED], 20);
@@ -296,7 +297,7 @@ static void test_too_long_for_one_endpoint(void **state)
     assert_int_equal(large->endpoint.counters.drops[DROP_OVERSIZE], 0);
 }
 
-/* It is the frame as it leaves that must fit. */
+/* The size limit applies to the frame as it leaves. */
 static void test_the_tag_counts_towards_the_length(void **state)
 {
     struct lab *lab = *state;
@@ -319,7 +320,7 @@ static void test_the_tag_counts_towards_the_length(void **state)
     assert_heard(trunk, tagged(plain, 10));
 }
 
-/* An endpoint that finds out by trying says -EMSGSIZE; the rest of the batch goes on. */
+/* An endpoint that finds a frame too long returns -EMSGSIZE; the rest of the batch goes on. */
 static void test_refused_for_its_size(void **state)
 {
     struct lab *lab = *state;
@@ -480,7 +481,7 @@ int main(void)
         WITH_LAB(test_queued_frames_keep_their_tags),
         WITH_LAB(test_detaching_drops_what_is_queued),
         WITH_LAB(test_broken_endpoint_loses_its_frames_only),
-        WITH_LAB(test_what_is_refused_later_is_not_handed),
+        WITH_LAB(test_what_is_refused_later_is_not_delivered),
         WITH_LAB(test_error_while_frames_wait),
         WITH_LAB(test_too_long_for_one_endpoint),
         WITH_LAB(test_the_tag_counts_towards_the_length),

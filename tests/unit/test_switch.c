@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_switch.c - ports come and go, and who watches is told
+ * test_switch.c - ports come and go, and observers are notified
  */
 #include "fake_port.h"
 
@@ -80,7 +80,7 @@ static void test_take_any_is_the_lowest(void **state)
 
     assert_int_equal(take_any(lab), 1);
     two = lab_attach(lab, 2);
-    lab_vlans(lab, 3, 10, NULL); /* there, but nobody is attached: it is taken, with its VLAN */
+    lab_vlans(lab, 3, 10, NULL); /* it exists, but nothing is attached: the next client gets it */
     set_allocatable(lab, 4, false);
     assert_int_equal(take_any(lab), 3);
     assert_int_equal(switch_port(lab->sw, 3)->config.membership.untagged, 10);
@@ -139,7 +139,7 @@ static void test_named(void **state)
     lab_port(lab, 3);
     assert_ptr_equal(port_named(lab->sw, "web"), switch_port(lab->sw, 7));
     assert_null(port_named(lab->sw, "we"));
-    assert_null(port_named(lab->sw, "")); /* ports without a name have none */
+    assert_null(port_named(lab->sw, "")); /* ports without a name are not found */
 }
 
 static void check_events(const struct lab *lab, const enum event_kind *kinds, unsigned count)
@@ -197,7 +197,8 @@ static void test_observers_hear_what_they_asked_for(void **state)
     assert_int_equal(lab->sw->observers.kinds, 0);
 }
 
-/* Several switches side by side: what is learned in one is unknown in the other, and a cable joins them. */
+/* Several switches side by side: what one learns is unknown to the other, and a cable connects
+ * them. */
 static void test_two_switches_on_one_cable(void **state)
 {
     struct lab *west = *state, *east = lab_new();
