@@ -27,7 +27,7 @@ const struct command frame_commands[] = {
 
 static int frame_balance(struct call *call)
 {
-    const struct balance *balance = &call->daemon->context.sw->balance;
+    const struct balance *balance = &call->sw->balance;
 
     reply_number(call->reply, balance->received);
     reply_number(call->reply, balance->resolved);

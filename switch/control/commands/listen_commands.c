@@ -29,14 +29,15 @@ const struct command listen_commands[] = {
         .run = print,
     },
     {"listen/del", "no more clients at PLACE, which port/add made",
-     PARAMETERS({"PLACE", ARGUMENT_TEXT}), .access = FOR_OWNER, .extension = true, .run = del},
+     PARAMETERS({"place", "PLACE", ARGUMENT_TEXT}), .access = FOR_OWNER, .extension = true,
+     .run = del},
     {0},
 };
 
 static int print(struct call *call)
 {
     reply_list(call->reply);
-    list_for_each (node, &call->daemon->context.acceptors) {
+    list_for_each (node, &call->context->acceptors) {
         const struct acceptor *acceptor = container_of(node, struct acceptor, node);
         char label[PORT_LABEL], offers[PORT_LABEL + 8];
 
@@ -57,7 +58,7 @@ static int del(struct call *call)
     const char *wanted = call->argument[0].text;
     char shown[ARGUMENT_SHOWN];
 
-    list_for_each (node, &call->daemon->context.acceptors) {
+    list_for_each (node, &call->context->acceptors) {
         struct acceptor *acceptor = container_of(node, struct acceptor, node);
 
         if (strcmp(acceptor->place, wanted))

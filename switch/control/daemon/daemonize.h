@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * daemon.h - into the background, and the file that says where to find us there
+ * daemonize.h - into the background, and the file that says where to find us there
  */
 #ifndef VSW_CONTROL_DAEMON_DAEMONIZE_H
 #define VSW_CONTROL_DAEMON_DAEMONIZE_H
@@ -9,17 +9,17 @@
 
 #include <limits.h>
 
-/* daemon_begin() - forks; only the child returns
+/* daemonize_begin() - forks; only the child returns
  *
  * The parent waits until the child says that it is ready, and exits with status 0, or until the child ends, and exits
  * with its status: who starts a daemon may rely on everything being there when the command returns. Errors of the
  * child until then go to the parent's stderr.
  *
- * Return: what daemon_ready() wants, or -errno with words in ERR.
+ * Return: what daemon_ready() wants, or -errno and sets ERR.
  */
 int daemonize_begin(struct error *err);
 
-/* daemon_ready() - lets the parent go, and lets go of its terminal and directory */
+/* daemonize_ready() - lets the parent go, and lets go of its terminal and directory */
 void daemonize_ready(int ready);
 
 struct pidfile {
@@ -29,7 +29,7 @@ struct pidfile {
 
 /* pidfile_write() - makes PATH, which must not exist, with our process number in it
  *
- * Return: 0, or -errno with words in ERR.
+ * Return: 0, or -errno and sets ERR.
  */
 int pidfile_write(struct pidfile *pidfile, const char *path, struct error *err);
 
