@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/commands/port_view.h"
+#include "control/daemon/daemon.h"
 
 #include "util/os_linux.h"
 #include "util/text.h"
