@@ -147,7 +147,6 @@ demo: deps-guest
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
 # What the suites need built, under the sanitizers.
-UNIT_OUT  := $(BUILD)/asan/unit
 FUZZ_OUT  := $(BUILD)/fuzz
 FUZZERS   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -176,16 +175,20 @@ bench: deps
 # The runner calls these: MODE=asan for the unit tests, clang for the fuzzers.
 unit-tests: $(UNITS:%=$(OUT)/unit/%)
 
-$(OUT)/unit/%: tests/unit/%.c $(UNIT_COMMON) $(OBJECTS) $(HEADERS) $(OUT)/flags
+$(UNITS:%=$(OUT)/unit/%): $(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o $(UNIT_COMMON:%.c=$(OUT)/obj/%.o) $(OBJECTS)
 	@mkdir -p $(@D)
-	$(call say,TEST,$@) $(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -Itests/unit $(ALL_LDFLAGS) -o $@ $< $(UNIT_COMMON) $(OBJECTS) $(LIBS) -lcmocka
+	$(call say,TEST,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 fuzzers: $(FUZZERS:%=$(FUZZ_OUT)/%)
 
-$(FUZZ_OUT)/%: tests/fuzz/%.c $(SOURCES) $(HEADERS)
+FUZZ_CC = clang -std=gnu17 -D_GNU_SOURCE -Iswitch $(WARNINGS) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$(FUZZERS:%=$(FUZZ_OUT)/%): $(FUZZ_OUT)/%: tests/fuzz/%.c $(SOURCES:%.c=$(FUZZ_OUT)/obj/%.o) $(HEADERS)
+	$(call say,FUZZ,$@) $(FUZZ_CC) -fsanitize=fuzzer -o $@ $(filter-out %.h,$^) $(LIBS)
+
+$(FUZZ_OUT)/obj/%.o: %.c $(HEADERS)
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$@) clang -std=gnu17 -D_GNU_SOURCE -Iswitch $(WARNINGS) -g -O1 -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined -o $@ $< $(SOURCES) $(LIBS)
+	$(call say,CC,$<) $(FUZZ_CC) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 lint:
 	$(call need,$(LINT_PACKAGES),to check the sources)

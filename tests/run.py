@@ -58,6 +58,12 @@ def run(argv, **options):
     return process.wait(), "".join(lines)
 
 
+def side_by_side(work, items):
+    """Does WORK on as many ITEMS at a time as there are processors. Yields the results in the order of the items."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(work, items)
+
+
 def make(tally, name, *arguments):
     """One build step counts as one test: it fails on any warning."""
     status, output = run(["make", "--no-print-directory", "-s", JOBS, *arguments], quiet=True)
@@ -75,28 +81,26 @@ def build(tally, full):
 def unit(tally, full):
     if not make(tally, "build unit tests", "unit-tests", "MODE=asan"):
         return
-    for test in sorted((BUILD / "asan" / "unit").glob("test_*")):
-        if test.suffix or not (ROOT / "tests" / "unit" / f"{test.name}.c").exists():
-            continue
-        print(f"--- {test.name}", flush=True)
-        env = {"ORACLE_SEEDS": "2000"} if full else {}
-        status, output = run([str(test)], quiet=True, env=env)
+    env = {"ORACLE_SEEDS": "2000"} if full else {}
+    names = [source.stem for source in sorted((ROOT / "tests" / "unit").glob("test_*.c"))]
+    programs = [[str(BUILD / "asan" / "unit" / name)] for name in names]
+    for name, (status, output) in zip(names, side_by_side(lambda argv: run(argv, quiet=True, env=env), programs)):
+        print(f"--- {name}", flush=True)
         passed = sum(map(int, re.findall(r"\[  PASSED  \] (\d+) test", output)))
         failed = sum(map(int, re.findall(r"\[  FAILED  \] (\d+) test", output)))
         if status != 0 or passed == 0:
             print(output)
             failed = max(failed, 1)
-        tally.add(test.name, passed, failed)
+        tally.add(name, passed, failed)
 
 
 def fuzz(tally, full):
     if not make(tally, "build fuzzers", "fuzzers"):
         return
-    sources = sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for source, (status, output) in zip(sources, pool.map(lambda source: fuzz_target(source.stem, full), sources)):
-            print(f"--- {source.stem}\n{output if status else ''}", end="", flush=True)
-            tally.add(source.stem, *((1, 0) if status == 0 else (0, 1)))
+    names = [source.stem for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))]
+    for name, (status, output) in zip(names, side_by_side(lambda name: fuzz_target(name, full), names)):
+        print(f"--- {name}\n{output if status else ''}", end="", flush=True)
+        tally.add(name, *((1, 0) if status == 0 else (0, 1)))
 
 
 def fuzz_target(name, full):
