@@ -95,9 +95,9 @@ FORCE:
 
 BUILD_PACKAGES := gcc libc6-dev make libev-dev libmnl-dev libvdeplug-dev
 GUEST_PACKAGES := qemu-system-x86 busybox-static iperf3 cpio python3
-CHECK_PACKAGES := $(GUEST_PACKAGES) clang libclang-rt-14-dev libcmocka-dev python3-pytest libvdeplug-dev \
-                  vdeplug vde2 vde-switch vde-wirefilter libvdeplug-slirp libvdeplug-pcap iproute2 procps util-linux \
-                  groff-base socat dnsmasq-base tshark ethtool passt libvirt-clients libxml2-utils
+CHECK_PACKAGES := $(GUEST_PACKAGES) clang libclang-rt-14-dev libcmocka-dev python3-pytest python3-pytest-xdist \
+                  libvdeplug-dev vdeplug vde2 vde-switch vde-wirefilter libvdeplug-slirp libvdeplug-pcap \
+                  iproute2 procps util-linux groff-base socat dnsmasq-base tshark ethtool passt libvirt-clients libxml2-utils
 LINT_PACKAGES  := clang clang-format cppcheck shellcheck python3
 # Installing Open vSwitch may start its service; the bench does without, its own has private sockets.
 BENCH_PACKAGES := $(GUEST_PACKAGES) vde-switch openvswitch-switch iproute2 util-linux

@@ -21,6 +21,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
+PYTHON = "/usr/bin/python3"  # Debian's, which has its pytest
 JOBS = f"-j{os.cpu_count()}"
 
 # Where a leak or an undefined operation is an end, not a line in some log.
@@ -64,13 +65,18 @@ def side_by_side(work, items):
         yield from pool.map(work, items)
 
 
-def make(tally, name, *arguments):
-    """One build step counts as one test: it fails on any warning."""
-    status, output = run(["make", "--no-print-directory", "-s", JOBS, *arguments], quiet=True)
-    if status != 0 or "warning:" in output:
+def step(tally, name, argv):
+    """A step counts as one test: it fails on any warning. Returns whether it did what it should."""
+    status, output = run(argv, quiet=True)
+    clean = status == 0 and "warning:" not in output
+    if not clean:
         print(output)
-    tally.add(name, *((1, 0) if status == 0 and "warning:" not in output else (0, 1)))
+    tally.add(name, int(clean), int(not clean))
     return status == 0
+
+
+def make(tally, name, *arguments):
+    return step(tally, name, ["make", "--no-print-directory", "-s", JOBS, *arguments])
 
 
 def build(tally, full):
@@ -124,12 +130,21 @@ def privileged():
 
 
 def e2e(tally, full):
-    if not make(tally, "build the switch", "all", "MODE=asan"):
-        return
-    chosen = [] if full else ["-m", "not full"]
     prefix = privileged()
-    status, output = run([*prefix, "/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                          "--durations=10", *chosen, "tests/e2e"])
+    outside = [] if "unshare" in prefix else prefix
+    guest = [*outside, PYTHON, "tests/e2e/guest_image.py", "build/guest"]  # downloads, which tests cannot: they have no network
+    if not make(tally, "build the switch", "all", "MODE=asan") or not step(tally, "make the test guest", guest):
+        return
+    chosen = "" if full else "not full and "
+    # Tests mostly wait, so there are more of them at a time than processors.
+    workers = ["-n", str(2 * os.cpu_count()), "--dist", "loadgroup"]
+    pytest(tally, "e2e", prefix, "-m", f"{chosen}not alone", *workers)
+    pytest(tally, "e2e, one at a time", prefix, "-m", f"{chosen}alone")
+
+
+def pytest(tally, name, prefix, *arguments):
+    status, output = run([*prefix, PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10", *arguments,
+                          "tests/e2e"])
     closing = output.rstrip().rsplit("\n", 1)[-1]
     passed = sum(map(int, re.findall(r"(\d+) passed", closing)))
     failed = sum(map(int, re.findall(r"(\d+) (?:failed|error)", closing)))
@@ -140,7 +155,7 @@ def e2e(tally, full):
         failed += 1
     if (status != 0 and failed == 0) or passed == 0:
         failed += 1
-    tally.add("e2e", passed, failed)
+    tally.add(name, passed, failed)
 
 
 def main():

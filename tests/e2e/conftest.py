@@ -18,7 +18,20 @@ from users import public_dir
 def pytest_configure(config):
     """Namespaces and TAPs need root, if only root of a user namespace. Done while there is one thread."""
     config.addinivalue_line("markers", "full: long; part of make check-full only")
+    config.addinivalue_line("markers", "alone: measures what other tests would change by running at the same time")
     netns.become_root()
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist: ports and groups are its own
+        netns.leave_network()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Among workers, tests that share a fixture of their module stay together, for guests boot only once then. They go
+    first, so that no long group of them is left for the end."""
+    for item in items:
+        if any(found[-1].scope == "module" for found in item._fixtureinfo.name2fixturedefs.values()):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture
