@@ -3,7 +3,6 @@
 import contextlib
 import resource
 import signal
-import subprocess
 
 import pytest
 
@@ -11,7 +10,7 @@ import netns
 from console import Console
 from dgramnet import WAYS, DgramNet
 from guest import Guest
-from switch import ROOT, Switch
+from switch import Switch, make
 from users import public_dir
 
 
@@ -105,6 +104,5 @@ def boot():
 def tools():
     """The directory of the installed scripts, which any user may enter."""
     with public_dir() as directory:
-        subprocess.run(["make", "-s", "MODE=asan", "install", f"prefix={directory}"], cwd=ROOT, check=True,
-                       capture_output=True)
+        make("install", f"prefix={directory}")
         yield directory / "libexec" / "vswitchd"
