@@ -6,7 +6,7 @@
 build   the sources compile without a warning with gcc and with clang
 unit    the core with fake ports and a fake clock (cmocka), under ASan and UBSan
 fuzz    each parser of outside bytes, from its saved corpus (briefly; --full: a minute each)
-e2e     real clients, real guests, against the ASan and UBSan build (pytest); --full adds the long ones
+e2e     real clients, real guests, against the ASan and UBSan build (pytest), side by side; --full adds the long ones
 """
 
 import concurrent.futures
@@ -66,7 +66,7 @@ def side_by_side(work, items):
 
 
 def step(tally, name, argv):
-    """A step counts as one test: it fails on any warning. Returns whether it did what it should."""
+    """A step counts as one test, which fails on any warning. Returns whether the command succeeded."""
     status, output = run(argv, quiet=True)
     clean = status == 0 and "warning:" not in output
     if not clean:
@@ -76,6 +76,7 @@ def step(tally, name, argv):
 
 
 def make(tally, name, *arguments):
+    """Runs make with a job for each processor."""
     return step(tally, name, ["make", "--no-print-directory", "-s", JOBS, *arguments])
 
 
@@ -131,18 +132,21 @@ def privileged():
 
 def e2e(tally, full):
     prefix = privileged()
+    # The guest's kernel is downloaded now, outside: neither a worker nor a user namespace has a network to do it.
     outside = [] if "unshare" in prefix else prefix
-    guest = [*outside, PYTHON, "tests/e2e/guest_image.py", "build/guest"]  # downloads, which tests cannot: they have no network
+    guest = [*outside, PYTHON, "tests/e2e/guest_image.py", "build/guest"]
     if not make(tally, "build the switch", "all", "MODE=asan") or not step(tally, "make the test guest", guest):
         return
     chosen = "" if full else "not full and "
-    # Tests mostly wait, so there are more of them at a time than processors.
-    workers = ["-n", str(2 * os.cpu_count()), "--dist", "loadgroup"]
+    # Tests mostly wait, so there are more of them at a time than processors. A worker that dies ends the run: pytest-xdist
+    # would give its test to one worker after the other.
+    workers = ["-n", str(2 * os.cpu_count()), "--dist", "loadgroup", "--max-worker-restart=0"]
     pytest(tally, "e2e", prefix, "-m", f"{chosen}not alone", *workers)
     pytest(tally, "e2e, one at a time", prefix, "-m", f"{chosen}alone")
 
 
 def pytest(tally, name, prefix, *arguments):
+    """Runs the end-to-end tests that ARGUMENTS choose; each counts."""
     status, output = run([*prefix, PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10", *arguments,
                           "tests/e2e"])
     closing = output.rstrip().rsplit("\n", 1)[-1]

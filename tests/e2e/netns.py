@@ -33,7 +33,7 @@ def become_root():
 
 
 def leave_network():
-    """Gives this process, and what it starts from now on, a network of its own in which there is only `lo`."""
+    """Gives this thread, and all that it starts from now on, a network of its own in which there is only `lo`."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(CLONE_NEWNET) != 0:
         raise SystemExit(f"no network namespace for these tests: {os.strerror(ctypes.get_errno())}")
