@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Runs the test suites and closes with one line, N passed, N failed, over all of them.
 
-    tests/run.py [--full] SUITE...      suites: build unit fuzz e2e
+    tests/run.py [--full] SUITE...      suites: build unit cost fuzz e2e
 
 build   the sources compile without a warning with gcc and with clang
-unit    the core with fake ports and a fake clock (cmocka), under ASan and UBSan
+unit    the core with fake ports and a fake clock (cmocka), under ASan and UBSan; two workers also under TSan
+cost    the instructions that a frame costs in the core are no more than were accepted
 fuzz    each parser of outside bytes, from its saved corpus (briefly; --full: a minute each)
 e2e     real clients, real guests, against the ASan and UBSan build (pytest), side by side; --full adds the long ones
 """
@@ -28,6 +29,7 @@ JOBS = f"-j{os.cpu_count()}"
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:exitcode=99",
 }
 
 
@@ -86,11 +88,15 @@ def build(tally, full):
 
 
 def unit(tally, full):
-    if not make(tally, "build unit tests", "unit-tests", "MODE=asan"):
+    if not make(tally, "build unit tests", "unit-tests", "MODE=asan") or \
+       not make(tally, "build thread tests", "thread-tests", "MODE=tsan"):
         return
     env = {"ORACLE_SEEDS": "2000"} if full else {}
     names = [source.stem for source in sorted((ROOT / "tests" / "unit").glob("test_*.c"))]
     programs = [[str(BUILD / "asan" / "unit" / name)] for name in names]
+    # ThreadSanitizer knows where a program's memory is only if the kernel does not move it about.
+    names.append("test_threads, ThreadSanitizer")
+    programs.append(["setarch", "-R", str(BUILD / "tsan" / "unit" / "test_threads")])
     for name, (status, output) in zip(names, side_by_side(lambda argv: run(argv, quiet=True, env=env), programs)):
         print(f"--- {name}", flush=True)
         passed = sum(map(int, re.findall(r"\[  PASSED  \] (\d+) test", output)))
@@ -99,6 +105,14 @@ def unit(tally, full):
             print(output)
             failed = max(failed, 1)
         tally.add(name, passed, failed)
+
+
+def cost(tally, full):
+    """Built by gcc, whatever CC is: the accepted figures are gcc's."""
+    if make(tally, "build what counts instructions", "core-cost", "CC=gcc", f"BUILD={BUILD}/gcc"):
+        status, output = run([PYTHON, "tests/bench/core_cost.py", str(BUILD / "gcc" / "core_cost")], quiet=True)
+        print(output, end="")
+        tally.add("cost", int(status == 0), int(status != 0))
 
 
 def fuzz(tally, full):
@@ -164,7 +178,7 @@ def pytest(tally, name, prefix, *arguments):
 
 def main():
     full = "--full" in sys.argv
-    suites = {"build": build, "unit": unit, "fuzz": fuzz, "e2e": e2e}
+    suites = {"build": build, "unit": unit, "cost": cost, "fuzz": fuzz, "e2e": e2e}
     chosen = [name for name in sys.argv[1:] if name != "--full"]
     unknown = [name for name in chosen if name not in suites]
     if unknown or not chosen:
