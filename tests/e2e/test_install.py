@@ -55,7 +55,7 @@ def test_manual_and_completion_know_every_option():
 
 def test_manual_knows_every_drop_reason():
     source = (ROOT / "switch" / "core" / "drop.c").read_text()
-    reasons = set(re.findall(r'= "([a-z-]+)"', source)) - {"none"}
+    reasons = set(re.findall(r'{"([a-z-]+)"', source)) - {"none"}
     assert len(reasons) > 8
     assert {reason for reason in reasons if f"\n{reason} (" not in MANUAL} == set()
 
