@@ -77,9 +77,7 @@ int main(int argc, char *argv[])
         /* A daemon lets go of its terminal. */
         .fd = options.daemon ? STDERR_FILENO : os_own_terminal(STDERR_FILENO),
     };
-    list_init(&instance.daemon.context.services);
-    list_init(&instance.daemon.context.acceptors);
-    instance.daemon.context.reserve_fd = -1;
+    daemon_init(&instance.daemon);
     status = run(&instance, &options);
     clean_up(&instance);
     if (instance.interrupted) {
@@ -154,14 +152,12 @@ static int make_switch(struct instance *instance, const struct options *options)
         return fail(instance, &err, EXIT_FAILURE);
     }
     watch_signals(instance);
-    report_start(&instance->report, context);
-    ageing_start(&instance->daemon.ageing, context);
+    report_start(&instance->report, context, &context->io->core.deferred);
+    ageing_start(&instance->daemon.ageing, context, &context->io->core.deferred);
     temporary_start(&instance->temporary, context);
     scheduler_start(&instance->daemon.scheduler, context->loop);
-    events_start(&instance->daemon.events, context->sw);
+    events_start(&instance->daemon.events, context->sw, &context->io->core.deferred);
     instance->daemon.vde = options->vde;
-    for (unsigned kind = 0; kind < OUTPUT_KINDS; kind++)
-        instance->daemon.output[kind].limit = SESSIONS_OUTPUT;
     if (switch_dir_open(&instance->dir, &options->dir, &err) < 0)
         return fail(instance, &err, EXIT_DIRECTORY);
     context->dir = &instance->dir;

@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * command.h - the one command table: what the console, the rc file and stdin understand
+ * command.h - the tables of commands: what the console, the rc file and stdin understand
  *
  * A command states its path, its arguments, the shape of its result, and who may call it; it runs with arguments that have
- * been checked, and hands over values. As in VDE it is the first one, in the order of the table, whose whole path the line
+ * been checked, and hands over values. A line means the first command, in the order of the tables, whose whole path it
  * begins with; what follows is its arguments. VDE's commands are found even in a longer word (helpme), ours are not.
+ *
+ * Tables are registered and unregistered while the switch runs. VDE's come first, in the order of its own table.
  */
 #ifndef VSW_CONTROL_COMMAND_H
 #define VSW_CONTROL_COMMAND_H
 
 #include "control/argument.h"
-#include "control/daemon/daemon.h"
 #include "control/reply.h"
+#include "ports/context.h"
+#include "util/list.h"
 #include "util/os_linux.h"
 
+struct daemon;
 struct session;
 struct script;
 
@@ -30,6 +34,8 @@ struct caller {
 struct call {
     struct caller *caller;
     struct daemon *daemon;
+    struct context *context; /* the daemon's */
+    struct vswitch *sw;      /* the context's */
     struct argument argument[ARGUMENTS];
     struct reply *reply; /* for values in the order of the command's result */
     struct error *error;
@@ -37,7 +43,7 @@ struct call {
 
 enum access {
     FOR_ANYONE, /* who may open the console */
-    FOR_OWNER,  /* it loads code, starts programs, names files: only who is trusted */
+    FOR_OWNER,  /* it loads code, starts programs, names files: for trusted callers only */
 };
 
 struct command {
@@ -48,13 +54,14 @@ struct command {
     enum access access;
     bool extension; /* VDE does not have it */
 
-    /* run() - NULL for a menu, which is for help only. Return: 0 or -errno below 100, with words in the call's error if
-     * more can be said than errno does. */
+    /* run() - NULL for a menu, which is for help only. Return: 0 or -errno below 100; sets the call's error if there is
+     * more to say than errno does. */
     int (*run)(struct call *call);
 };
 
+/* More than ARGUMENTS of them do not compile. */
 #define PARAMETERS(...)                                                                            \
-    (const struct parameter[])                                                                     \
+    (const struct parameter[ARGUMENTS + 1])                                                        \
     {                                                                                              \
         __VA_ARGS__,                                                                               \
         {                                                                                          \
@@ -70,6 +77,33 @@ struct command {
         }                                                                                          \
     }
 
+/* A table that is registered, ended by an entry without a path. */
+struct command_set {
+    struct list node;
+    const struct command *commands;
+};
+
+struct commands {
+    struct list sets;
+    struct command_set own[11]; /* those that every switch has */
+};
+
+/* commands_init() - with the commands that every switch has */
+void commands_init(struct commands *registry);
+
+/* commands_register() - SET's commands can be called from now on; SET and its table stay the caller's
+ *
+ * Return: 0; -EINVAL if a command has too many parameters, or -EEXIST if a line with its path means another one already.
+ * Then ERR says which, and nothing is registered.
+ */
+int commands_register(struct commands *registry, struct command_set *set, struct error *err);
+
+/* commands_unregister() - from now on they are unknown. Not to be called by one of them. */
+void commands_unregister(struct command_set *set);
+
+/* command_find() - the command that LINE begins with, or NULL */
+const struct command *command_find(const struct commands *registry, const char *line);
+
 /* command_run() - runs one LINE, without its newline, and writes the whole reply in VDE's framing to OUT
  *
  *     0000 DATA END WITH '.'    if the command has a result, then its lines and a line with a dot
@@ -77,33 +111,31 @@ struct command {
  *
  * An empty line, a comment (#), what ends the session, and what opens a script write nothing: the script's own status comes at
  * its end. LINE is cut into words.
- * Return: 0, or -errno with words in ERR.
+ * Return: 0, or -errno, and sets ERR.
  */
 int command_run(struct caller *caller, char *line, FILE *out, struct error *err);
 
 /* The status line of a success. */
 extern const char command_success[];
 
-/* command_find() - the command that LINE begins with, or NULL */
-const struct command *command_find(const char *line);
-
-/* command_call() - checks who asks, reads TEXT, which is cut into words, as COMMAND's arguments, and runs it
+/* command_call() - checks that CALLER may run COMMAND, reads the COUNT values of GIVEN as its arguments, and runs it
  *
- * Its values go to REPLY, which has begun with COMMAND's result if it has one. Return: 0, or -errno with words in ERR.
+ * Its values go to REPLY, which has begun with COMMAND's result, NULL if it has none.
+ * Return: 0; -EPROTO if what it said does not fit its result; or another -errno. Then ERR is set.
  */
-int command_call(struct caller *caller, const struct command *command, char *text,
-                 struct reply *reply, struct error *err);
+int command_call(struct caller *caller, const struct command *command, const struct given given[],
+                 unsigned count, struct reply *reply, struct error *err);
 
-/* command_failure() - the status line of a failure, in TEXT: STATUS is -errno, ERR may be without words
+/* command_failure() - writes the status line of a failure to TEXT: STATUS is -errno, ERR may be empty
  * Return: its length. */
-enum { COMMAND_FAILURE = 2304 }; /* each byte of the words may be written as four */
+enum { COMMAND_FAILURE = 2304 }; /* each byte of ERR's text may be written as four */
 size_t command_failure(int status, const struct error *err, char text[COMMAND_FAILURE]);
 
 /* command_syntax() - the arguments of COMMAND as help shows them: "N VLAN", "[N]", or "============" for a menu */
 enum { COMMAND_SYNTAX = 64 };
 const char *command_syntax(const struct command *command, char text[COMMAND_SYNTAX]);
 
-/* The parts of the table, each ended by an entry without a path. */
+/* The tables that every switch has. */
 extern const struct command general_commands[];
 extern const struct command debug_commands[];
 extern const struct command plugin_commands[];
@@ -115,8 +147,5 @@ extern const struct command vlan_commands[];
 extern const struct command frame_commands[];
 extern const struct command tap_commands[];
 extern const struct command listen_commands[];
-
-/* All parts, VDE's in the order of its own table; ended by NULL. */
-extern const struct command *const command_table[];
 
 #endif

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/reply.h"
 
-#include <assert.h>
-
 static const struct field *take(struct reply *reply, enum field_type type);
 static bool is_complete(const struct reply *reply);
 
@@ -47,19 +45,20 @@ void reply_none(struct reply *reply)
         reply->rendering->none(reply, field);
 }
 
+/* Where nothing is taken any more, lists are only counted, so that those that were begun are ended. */
 void reply_list(struct reply *reply)
 {
     const struct field *field = take(reply, FIELD_LIST);
 
-    assert(reply->depth + 1 < REPLY_DEPTH);
+    if (reply->depth + 1 == REPLY_DEPTH)
+        reply->wrong = true;
+    else if (field)
+        reply->rendering->list(reply, field);
     reply->depth++;
-    if (!field) {
-        reply->level[reply->depth].list = NULL;
+    if (reply->depth >= REPLY_DEPTH)
         return;
-    }
-    reply->rendering->list(reply, field);
     reply->level[reply->depth].list = field;
-    reply->level[reply->depth].shape = field->element;
+    reply->level[reply->depth].shape = field ? field->element : NULL;
     reply->level[reply->depth].next = NULL;
 }
 
@@ -67,24 +66,38 @@ bool reply_item(struct reply *reply)
 {
     if (reply->items == REPLY_ITEMS)
         reply->full = true;
-    if (reply->full)
+    if (reply->full || reply->wrong)
         return false;
-    assert(is_complete(reply));
+    if (reply->depth == 0 || !is_complete(reply)) {
+        reply->wrong = true;
+        return false;
+    }
     reply->items++;
     reply->level[reply->depth].next = reply->level[reply->depth].shape;
     reply->rendering->item(reply, reply->level[reply->depth].list);
     return true;
 }
 
-/* A list that had begun when the reply became full is ended as well. */
 void reply_list_end(struct reply *reply)
 {
-    const struct field *list = reply->level[reply->depth].list;
+    if (reply->depth == 0) {
+        reply->wrong = true;
+        return;
+    }
+    if (reply->depth < REPLY_DEPTH) {
+        const struct field *list = reply->level[reply->depth].list;
 
-    assert(reply->full || is_complete(reply));
-    if (list)
-        reply->rendering->list_end(reply, list);
+        if (!reply->full && !is_complete(reply))
+            reply->wrong = true;
+        if (list)
+            reply->rendering->list_end(reply, list);
+    }
     reply->depth--;
+}
+
+bool reply_is_whole(const struct reply *reply)
+{
+    return !reply->wrong && reply->depth == 0 && (reply->full || is_complete(reply));
 }
 
 void reply_cut(struct reply *reply)
@@ -92,14 +105,18 @@ void reply_cut(struct reply *reply)
     reply->full = true;
 }
 
-/* Return: the field whose turn it is, which must be of TYPE; NULL if the reply is full. */
+/* Return: the field whose turn it is, which must be of TYPE; NULL if nothing is taken any more. */
 static const struct field *take(struct reply *reply, enum field_type type)
 {
-    const struct field *field = reply->level[reply->depth].next;
+    const struct field *field;
 
-    if (reply->full)
+    if (reply->full || reply->wrong)
         return NULL;
-    assert(field && field->name && (type == FIELD_ANY || field->type == type));
+    field = reply->level[reply->depth].next;
+    if (!field || !field->name || (type != FIELD_ANY && field->type != type)) {
+        reply->wrong = true;
+        return NULL;
+    }
     reply->level[reply->depth].next++;
     return field;
 }

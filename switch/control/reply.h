@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * reply.h - what a command answers: values in the order of a shape, rendered as the one who asked likes it
+ * reply.h - what a command answers: values in the order of a shape, rendered as its caller asks
  *
  * A command states the shape of its result once, as an array of struct field, and then hands over the values one by one in
  * that order; it never sees how they are written. The console's text is one rendering (reply_text.c), in which each
  * field says how it stands in VDE's lines; another one finds names and types in the same shapes.
+ *
+ * Values that do not fit the shape are a bug of the command. They are ignored, with all that follow, and the reply is
+ * marked as wrong.
  */
 #ifndef VSW_CONTROL_REPLY_H
 #define VSW_CONTROL_REPLY_H
@@ -63,6 +66,7 @@ struct reply {
     unsigned depth;
     unsigned items; /* so far */
     bool full;      /* there would have been more */
+    bool wrong;     /* a value did not fit the shape */
 
     /* The record whose values are awaited, at each depth: its list, its shape, its next field. */
     struct {
@@ -83,10 +87,13 @@ void reply_text(struct reply *reply, const char *value); /* NULL: there is none 
 void reply_none(struct reply *reply);                    /* of whatever type it is */
 
 /* A list: reply_list(), then for each record reply_item() and its values, then reply_list_end(). Where reply_item() returns
- * false there is no room for it, nor for any that follow: values for them are ignored, but a long loop may as well end. */
+ * false there is no room for it, nor for any that follow: values for them are ignored, but a long loop should end. */
 void reply_list(struct reply *reply);
 bool reply_item(struct reply *reply);
 void reply_list_end(struct reply *reply);
+
+/* reply_is_whole() - has it got each value of its shape, in its turn? A full one may end early. */
+bool reply_is_whole(const struct reply *reply);
 
 /* reply_cut() - there is more, but it would take too long: nothing after this is shown */
 void reply_cut(struct reply *reply);

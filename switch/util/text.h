@@ -16,6 +16,10 @@ enum { MAC_TEXT = 18 };
  * NUL-terminates */
 void text_copy(char *to, size_t size, const char *from);
 
+/* text_append() - writes behind TEXT, printf style, as much as its SIZE bytes have room for */
+void text_append(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* text_to_number() - parses all of TEXT as an unsigned decimal number
  *
  * No sign, no blanks, no other base: "010" is ten.

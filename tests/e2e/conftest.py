@@ -3,7 +3,6 @@
 import contextlib
 import resource
 import signal
-import subprocess
 
 import pytest
 
@@ -11,14 +10,27 @@ import netns
 from console import Console
 from dgramnet import WAYS, DgramNet
 from guest import Guest
-from switch import ROOT, Switch
+from switch import Switch, make
 from users import public_dir
 
 
 def pytest_configure(config):
     """Namespaces and TAPs need root, at least of a user namespace. Called while there is one thread."""
     config.addinivalue_line("markers", "full: long; part of make check-full only")
+    config.addinivalue_line("markers", "alone: measures what other tests would change by running at the same time")
     netns.become_root()
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist: ports and groups are its own
+        netns.leave_network()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Among workers, tests that share a fixture of their module stay together, for guests boot only once then. They go
+    first, so that no long group of them is left for the end."""
+    for item in items:
+        if any(found[-1].scope == "module" for found in item._fixtureinfo.name2fixturedefs.values()):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture
@@ -92,6 +104,5 @@ def boot():
 def tools():
     """The directory of the installed scripts, which any user may enter."""
     with public_dir() as directory:
-        subprocess.run(["make", "-s", "MODE=asan", "install", f"prefix={directory}"], cwd=ROOT, check=True,
-                       capture_output=True)
+        make("install", f"prefix={directory}")
         yield directory / "libexec" / "vswitchd"

@@ -32,6 +32,14 @@ def become_root():
     pathlib.Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
 
 
+def leave_network():
+    """Gives this thread, and all that it starts from now on, a network of its own in which there is only `lo`."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) != 0:
+        raise SystemExit(f"no network namespace for these tests: {os.strerror(ctypes.get_errno())}")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
 class Namespace(process.Closes):
     """A network namespace with `lo` up and IPv6 off (its background traffic would disturb counters and captures)."""
 

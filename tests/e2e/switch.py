@@ -3,6 +3,7 @@
 A switch runs as long as its controlling stdin is open, so it cannot outlive the test run.
 """
 
+import fcntl
 import os
 import pathlib
 import re
@@ -35,6 +36,13 @@ def wait_for(what, timeout=10.0, message="condition"):
             return value
         assert time.monotonic() < end, f"timed out after {timeout} s waiting for {message}"
         time.sleep(0.01)
+
+
+def make(*arguments):
+    """Runs make for the build that is tested, for one test at a time: two at once might both build the same file."""
+    with open(ROOT / "Makefile", encoding="utf-8") as makefile:
+        fcntl.flock(makefile, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "MODE=asan", *arguments], cwd=ROOT, check=True, capture_output=True)
 
 
 def preloaded(directory, source):

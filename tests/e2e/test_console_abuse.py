@@ -406,6 +406,7 @@ def test_waiting_commands_cost_no_time(switch, mgmt):
         assert cpu_share(switch.pid) < 0.2
 
 
+@pytest.mark.alone
 def test_one_reply_has_a_bound(mgmt, switch):
     """Users who may create ports and VLANs can make the tables long: 4,094 VLANs times 65,535 ports is 268 million lines.
     That must neither stop the frames for long nor take the host's memory."""
@@ -484,6 +485,7 @@ def rate(switch, seconds=0.7):
         return (traffic.sent - begun) / (time.monotonic() - start)
 
 
+@pytest.mark.alone
 def test_rate_of_frames_is_not_theirs_to_take(switch, mgmt):
     """Sessions that have subscribed to everything and sent many commands, and read nothing."""
     alone = rate(switch)

@@ -449,7 +449,7 @@ def test_port_zero_is_for_clients_that_ask_for_it(switch, console):
 HOLDER = """
 import fcntl, struct, sys
 with open("/dev/net/tun", "r+b", buffering=0) as tap:
-    fcntl.ioctl(tap, 0x400454ca, struct.pack("16sH22x", b"tap0", 0x1002))
+    fcntl.ioctl(tap, 0x400454ca, struct.pack("16sH22x", b"held0", 0x1002))
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -457,7 +457,8 @@ with open("/dev/net/tun", "r+b", buffering=0) as tap:
 
 @contextlib.contextmanager
 def held_tap(namespace):
-    """tap0, held by another program. Yields that program's process number."""
+    """held0, held by another program. Yields that program's process number. (The switch looks for a holder by the name of
+    the interface among all processes, so no other test may have a TAP of this name.)"""
     with namespace.running(sys.executable, "-c", HOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
         yield holder.pid
@@ -468,13 +469,13 @@ def test_tap_of_another_program_is_named(namespaces, tmp_path):
     with held_tap(here) as holder:
         name = program_of(holder)
         with Switch(prefix=here.prefix) as switch, Console(switch.dir / "mgmt") as console:
-            assert f"tap0 process {holder} ({name})" in console.ok("tap/list")
+            assert f"held0 process {holder} ({name})" in console.ok("tap/list")
             before = lists(switch)
-            code, data, words = console.ask("port/add tap,ifname=tap0,vlan=20,name=uplink")
+            code, data, words = console.ask("port/add tap,ifname=held0,vlan=20,name=uplink")
             assert (code, data) == (1016, [])
             assert f"process {holder} ({name}) holds it" in words
             assert lists(switch) == before
-        done = here.run(PROGRAM, "-s", tmp_path / "sw", "-f", "/dev/null", "--port", "tap,ifname=tap0", check=False)
+        done = here.run(PROGRAM, "-s", tmp_path / "sw", "-f", "/dev/null", "--port", "tap,ifname=held0", check=False)
         assert done.returncode == 1
         assert f"process {holder} ({name}) holds it" in done.stdout
 

@@ -6,15 +6,11 @@ import re
 import subprocess
 import sys
 
-from switch import PROGRAM, ROOT
+from switch import PROGRAM, ROOT, make
 
 HELP = subprocess.run([PROGRAM, "--help"], text=True, capture_output=True, check=True).stdout
 MANUAL = (ROOT / "docs" / "vswitchd.8").read_text().replace("\\-", "-")
 COMPLETION = (ROOT / "docs" / "vswitchd.bash").read_text()
-
-
-def make(*arguments):
-    return subprocess.run(["make", "-s", "MODE=asan", *arguments], cwd=ROOT, text=True, capture_output=True, check=True)
 
 
 def files_below(directory):

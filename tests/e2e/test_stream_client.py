@@ -74,6 +74,7 @@ def test_far_side_that_accepts_and_hangs_up_keeps_nobody_busy(stack, tmp_path):
     assert cpu_share(switch.pid) < 0.1 and len(switch.stderr().splitlines()) < 30
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("silent", ["accepts and says nothing", "does not accept", "does not answer"])
 def test_hanging_far_side_disturbs_nobody(stack, tmp_path, silent):
     """A backlog that is full, or a host that drops everything: others are not affected, the console answers."""

@@ -3,6 +3,7 @@
  * fuzz_console.c - any bytes from a member of the management group, in two pieces, to a complete
  * switch
  */
+#include "control/daemon/daemon.h"
 #include "control/session/session.h"
 #include "ports/io/wake.h"
 #include "ports/listen/switch_dir.h"
@@ -80,21 +81,19 @@ static void make_program(void)
     struct error err;
 
     config.ports = 16;
+    daemon_init(&target);
     target.context.sw = switch_new(&config);
     target.context.log = &log;
     target.context.loop = ev_loop_new(0);
     target.context.io = io_worker_new(target.context.sw, target.context.loop);
     target.names = user_names_new();
-    target.output[OUTPUT_OF_OTHERS].limit = SESSIONS_OUTPUT;
-    list_init(&target.context.services);
-    list_init(&target.context.acceptors);
     options.path = mkdtemp(path);
     assert(options.path && switch_dir_open(&dir, &options, &err) == 0);
     target.context.dir = &dir;
     assert(ports_start(&target.context, &err) == 0);
     assert(socket_dir_reveal(&dir.sockets, &err) == 0);
-    ageing_start(&target.ageing, &target.context);
-    events_start(&target.events, target.context.sw);
+    ageing_start(&target.ageing, &target.context, &target.context.io->core.deferred);
+    events_start(&target.events, target.context.sw, &target.context.io->core.deferred);
     scheduler_start(&target.scheduler, target.context.loop);
     atexit(remove_dir);
 }

@@ -56,6 +56,7 @@ static void plug_in(struct vswitch *sw, struct endpoint *endpoint, unsigned numb
                                             : number == 2 ? VID_NONE
                                                           : 0,
                                 .transparent = number == 3};
+    struct port_config wanted;
     struct port *port;
 
     assert(port_create(sw, (int)number, &port) == 0);
@@ -63,7 +64,9 @@ static void plug_in(struct vswitch *sw, struct endpoint *endpoint, unsigned numb
         membership_tag(&member, 10, true);
         membership_tag(&member, 20, true);
     }
-    assert(port_set_membership(port, &member) == 0);
+    wanted = port->config;
+    wanted.membership = member;
+    assert(port_configure(port, &wanted) == 0);
     membership_clear(&member);
     endpoint_init(endpoint, &ops, &worker);
     assert(port_attach(port, endpoint) == 0);

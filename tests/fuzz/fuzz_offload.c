@@ -106,6 +106,7 @@ static void plug_in(struct vswitch *sw, struct heard *heard, unsigned number, bo
 {
     struct membership member = {.untagged = number == 1 ? VID_NONE : 10,
                                 .transparent = number == 2 && !access};
+    struct port_config wanted;
     struct port *port = switch_port(sw, number);
 
     if (!port)
@@ -114,7 +115,9 @@ static void plug_in(struct vswitch *sw, struct heard *heard, unsigned number, bo
         member.untagged = 0;
     if (number == 1)
         membership_tag(&member, 10, true);
-    assert(port_set_membership(port, &member) == 0);
+    wanted = port->config;
+    wanted.membership = member;
+    assert(port_configure(port, &wanted) == 0);
     membership_clear(&member);
     endpoint_init(&heard->endpoint, &ops, &worker);
     assert(port_attach(port, &heard->endpoint) == 0);

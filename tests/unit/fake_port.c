@@ -223,6 +223,14 @@ void lab_detach(struct fake *fake)
     fake->endpoint.ops->close(&fake->endpoint);
 }
 
+int lab_set_membership(struct lab *lab, unsigned number, const struct membership *membership)
+{
+    struct port_config wanted = lab_port(lab, number)->config;
+
+    wanted.membership = *membership;
+    return port_configure(lab_port(lab, number), &wanted);
+}
+
 void lab_vlans(struct lab *lab, unsigned number, unsigned untagged, const char *list)
 {
     struct vidset set = {0};
@@ -236,14 +244,14 @@ void lab_vlans(struct lab *lab, unsigned number, unsigned untagged, const char *
     }
     if (!list)
         membership.tagged = NULL;
-    assert_int_equal(port_set_membership(lab_port(lab, number), &membership), 0);
+    assert_int_equal(lab_set_membership(lab, number, &membership), 0);
 }
 
 void lab_transparent(struct lab *lab, unsigned number)
 {
     const struct membership membership = {.transparent = true};
 
-    assert_int_equal(port_set_membership(lab_port(lab, number), &membership), 0);
+    assert_int_equal(lab_set_membership(lab, number, &membership), 0);
 }
 
 /* Each frame is in memory of exactly its size, so that the sanitizer detects a read beyond its

@@ -115,6 +115,9 @@ struct fake *lab_attach(struct lab *lab, unsigned number);
 /* lab_detach() - closes FAKE, as a user would */
 void lab_detach(struct fake *fake);
 
+/* lab_set_membership() - the VLANs of port NUMBER, and nothing else. Return: as port_configure(). */
+int lab_set_membership(struct lab *lab, unsigned number, const struct membership *membership);
+
 /* lab_vlans() - makes port NUMBER a member of these VLANs, which are created if necessary
  * @tagged: as in 10+20-29, or NULL
  */

@@ -135,7 +135,7 @@ void model_detach(struct model *model, unsigned e)
         forget_learned(model, endpoint->port);
 }
 
-void model_set_policy(struct model *model, unsigned port, const struct port_policy *policy)
+void model_set_policy(struct model *model, unsigned port, const struct model_policy *policy)
 {
     bool down = model->port[port].policy.up && !policy->up;
 

@@ -23,13 +23,18 @@ enum {
     MODEL_NO_VLAN = 4095
 };
 
+struct model_policy {
+    bool up, isolated, offload;
+    enum reserved_policy reserved;
+};
+
 struct model_port {
     bool exists;
     unsigned untagged;
     bool transparent;
     bool tagged[MODEL_VIDS];
     bool untrusted_edge;
-    struct port_policy policy;
+    struct model_policy policy;
     unsigned limit; /* of learned addresses */
     uint64_t in_frames, in_bytes, out_frames, out_bytes;
     uint64_t drops[DROP_REASONS];
@@ -94,7 +99,7 @@ void model_detach(struct model *model, unsigned e);
 bool model_set_vlans(struct model *model, unsigned port, unsigned untagged, bool transparent,
                      const bool tagged[MODEL_VIDS]);
 
-void model_set_policy(struct model *model, unsigned port, const struct port_policy *policy);
+void model_set_policy(struct model *model, unsigned port, const struct model_policy *policy);
 
 /* model_remove_vlan() - Return: 0, -ENXIO or -EADDRINUSE */
 int model_remove_vlan(struct model *model, unsigned vid);

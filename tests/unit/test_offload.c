@@ -761,12 +761,12 @@ static void test_policy_without_offload(void **state)
 {
     struct lab *lab = *state;
     struct fake *from = lab_attach(lab, 1), *to = attach_offload(lab, 2, OFFLOAD_ALL);
-    struct port_policy policy = port_policy_defaults();
+    struct port_config policy = port_config_defaults();
 
     recipe_make(&tcp4, &made);
     for (unsigned i = 0; i < 4; i++) {
         policy.offload = i % 2;
-        assert_int_equal(port_set_policy(lab_port(lab, 2), &policy), 0);
+        assert_int_equal(port_configure(lab_port(lab, 2), &policy), 0);
         send_one(lab, from, &made);
         if (policy.offload)
             assert_unchanged(to, &made);

@@ -624,7 +624,7 @@ static void change_vlans(struct oracle *oracle, unsigned p)
     need_port(oracle, p);
     expected =
         model_set_vlans(oracle->model, p, wanted.untagged, wanted.transparent, tagged) ? 0 : -ENXIO;
-    status = port_set_membership(lab_port(oracle->lab, p), &wanted);
+    status = lab_set_membership(oracle->lab, p, &wanted);
     say(oracle, "port %u: untagged %u%s, and some tagged: %d", p, wanted.untagged,
         wanted.transparent ? ", transparent" : "", status);
     assert_int_equal(status, expected);
@@ -633,7 +633,8 @@ static void change_vlans(struct oracle *oracle, unsigned p)
 /* Mostly one change at a time, which is soon undone. */
 static void change_policy(struct oracle *oracle, unsigned p)
 {
-    struct port_policy policy = port_policy_defaults();
+    struct model_policy policy = {.up = true, .offload = true, .reserved = RESERVED_FORWARD};
+    struct port_config wanted;
 
     if (percent(oracle, 60)) {
         policy.up = percent(oracle, 75);
@@ -644,7 +645,12 @@ static void change_policy(struct oracle *oracle, unsigned p)
     need_port(oracle, p);
     say(oracle, "port %u: up %d, isolated %d, offload %d, reserved %d", p, policy.up,
         policy.isolated, policy.offload, policy.reserved);
-    assert_int_equal(port_set_policy(lab_port(oracle->lab, p), &policy), 0);
+    wanted = lab_port(oracle->lab, p)->config;
+    wanted.up = policy.up;
+    wanted.isolated = policy.isolated;
+    wanted.offload = policy.offload;
+    wanted.reserved = policy.reserved;
+    assert_int_equal(port_configure(lab_port(oracle->lab, p), &wanted), 0);
     model_set_policy(oracle->model, p, &policy);
     compare(oracle, oracle->frames);
 }

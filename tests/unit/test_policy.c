@@ -8,14 +8,14 @@
 
 enum { STAG = 0x88a8 };
 
-static void set_policy(struct lab *lab, unsigned number, struct port_policy policy)
+static void set_policy(struct lab *lab, unsigned number, struct port_config policy)
 {
-    assert_int_equal(port_set_policy(lab_port(lab, number), &policy), 0);
+    assert_int_equal(port_configure(lab_port(lab, number), &policy), 0);
 }
 
 static void isolate(struct lab *lab, unsigned number, bool isolated)
 {
-    struct port_policy policy = lab_port(lab, number)->policy;
+    struct port_config policy = lab_port(lab, number)->config;
 
     policy.isolated = isolated;
     set_policy(lab, number, policy);
@@ -23,7 +23,7 @@ static void isolate(struct lab *lab, unsigned number, bool isolated)
 
 static void switch_up(struct lab *lab, unsigned number, bool up)
 {
-    struct port_policy policy = lab_port(lab, number)->policy;
+    struct port_config policy = lab_port(lab, number)->config;
 
     policy.up = up;
     set_policy(lab, number, policy);
@@ -31,7 +31,7 @@ static void switch_up(struct lab *lab, unsigned number, bool up)
 
 static void set_reserved(struct lab *lab, unsigned number, enum reserved_policy reserved)
 {
-    struct port_policy policy = lab_port(lab, number)->policy;
+    struct port_config policy = lab_port(lab, number)->config;
 
     policy.reserved = reserved;
     set_policy(lab, number, policy);

@@ -375,6 +375,68 @@ static void test_bytes_are_counted_as_they_leave(void **state)
     assert_int_equal(lab_port(lab, 2)->counters.in_bytes, 304);
 }
 
+/* What a command does: copy, change one thing, apply. */
+static void test_configure_says_what_it_did(void **state)
+{
+    struct lab *lab = *state;
+    struct port *port = lab_port(lab, 5);
+    struct port_config wanted = port->config;
+
+    assert_int_equal(port_configure(port, &wanted), 0);
+    assert_int_equal(lab_count(lab, EVENT_PORT_CONFIGURED), 0);
+    strcpy(wanted.name, "web");
+    wanted.description = (char *)"the web";
+    assert_int_equal(port_configure(port, &wanted), 0);
+    assert_int_equal(lab_count(lab, EVENT_PORT_CONFIGURED), 1);
+    assert_int_equal(lab_count(lab, EVENT_LEARNING), 0);
+    assert_ptr_equal(port_named(lab->sw, "web"), port);
+    wanted = port->config;
+    wanted.max_addresses = 3;
+    assert_int_equal(port_configure(port, &wanted), 0);
+    assert_int_equal(port->fdb.limit, 3);
+    assert_int_equal(lab_count(lab, EVENT_LEARNING), 1);
+    wanted = port->config;
+    wanted.max_addresses = PORT_ADDRESSES_DEFAULT;
+    assert_int_equal(port_configure(port, &wanted), 0);
+    assert_int_equal(port->fdb.limit, lab->sw->config.learn_limit);
+    assert_string_equal(port->config.description, "the web");
+    assert_int_equal(lab_count(lab, EVENT_PORT_CONFIGURED), 3);
+    wanted = port->config;
+    wanted.membership.transparent = true;
+    assert_int_equal(port_configure(port, &wanted), 0);
+    assert_int_equal(lab_count(lab, EVENT_PORT_CONFIGURED), 4);
+}
+
+/* Each says why, and all that was asked for is refused. */
+static void test_configure_changes_all_or_nothing(void **state)
+{
+    struct lab *lab = *state;
+    struct port *port = lab_port(lab, 5);
+    struct port_config before, wanted = lab_port(lab, 6)->config;
+    char text[PORT_DESCRIPTION + 1] = {0};
+
+    strcpy(wanted.name, "taken");
+    assert_int_equal(port_configure(lab_port(lab, 6), &wanted), 0);
+    assert_int_equal(port_config_copy(&before, &port->config), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        static const int status[] = {-EEXIST, -ENXIO, -EINVAL, -EINVAL};
+
+        wanted = port->config;
+        wanted.up = false;
+        wanted.user = 1000;
+        strcpy(wanted.name, i == 0 ? "taken" : "free");
+        wanted.membership.untagged = i == 1 ? 30 : 0;
+        wanted.max_addresses = i == 2 ? FDB_CAPACITY_MAX + 1 : 5;
+        memset(text, 'x', PORT_DESCRIPTION - (i != 3));
+        wanted.description = text;
+        assert_int_equal(port_configure(port, &wanted), status[i]);
+        assert_true(port_config_equal(&port->config, &before));
+    }
+    assert_int_equal(port->fdb.limit, lab->sw->config.learn_limit);
+    assert_int_equal(lab_count(lab, EVENT_PORT_CONFIGURED), 1);
+    port_config_clear(&before);
+}
+
 static void test_label_and_user(void **state)
 {
     struct lab *lab = *state;
@@ -382,7 +444,7 @@ static void test_label_and_user(void **state)
     char label[PORT_LABEL];
 
     assert_string_equal(port_label(port, label), "port 5");
-    strcpy(port->name, "web");
+    strcpy(port->config.name, "web");
     assert_string_equal(port_label(port, label), "web");
     assert_int_equal(port_user(port), (uid_t)-1);
     lab_attach(lab, 5)->endpoint.user = 1000;
@@ -426,6 +488,8 @@ int main(void)
         WITH_LAB(test_refused_for_its_size),
         WITH_LAB(test_oversize_does_not_wait),
         WITH_LAB(test_bytes_are_counted_as_they_leave),
+        WITH_LAB(test_configure_says_what_it_did),
+        WITH_LAB(test_configure_changes_all_or_nothing),
         WITH_LAB(test_label_and_user),
         WITH_LAB(test_description_is_escaped),
     };

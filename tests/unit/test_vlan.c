@@ -153,10 +153,10 @@ static void test_membership_needs_the_vlan(void **state)
     struct fake *one = lab_attach(lab, 1), *two = lab_attach(lab, 2);
     struct membership wanted = {.untagged = 10};
 
-    assert_int_equal(port_set_membership(lab_port(lab, 1), &wanted), -ENXIO);
+    assert_int_equal(lab_set_membership(lab, 1, &wanted), -ENXIO);
     wanted.untagged = 0;
     assert_int_equal(membership_tag(&wanted, 30, true), 0);
-    assert_int_equal(port_set_membership(lab_port(lab, 1), &wanted), -ENXIO);
+    assert_int_equal(lab_set_membership(lab, 1, &wanted), -ENXIO);
     membership_clear(&wanted);
     lab_send(lab, two, sample(EVERYONE, 2)); /* nothing has changed */
     assert_heard(one, sample(EVERYONE, 2));

@@ -2,6 +2,7 @@
  *
  * debug_commands.c - which events this session receives
  */
+#include "control/daemon/daemon.h"
 #include "control/session/session.h"
 
 #include <errno.h>
@@ -12,9 +13,10 @@ static int debug_add(struct call *call);
 static int debug_del(struct call *call);
 
 static int subscribe(struct call *call, bool on);
-static uint32_t matching(const struct call *call);
+static bool matches(const struct call *call, const struct category *category);
 
-static const struct parameter beginning[] = {{"dbgpath", ARGUMENT_TEXT, .optional = true}, {0}};
+static const struct parameter beginning[ARGUMENTS + 1] = {
+    {"category", "dbgpath", ARGUMENT_TEXT, .optional = true}, {0}};
 
 static const struct field category_fields[] = {
     {"path", FIELD_TEXT, "%-22s"},
@@ -44,19 +46,24 @@ const struct command debug_commands[] = {
 static int debug_list(struct call *call)
 {
     const struct session *session = call->caller->session;
-    uint32_t found = matching(call);
+    bool found = false;
 
     if (!session)
         return -EBADF;
     reply_list(call->reply);
-    for (unsigned place = 0; event_categories[place].path; place++) {
-        if (!(found >> place & 1))
-            continue;
-        reply_item(call->reply);
-        reply_text(call->reply, event_categories[place].path);
-        reply_number(call->reply, event_categories[place].tag);
-        reply_flag(call->reply, session->subscriber.wanted >> place & 1);
-        reply_text(call->reply, event_categories[place].help);
+    list_for_each (node, &call->daemon->events.sets) {
+        const struct category_set *set = container_of(node, struct category_set, node);
+
+        for (unsigned i = 0; i < set->count; i++) {
+            if (!matches(call, &set->categories[i]))
+                continue;
+            found = true;
+            reply_item(call->reply);
+            reply_text(call->reply, set->categories[i].path);
+            reply_number(call->reply, set->categories[i].tag);
+            reply_flag(call->reply, category_mask_has(&session->subscriber.wanted, set->first + i));
+            reply_text(call->reply, set->categories[i].help);
+        }
     }
     reply_list_end(call->reply);
     return found ? 0 : -ENOENT;
@@ -76,30 +83,34 @@ static int debug_del(struct call *call)
 static int subscribe(struct call *call, bool on)
 {
     struct session *session = call->caller->session;
-    uint32_t found = matching(call), before, after;
+    struct category_mask wanted;
+    unsigned matched = 0, changed = 0;
 
     if (!session)
         return -EBADF;
-    if (!found)
+    wanted = session->subscriber.wanted;
+    list_for_each (node, &call->daemon->events.sets) {
+        const struct category_set *own = container_of(node, struct category_set, node);
+
+        for (unsigned slot = own->first; slot < own->first + own->count; slot++) {
+            if (!matches(call, &own->categories[slot - own->first]))
+                continue;
+            matched++;
+            changed += category_mask_has(&wanted, slot) != on;
+            category_mask_set(&wanted, slot, on);
+        }
+    }
+    if (matched == 0)
         return error_set(call->error, EINVAL, "no such category; debug/list shows them");
-    before = session->subscriber.wanted;
-    after = on ? before | found : before & ~found;
-    if (after == before)
+    if (changed == 0)
         return on ? -EEXIST : -ENOENT;
-    events_set(&call->daemon->events, &session->subscriber, after);
-    return 0;
+    return events_set(&call->daemon->events, &session->subscriber, &wanted);
 }
 
-/* Return: a bit for each category whose path begins with the argument; all of them without an
- * argument. */
-static uint32_t matching(const struct call *call)
+/* Does its path begin with the argument? All do, if there is none. */
+static bool matches(const struct call *call, const struct category *category)
 {
-    const char *text = call->argument[0].given ? call->argument[0].text : "";
-    uint32_t found = 0;
+    const char *wanted = call->argument[0].given ? call->argument[0].text : "";
 
-    for (unsigned place = 0; event_categories[place].path; place++) {
-        if (!strncmp(event_categories[place].path, text, strlen(text)))
-            found |= 1u << place;
-    }
-    return found;
+    return !strncmp(category->path, wanted, strlen(wanted));
 }

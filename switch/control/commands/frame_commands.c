@@ -28,7 +28,7 @@ const struct command frame_commands[] = {
 
 static int frame_balance(struct call *call)
 {
-    const struct balance *balance = &call->daemon->context.io->core.balance;
+    const struct balance *balance = &call->context->io->core.balance;
 
     reply_number(call->reply, balance->received);
     reply_number(call->reply, balance->resolved);

@@ -4,6 +4,7 @@
  * off and stays off
  */
 #include "control/command.h"
+#include "control/daemon/daemon.h"
 #include "util/text.h"
 
 #include <errno.h>
@@ -38,26 +39,28 @@ const struct command fstp_commands[] = {
     {
         "fstp/setfstp",
         "Fast spanning tree protocol 1=ON 0=OFF",
-        PARAMETERS({"0/1", ARGUMENT_FLAG}),
+        PARAMETERS({"on", "0/1", ARGUMENT_FLAG}),
         RESULT({"refused", FIELD_TEXT, "%s\n"}),
         .run = fstp_setfstp,
     },
     {
         "fstp/setedge",
         "Define an edge port for a vlan 1=Y 0=N",
-        PARAMETERS({"VLAN", ARGUMENT_VLAN}, {"PORT", ARGUMENT_PORT}, {"1/0", ARGUMENT_FLAG}),
+        PARAMETERS({"vlan", "VLAN", ARGUMENT_VLAN}, {"port", "PORT", ARGUMENT_PORT},
+                   {"edge", "1/0", ARGUMENT_FLAG}),
         .run = fstp_setedge,
     },
     {
         "fstp/bonus",
         "set the port bonus for a vlan",
-        PARAMETERS({"VLAN", ARGUMENT_VLAN}, {"PORT", ARGUMENT_PORT}, {"COST", ARGUMENT_NUMBER}),
+        PARAMETERS({"vlan", "VLAN", ARGUMENT_VLAN}, {"port", "PORT", ARGUMENT_PORT},
+                   {"cost", "COST", ARGUMENT_NUMBER}),
         .run = fstp_bonus,
     },
     {
         "fstp/print",
         "print fst data for the defined vlan",
-        PARAMETERS({"N", ARGUMENT_VLAN, .optional = true}),
+        PARAMETERS({"vlan", "N", ARGUMENT_VLAN, .optional = true}),
         RESULT({"vlans", FIELD_LIST, .element = tree_fields}),
         .run = fstp_print,
     },
@@ -68,7 +71,7 @@ static int fstp_showinfo(struct call *call)
 {
     char mac[MAC_TEXT];
 
-    reply_text(call->reply, text_from_mac(call->daemon->context.sw->config.mac, mac));
+    reply_text(call->reply, text_from_mac(call->sw->config.mac, mac));
     reply_number(call->reply, call->daemon->vde.priority);
     reply_flag(call->reply, false);
     return 0;
@@ -76,7 +79,7 @@ static int fstp_showinfo(struct call *call)
 
 static int fstp_setfstp(struct call *call)
 {
-    bool hub = call->daemon->context.sw->config.hub;
+    bool hub = call->sw->config.hub;
 
     reply_text(call->reply, hub ? "Can't use fstp in hub mode" : NULL);
     return hub || call->argument[0].number == 0 ? 0 : refuse(call);
@@ -95,8 +98,7 @@ static int fstp_bonus(struct call *call)
 /* Without a spanning tree this switch is the root of its own tree. */
 static int fstp_print(struct call *call)
 {
-    const struct vswitch *sw = call->daemon->context.sw;
-    const struct argument *only = &call->argument[0];
+    const struct vswitch *sw = call->sw;
     unsigned priority = call->daemon->vde.priority;
     char root[32], mac[MAC_TEXT];
 
@@ -104,7 +106,7 @@ static int fstp_print(struct call *call)
              text_from_mac(sw->config.mac, mac));
     reply_list(call->reply);
     for (unsigned vid = 0; vid < VID_COUNT; vid++) {
-        if (!vlan_exists(&sw->vlans, vid) || (only->given && only->number != vid))
+        if (!vlan_exists(&sw->vlans, vid) || !argument_covers_vlan(&call->argument[0], vid))
             continue;
         reply_item(call->reply);
         reply_number(call->reply, vid);

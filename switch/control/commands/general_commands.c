@@ -3,6 +3,7 @@
  * general_commands.c - where the switch is, what it is, what it can be told, and how to leave
  */
 #include "control/command.h"
+#include "control/daemon/daemon.h"
 #include "control/session/script.h"
 #include "ports/listen/switch_dir.h"
 #include "util/clock.h"
@@ -38,7 +39,7 @@ const struct command general_commands[] = {
     {
         "help",
         "Help (limited to arg when specified)",
-        PARAMETERS({"arg", ARGUMENT_TEXT, .optional = true}),
+        PARAMETERS({"path", "arg", ARGUMENT_TEXT, .optional = true}),
         RESULT({"commands", FIELD_LIST,
                 "COMMAND PATH       SYNTAX          HELP\n"
                 "------------       --------------  ------------\n",
@@ -61,7 +62,7 @@ const struct command general_commands[] = {
     {
         "load",
         "load a configuration script",
-        PARAMETERS({"path", ARGUMENT_TEXT}),
+        PARAMETERS({"path", "path", ARGUMENT_TEXT}),
         .access = FOR_OWNER,
         .run = load,
     },
@@ -70,7 +71,7 @@ const struct command general_commands[] = {
 
 static int ds_showinfo(struct call *call)
 {
-    const struct switch_dir *dir = call->daemon->context.dir;
+    const struct switch_dir *dir = call->context->dir;
 
     reply_text(call->reply, dir->sockets.path);
     reply_number(call->reply, dir->mode);
@@ -83,8 +84,10 @@ static int help(struct call *call)
     char syntax[COMMAND_SYNTAX];
 
     reply_list(call->reply);
-    for (unsigned part = 0; command_table[part]; part++) {
-        for (const struct command *command = command_table[part]; command->path; command++) {
+    list_for_each (node, &call->daemon->commands.sets) {
+        const struct command *command = container_of(node, struct command_set, node)->commands;
+
+        for (; command->path; command++) {
             if (strncmp(command->path, beginning, strlen(beginning)))
                 continue;
             reply_item(call->reply);
@@ -106,7 +109,7 @@ static int logout(struct call *call)
 
 static int shutdown_switch(struct call *call)
 {
-    log_say(call->daemon->context.log, LOG_NOTICE, "Shutdown from mgmt command%s%s",
+    log_say(call->context->log, LOG_NOTICE, "Shutdown from mgmt command%s%s",
             *call->caller->who ? " by " : "", call->caller->who);
     call->caller->leaving = true;
     daemon_stop(call->daemon);

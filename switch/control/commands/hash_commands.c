@@ -3,6 +3,7 @@
  * hash_commands.c - commands for the FDB, which VDE calls the hash table
  */
 #include "control/command.h"
+#include "control/daemon/daemon.h"
 #include "util/clock.h"
 #include "util/os_linux.h"
 #include "util/text.h"
@@ -24,7 +25,7 @@ static void list_entry(void *context, const struct fdb_entry *entry);
 static void show_entry(struct reply *reply, const struct fdb_entry *entry);
 static unsigned vid_argument(const struct argument *argument);
 
-static const struct parameter seconds[] = {{"N", ARGUMENT_NUMBER}, {0}};
+static const struct parameter seconds[ARGUMENTS + 1] = {{"seconds", "N", ARGUMENT_NUMBER}, {0}};
 
 static const struct field entry_fields[] = {
     {"mac", FIELD_TEXT, "Hash: 0000 Addr: %s"}, {"vlan", FIELD_NUMBER, " VLAN %04llu"},
@@ -45,7 +46,8 @@ const struct command hash_commands[] = {
                          {"capacity", FIELD_NUMBER, " of %llu\n"}),
         .run = hash_showinfo,
     },
-    {"hash/setsize", "change hash size", PARAMETERS({"N", ARGUMENT_NUMBER}), .run = hash_setsize},
+    {"hash/setsize", "change hash size", PARAMETERS({"size", "N", ARGUMENT_NUMBER}),
+     .run = hash_setsize},
     {"hash/setgcint", "change garbage collector interval", seconds, .run = hash_setgcint},
     {"hash/setexpire", "change hash entries expire time", seconds, .run = hash_setexpire},
     {"hash/setminper", "minimum persistence time", seconds, .run = hash_setminper},
@@ -58,29 +60,29 @@ const struct command hash_commands[] = {
     {
         "hash/find",
         "MAC lookup",
-        PARAMETERS({"MAC", ARGUMENT_MAC}, {"VLAN", ARGUMENT_VID, .optional = true}),
+        PARAMETERS({"mac", "MAC", ARGUMENT_MAC}, {"vlan", "VLAN", ARGUMENT_VID, .optional = true}),
         entry_fields,
         .run = hash_find,
     },
     {
         "hash/addstatic",
         "pin MAC in a VLAN to port N",
-        PARAMETERS({"MAC", ARGUMENT_MAC}, {"N", ARGUMENT_PORT},
-                   {"VLAN", ARGUMENT_VID, .optional = true}),
+        PARAMETERS({"mac", "MAC", ARGUMENT_MAC}, {"port", "N", ARGUMENT_PORT},
+                   {"vlan", "VLAN", ARGUMENT_VID, .optional = true}),
         .extension = true,
         .run = hash_addstatic,
     },
     {
         "hash/delete",
         "forget MAC in a VLAN, static or not",
-        PARAMETERS({"MAC", ARGUMENT_MAC}, {"VLAN", ARGUMENT_VID, .optional = true}),
+        PARAMETERS({"mac", "MAC", ARGUMENT_MAC}, {"vlan", "VLAN", ARGUMENT_VID, .optional = true}),
         .extension = true,
         .run = hash_delete,
     },
     {
         "hash/flush",
         "forget what was learned (behind port N)",
-        PARAMETERS({"N", ARGUMENT_PORT, .optional = true}),
+        PARAMETERS({"port", "N", ARGUMENT_PORT, .optional = true}),
         .extension = true,
         .run = hash_flush,
     },
@@ -89,7 +91,7 @@ const struct command hash_commands[] = {
 
 static int hash_showinfo(struct call *call)
 {
-    struct fdb *fdb = call->daemon->context.sw->fdb;
+    struct fdb *fdb = call->sw->fdb;
     const struct fdb_settings *settings = fdb_settings(fdb);
 
     reply_number(call->reply, call->daemon->vde.hash_size);
@@ -112,7 +114,7 @@ static int hash_setsize(struct call *call)
     while (size < wanted)
         size *= 2;
     call->daemon->vde.hash_size = size;
-    fdb_flush_vlan(call->daemon->context.sw->fdb, FDB_ANY_VID);
+    fdb_flush_vlan(call->sw->fdb, FDB_ANY_VID);
     return 0;
 }
 
@@ -124,30 +126,29 @@ static int hash_setgcint(struct call *call)
 
 static int hash_setexpire(struct call *call)
 {
-    fdb_settings(call->daemon->context.sw->fdb)->ageing = call->argument[0].number * SECOND;
+    fdb_settings(call->sw->fdb)->ageing = call->argument[0].number * SECOND;
     ageing_run(&call->daemon->ageing);
     return 0;
 }
 
 static int hash_setminper(struct call *call)
 {
-    fdb_settings(call->daemon->context.sw->fdb)->min_persistence =
-        call->argument[0].number * SECOND;
+    fdb_settings(call->sw->fdb)->min_persistence = call->argument[0].number * SECOND;
     return 0;
 }
 
 static int hash_print(struct call *call)
 {
     reply_list(call->reply);
-    fdb_each(call->daemon->context.sw->fdb, list_entry, call->reply);
+    fdb_each(call->sw->fdb, list_entry, call->reply);
     reply_list_end(call->reply);
     return 0;
 }
 
 static int hash_find(struct call *call)
 {
-    const struct fdb_entry *entry = fdb_find(
-        call->daemon->context.sw->fdb, vid_argument(&call->argument[1]), call->argument[0].mac);
+    const struct fdb_entry *entry =
+        fdb_find(call->sw->fdb, vid_argument(&call->argument[1]), call->argument[0].mac);
 
     if (!entry)
         return -ENODEV;
@@ -157,7 +158,7 @@ static int hash_find(struct call *call)
 
 static int hash_addstatic(struct call *call)
 {
-    struct vswitch *sw = call->daemon->context.sw;
+    struct vswitch *sw = call->sw;
     struct port *port = call->argument[1].port;
     const uint8_t *mac = call->argument[0].mac;
     unsigned vid = vid_argument(&call->argument[2]);
@@ -165,7 +166,7 @@ static int hash_addstatic(struct call *call)
 
     if (mac[0] & 1)
         return error_set(call->error, EINVAL, "a group address is behind many ports");
-    if (!membership_has(&port->membership, vid))
+    if (!membership_has(&port->config.membership, vid))
         return error_set(call->error, EINVAL, "port %u is not in VLAN %u", port->number, vid);
     status = fdb_add_static(sw->fdb, vid, mac, &port->fdb, os_now());
     return status < 0 ? error_set(call->error, -status, "the table is full of static entries") : 0;
@@ -173,15 +174,14 @@ static int hash_addstatic(struct call *call)
 
 static int hash_delete(struct call *call)
 {
-    int status = fdb_delete(call->daemon->context.sw->fdb, vid_argument(&call->argument[1]),
-                            call->argument[0].mac);
+    int status = fdb_delete(call->sw->fdb, vid_argument(&call->argument[1]), call->argument[0].mac);
 
     return status < 0 ? -ENODEV : 0;
 }
 
 static int hash_flush(struct call *call)
 {
-    struct fdb *fdb = call->daemon->context.sw->fdb;
+    struct fdb *fdb = call->sw->fdb;
 
     if (call->argument[0].given)
         fdb_flush_owner(fdb, &call->argument[0].port->fdb, FDB_ANY_VID);

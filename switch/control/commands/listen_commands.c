@@ -30,7 +30,7 @@ const struct command listen_commands[] = {
         .run = listen_print,
     },
     {"listen/del", "no more clients at PLACE, which port/add made",
-     PARAMETERS({"PLACE", ARGUMENT_TEXT}), .access = FOR_OWNER, .extension = true,
+     PARAMETERS({"place", "PLACE", ARGUMENT_TEXT}), .access = FOR_OWNER, .extension = true,
      .run = listen_del},
     {0},
 };
@@ -38,7 +38,7 @@ const struct command listen_commands[] = {
 static int listen_print(struct call *call)
 {
     reply_list(call->reply);
-    list_for_each (node, &call->daemon->context.acceptors) {
+    list_for_each (node, &call->context->acceptors) {
         const struct acceptor *acceptor = container_of(node, struct acceptor, node);
         char label[PORT_LABEL], offers[PORT_LABEL + 8];
 
@@ -46,7 +46,7 @@ static int listen_print(struct call *call)
         reply_text(call->reply, acceptor->clients);
         reply_text(call->reply, acceptor->place);
         if (acceptor->port)
-            snprintf(offers, sizeof(offers), "%s%s", *acceptor->port->name ? "port " : "",
+            snprintf(offers, sizeof(offers), "%s%s", *acceptor->port->config.name ? "port " : "",
                      port_label(acceptor->port, label));
         reply_text(call->reply, acceptor->port ? offers : acceptor->offers);
     }
@@ -59,7 +59,7 @@ static int listen_del(struct call *call)
     const char *wanted = call->argument[0].text;
     char shown[ARGUMENT_SHOWN];
 
-    list_for_each (node, &call->daemon->context.acceptors) {
+    list_for_each (node, &call->context->acceptors) {
         struct acceptor *acceptor = container_of(node, struct acceptor, node);
 
         if (strcmp(acceptor->place, wanted))

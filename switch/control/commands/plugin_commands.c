@@ -21,7 +21,7 @@ const struct command plugin_commands[] = {
     {
         "plugin/list",
         "list plugins",
-        PARAMETERS({"name", ARGUMENT_TEXT, .optional = true}),
+        PARAMETERS({"name", "name", ARGUMENT_TEXT, .optional = true}),
         RESULT({"plugins", FIELD_LIST,
                 "NAME                   HELP\n"
                 "------------           ----\n",
@@ -31,11 +31,12 @@ const struct command plugin_commands[] = {
     {
         "plugin/add",
         "load a plugin",
-        PARAMETERS({"library", ARGUMENT_TEXT}),
+        PARAMETERS({"library", "library", ARGUMENT_TEXT}),
         .access = FOR_OWNER,
         .run = plugin_add,
     },
-    {"plugin/del", "unload a plugin", PARAMETERS({"name", ARGUMENT_TEXT}), .run = plugin_del},
+    {"plugin/del", "unload a plugin", PARAMETERS({"name", "name", ARGUMENT_TEXT}),
+     .run = plugin_del},
     {0},
 };
 

@@ -26,11 +26,13 @@ static int print(struct call *call);
 static int allprint(struct call *call);
 
 static int make_port(struct call *call, int number, struct port **port);
+static int set_allocatable(struct port *port, bool allocatable);
 static struct endpoint *find_endpoint(struct call *call);
 static void reset_counters(struct port *port);
 static int list_ports(struct call *call, bool inactive);
 
-static const struct parameter perhaps_port[] = {{"N", ARGUMENT_PORT, .optional = true}, {0}};
+static const struct parameter perhaps_port[ARGUMENTS + 1] = {
+    {"port", "N", ARGUMENT_PORT, .optional = true}, {0}};
 
 const struct command port_commands[] = {
     {"port", "PORT STATUS MENU"},
@@ -43,11 +45,11 @@ const struct command port_commands[] = {
                          {"queue", FIELD_NUMBER, "default length of port packet queues: %llu\n"}),
         .run = showinfo,
     },
-    {"port/setnumports", "set the number of ports", PARAMETERS({"N", ARGUMENT_NUMBER}),
+    {"port/setnumports", "set the number of ports", PARAMETERS({"ports", "N", ARGUMENT_NUMBER}),
      .run = setnumports},
-    {"port/sethub", "1=HUB 0=switch", PARAMETERS({"0/1", ARGUMENT_FLAG}), .run = sethub},
+    {"port/sethub", "1=HUB 0=switch", PARAMETERS({"hub", "0/1", ARGUMENT_FLAG}), .run = sethub},
     {"port/setvlan", "set port VLAN (untagged)",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"VLAN", ARGUMENT_VID}), .run = setvlan},
+     PARAMETERS({"port", "N", ARGUMENT_PORT}, {"vlan", "VLAN", ARGUMENT_VID}), .run = setvlan},
     {
         "port/createauto",
         "create a port with an automatically allocated id (inactive|notallocatable)",
@@ -55,20 +57,23 @@ const struct command port_commands[] = {
         .run = createauto,
     },
     {"port/create", "create the port N (inactive|notallocatable)",
-     PARAMETERS({"N", ARGUMENT_PORT_NUMBER}), .run = create},
-    {"port/remove", "remove the port N", PARAMETERS({"N", ARGUMENT_PORT}), .run = remove_port},
+     PARAMETERS({"port", "N", ARGUMENT_PORT_NUMBER}), .run = create},
+    {"port/remove", "remove the port N", PARAMETERS({"port", "N", ARGUMENT_PORT}),
+     .run = remove_port},
     {"port/allocatable", "Is the port allocatable as unnamed? 1=Y 0=N",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"0/1", ARGUMENT_FLAG}), .run = allocatable},
+     PARAMETERS({"port", "N", ARGUMENT_PORT}, {"allocatable", "0/1", ARGUMENT_FLAG}),
+     .run = allocatable},
     {"port/setuser", "access control: set user",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"user", ARGUMENT_USER}), .run = setuser},
+     PARAMETERS({"port", "N", ARGUMENT_PORT}, {"user", "user", ARGUMENT_USER}), .run = setuser},
     {"port/setgroup", "access control: set group",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"user", ARGUMENT_GROUP}), .run = setgroup},
+     PARAMETERS({"port", "N", ARGUMENT_PORT}, {"group", "user", ARGUMENT_GROUP}), .run = setgroup},
     {"port/epclose", "remove the endpoint port N/id ID",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"ID", ARGUMENT_NUMBER}), .run = epclose},
+     PARAMETERS({"port", "N", ARGUMENT_PORT}, {"id", "ID", ARGUMENT_NUMBER}), .run = epclose},
     {"port/defqlen", "set the default length of the queues of new endpoints (frames)",
-     PARAMETERS({"LEN", ARGUMENT_NUMBER}), .extension = true, .run = defqlen},
+     PARAMETERS({"frames", "LEN", ARGUMENT_NUMBER}), .extension = true, .run = defqlen},
     {"port/epqlen", "set the length of the queue of endpoint N/id ID (frames)",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"ID", ARGUMENT_NUMBER}, {"LEN", ARGUMENT_NUMBER}),
+     PARAMETERS({"port", "N", ARGUMENT_PORT}, {"id", "ID", ARGUMENT_NUMBER},
+                {"frames", "LEN", ARGUMENT_NUMBER}),
      .extension = true, .run = epqlen},
     {"port/resetcounter", "reset the port (N) counters", perhaps_port, .run = resetcounter},
     {"port/print", "print the port/endpoint table", perhaps_port, port_view_list, .run = print},
@@ -79,7 +84,7 @@ const struct command port_commands[] = {
 
 static int showinfo(struct call *call)
 {
-    const struct switch_config *config = &call->daemon->context.sw->config;
+    const struct switch_config *config = &call->sw->config;
 
     reply_number(call->reply, config->ports);
     reply_flag(call->reply, config->hub);
@@ -90,7 +95,7 @@ static int showinfo(struct call *call)
 
 static int setnumports(struct call *call)
 {
-    int status = switch_set_ports(call->daemon->context.sw, call->argument[0].number);
+    int status = switch_set_ports(call->sw, call->argument[0].number);
 
     if (status == -EINVAL)
         error_set(call->error, EINVAL, "N is from 1 to %d", PORT_NUMBER_MAX);
@@ -101,7 +106,7 @@ static int setnumports(struct call *call)
 
 static int sethub(struct call *call)
 {
-    switch_set_hub(call->daemon->context.sw, call->argument[0].number);
+    switch_set_hub(call->sw, call->argument[0].number);
     return 0;
 }
 
@@ -109,31 +114,32 @@ static int setvlan(struct call *call)
 {
     struct port *port = call->argument[0].port;
     unsigned vid = call->argument[1].number;
-    struct membership wanted;
-    int status = membership_copy(&wanted, &port->membership);
+    struct port_config wanted;
+    int status = port_config_copy(&wanted, &port->config);
 
+    if (status < 0)
+        return status;
+    wanted.membership.transparent = false;
+    wanted.membership.untagged = (uint16_t)vid;
+    status = membership_tag(&wanted.membership, vid, false);
     if (status == 0)
-        status = membership_tag(&wanted, vid, false);
-    wanted.transparent = false;
-    wanted.untagged = (uint16_t)vid;
-    if (status == 0)
-        status = port_set_membership(port, &wanted);
+        status = port_configure(port, &wanted);
     if (status == -ENXIO)
         error_set(call->error, ENXIO, "there is no VLAN %u; vlan/create makes it", vid);
-    membership_clear(&wanted);
+    port_config_clear(&wanted);
     return status;
 }
 
 static int createauto(struct call *call)
 {
-    struct vswitch *sw = call->daemon->context.sw;
+    struct vswitch *sw = call->sw;
     unsigned number = port_find_free(sw);
     struct port *port = switch_port(sw, number);
     int status = 0;
 
-    /* As in VDE it may be one that was used before, with its VLANs: whoever wants a new one removes it first. */
+    /* As in VDE it may be one that was used before, with its VLANs: for a new one it has to be removed first. */
     if (port)
-        port_set_allocatable(port, false);
+        status = set_allocatable(port, false);
     else
         status = make_port(call, number > sw->config.ports ? PORT_ANY : (int)number, &port);
     if (status == 0)
@@ -150,7 +156,7 @@ static int create(struct call *call)
 
 static int remove_port(struct call *call)
 {
-    int status = port_close(&call->daemon->context, call->argument[0].port);
+    int status = port_close(call->context, call->argument[0].port);
 
     if (status == -EADDRINUSE)
         error_set(call->error, EADDRINUSE, "it has endpoints; port/del closes them first");
@@ -159,20 +165,23 @@ static int remove_port(struct call *call)
 
 static int allocatable(struct call *call)
 {
-    port_set_allocatable(call->argument[0].port, call->argument[1].number);
-    return 0;
+    return set_allocatable(call->argument[0].port, call->argument[1].number);
 }
 
 static int setuser(struct call *call)
 {
-    call->argument[0].port->acl_user = call->argument[1].id;
-    return 0;
+    struct port_config wanted = call->argument[0].port->config;
+
+    wanted.user = call->argument[1].id;
+    return port_configure(call->argument[0].port, &wanted);
 }
 
 static int setgroup(struct call *call)
 {
-    call->argument[0].port->acl_group = call->argument[1].id;
-    return 0;
+    struct port_config wanted = call->argument[0].port->config;
+
+    wanted.group = call->argument[1].id;
+    return port_configure(call->argument[0].port, &wanted);
 }
 
 static int epclose(struct call *call)
@@ -187,7 +196,7 @@ static int epclose(struct call *call)
 
 static int defqlen(struct call *call)
 {
-    call->daemon->context.sw->config.queue_frames = call->argument[0].number;
+    call->sw->config.queue_frames = call->argument[0].number;
     return 0;
 }
 
@@ -204,11 +213,8 @@ static int epqlen(struct call *call)
 
 static int resetcounter(struct call *call)
 {
-    const struct vswitch *sw = call->daemon->context.sw;
-    const struct port *only = call->argument[0].given ? call->argument[0].port : NULL;
-
-    switch_for_each_port (sw, port) {
-        if (!only || port == only)
+    switch_for_each_port (call->sw, port) {
+        if (argument_covers_port(&call->argument[0], port))
             reset_counters(port);
     }
     return 0;
@@ -227,16 +233,25 @@ static int allprint(struct call *call)
 /* What people create is theirs to give out, not the next client's to take. */
 static int make_port(struct call *call, int number, struct port **port)
 {
-    struct vswitch *sw = call->daemon->context.sw;
-    int status = port_create(sw, number, port);
+    int status = port_create(call->sw, number, port);
 
     if (status < 0)
-        return ports_explain(sw, status, number, call->error);
-    port_set_allocatable(*port, false);
-    return 0;
+        return ports_explain(call->sw, status, number, call->error);
+    status = set_allocatable(*port, false);
+    if (status < 0)
+        port_remove(*port);
+    return status;
 }
 
-/* The endpoint that the first two arguments name, or NULL with words. */
+static int set_allocatable(struct port *port, bool allocatable)
+{
+    struct port_config wanted = port->config;
+
+    wanted.allocatable = allocatable;
+    return port_configure(port, &wanted);
+}
+
+/* Return: the endpoint that the first two arguments name; or NULL, and sets the error. */
 static struct endpoint *find_endpoint(struct call *call)
 {
     const struct port *port = call->argument[0].port;
@@ -261,15 +276,15 @@ static void reset_counters(struct port *port)
 
 static int list_ports(struct call *call, bool inactive)
 {
-    const struct vswitch *sw = call->daemon->context.sw;
-    const struct port *only = call->argument[0].given ? call->argument[0].port : NULL;
+    const struct argument *which = &call->argument[0];
 
-    if (only && !inactive && !port_active(only))
+    if (which->given && !inactive && !port_active(which->port))
         return error_set(call->error, ENXIO,
-                         "nothing is attached to port %u; port/allprint shows it", only->number);
+                         "nothing is attached to port %u; port/allprint shows it",
+                         which->port->number);
     reply_list(call->reply);
-    switch_for_each_port (sw, port) {
-        if ((only && port != only) || (!inactive && !port_active(port)))
+    switch_for_each_port (call->sw, port) {
+        if (!argument_covers_port(which, port) || (!inactive && !port_active(port)))
             continue;
         if (!reply_item(call->reply))
             break;

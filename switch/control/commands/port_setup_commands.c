@@ -33,33 +33,34 @@ static const struct field endpoint_fields[] = {
     {0},
 };
 
-/* port/set is last: it is how the others begin. */
 const struct command port_setup_commands[] = {
     {
         "port/add",
         "make the port TYPE,key=value,... as --port does",
-        PARAMETERS({"SPEC", ARGUMENT_TEXT}),
+        PARAMETERS({"spec", "SPEC", ARGUMENT_SPEC}),
         RESULT({"port", FIELD_NUMBER, "Port %04llu\n", "each client gets a port\n"}),
         .extension = true,
         .run = add,
     },
-    {"port/del", "close the endpoints of port N and remove it", PARAMETERS({"N", ARGUMENT_PORT}),
-     .extension = true, .run = del},
+    {"port/del", "close the endpoints of port N and remove it",
+     PARAMETERS({"port", "N", ARGUMENT_PORT}), .extension = true, .run = del},
     {"port/setname", "call port N by NAME, by nothing without",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"NAME", ARGUMENT_WORD, .optional = true}), .extension = true,
-     .run = setname},
+     PARAMETERS({"port", "N", ARGUMENT_PORT}, {"name", "NAME", ARGUMENT_WORD, .optional = true}),
+     .extension = true, .run = setname},
     {"port/setdescr", "describe port N for people",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"TEXT", ARGUMENT_TEXT, .optional = true}), .extension = true,
-     .run = setdescr},
+     PARAMETERS({"port", "N", ARGUMENT_PORT},
+                {"description", "TEXT", ARGUMENT_TEXT, .optional = true}),
+     .extension = true, .run = setdescr},
     {"port/setlearn", "most addresses that port N may have, 0: learn none",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"LIMIT", ARGUMENT_NUMBER}), .extension = true,
-     .run = setlearn},
+     PARAMETERS({"port", "N", ARGUMENT_PORT}, {"limit", "LIMIT", ARGUMENT_NUMBER}),
+     .extension = true, .run = setlearn},
     {"port/set", "change port N: key=value,... as in port/add",
-     PARAMETERS({"N", ARGUMENT_PORT}, {"KEYS", ARGUMENT_TEXT}), .extension = true, .run = set},
+     PARAMETERS({"port", "N", ARGUMENT_PORT}, {"keys", "KEYS", ARGUMENT_KEYS}), .extension = true,
+     .run = set},
     {
         "port/drops",
         "print frames dropped, by reason",
-        PARAMETERS({"N", ARGUMENT_PORT, .optional = true}),
+        PARAMETERS({"port", "N", ARGUMENT_PORT, .optional = true}),
         RESULT({"ports", FIELD_LIST, .element = port_drop_fields}),
         .extension = true,
         .run = drops,
@@ -67,7 +68,7 @@ const struct command port_setup_commands[] = {
     {
         "port/endpoints",
         "print the counters of each endpoint of port N",
-        PARAMETERS({"N", ARGUMENT_PORT}),
+        PARAMETERS({"port", "N", ARGUMENT_PORT}),
         RESULT({"endpoints", FIELD_LIST, .element = endpoint_fields}),
         .extension = true,
         .run = endpoints,
@@ -78,8 +79,8 @@ const struct command port_setup_commands[] = {
 static int add(struct call *call)
 {
     struct port *port;
-    int status = port_open(&call->daemon->context, call->argument[0].text, call->caller->trusted,
-                           &port, call->error);
+    int status =
+        port_open(call->context, call->argument[0].text, call->caller->trusted, &port, call->error);
 
     if (status == 0 && port)
         reply_number(call->reply, port->number);
@@ -97,23 +98,26 @@ static int del(struct call *call)
 
         endpoint->ops->close(endpoint);
     }
-    return port_close(&call->daemon->context, port);
+    return port_close(call->context, port);
 }
 
 static int setname(struct call *call)
 {
     const struct argument *name = &call->argument[1];
 
-    return port_rename(&call->daemon->context, call->argument[0].port,
-                       name->given ? name->text : "", call->error);
+    return port_rename(call->context, call->argument[0].port, name->given ? name->text : "",
+                       call->error);
 }
 
 static int setdescr(struct call *call)
 {
+    struct port *port = call->argument[0].port;
     const struct argument *text = &call->argument[1];
+    struct port_config wanted = port->config;
+    int status;
 
-    int status = port_describe(call->argument[0].port, text->given ? text->text : "");
-
+    wanted.description = text->given ? (char *)text->text : NULL;
+    status = port_configure(port, &wanted);
     if (status == -EINVAL)
         error_set(call->error, EINVAL, "a description has at most %d bytes", PORT_DESCRIPTION - 1);
     return status;
@@ -121,26 +125,24 @@ static int setdescr(struct call *call)
 
 static int setlearn(struct call *call)
 {
+    struct port_config wanted = call->argument[0].port->config;
+
     if (call->argument[1].number > FDB_CAPACITY_MAX)
         return error_set(call->error, EINVAL, "LIMIT is at most %d", FDB_CAPACITY_MAX);
-    port_set_learn_limit(call->argument[0].port, call->argument[1].number);
-    return 0;
+    wanted.max_addresses = call->argument[1].number;
+    return port_configure(call->argument[0].port, &wanted);
 }
 
 static int set(struct call *call)
 {
-    return port_change(&call->daemon->context, call->argument[0].port, call->argument[1].text,
-                       call->error);
+    return port_change(call->context, call->argument[0].port, call->argument[1].text, call->error);
 }
 
 static int drops(struct call *call)
 {
-    const struct vswitch *sw = call->daemon->context.sw;
-    const struct port *only = call->argument[0].given ? call->argument[0].port : NULL;
-
     reply_list(call->reply);
-    switch_for_each_port (sw, port) {
-        if (!only || port == only)
+    switch_for_each_port (call->sw, port) {
+        if (argument_covers_port(&call->argument[0], port))
             list_drops(port, call->reply);
     }
     reply_list_end(call->reply);

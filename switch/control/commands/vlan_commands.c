@@ -25,9 +25,10 @@ static const struct flood_set *active_members(const struct vswitch *sw, unsigned
 static void list_members(struct reply *reply, const struct flood_set *ports, unsigned vid);
 static void show_member(struct reply *reply, const struct port *port, unsigned vid);
 
-static const struct parameter vlan_and_port[] = {
-    {"N", ARGUMENT_VLAN}, {"PORT", ARGUMENT_PORT}, {0}};
-static const struct parameter perhaps_vlan[] = {{"N", ARGUMENT_VLAN, .optional = true}, {0}};
+static const struct parameter vlan_and_port[ARGUMENTS + 1] = {
+    {"vlan", "N", ARGUMENT_VLAN}, {"port", "PORT", ARGUMENT_PORT}, {0}};
+static const struct parameter perhaps_vlan[ARGUMENTS + 1] = {
+    {"vlan", "N", ARGUMENT_VLAN, .optional = true}, {0}};
 
 static const struct field member_fields[] = {
     {"port", FIELD_NUMBER, " -- Port %04llu"},
@@ -47,8 +48,9 @@ static const struct field vlans_fields[] = {{"vlans", FIELD_LIST, .element = vla
 
 const struct command vlan_commands[] = {
     {"vlan", "VLAN MANAGEMENT MENU"},
-    {"vlan/create", "create the VLAN with tag N", PARAMETERS({"N", ARGUMENT_VID}), .run = create},
-    {"vlan/remove", "remove the VLAN with tag N", PARAMETERS({"N", ARGUMENT_VID}),
+    {"vlan/create", "create the VLAN with tag N", PARAMETERS({"vlan", "N", ARGUMENT_VID}),
+     .run = create},
+    {"vlan/remove", "remove the VLAN with tag N", PARAMETERS({"vlan", "N", ARGUMENT_VID}),
      .run = remove_vlan},
     {"vlan/addport", "add port to the vlan N (tagged)", vlan_and_port, .run = addport},
     {"vlan/delport", "del port from the vlan N (tagged)", vlan_and_port, .run = delport},
@@ -61,7 +63,7 @@ const struct command vlan_commands[] = {
 static int create(struct call *call)
 {
     unsigned vid = call->argument[0].number;
-    int status = vlan_create(&call->daemon->context.sw->vlans, vid);
+    int status = vlan_create(&call->sw->vlans, vid);
 
     if (status == -EINVAL)
         error_set(call->error, EINVAL, "a VLAN is from %d to %d", VID_MIN, VID_MAX);
@@ -71,7 +73,7 @@ static int create(struct call *call)
 static int remove_vlan(struct call *call)
 {
     unsigned vid = call->argument[0].number;
-    int status = vid > VID_MAX ? -EINVAL : switch_remove_vlan(call->daemon->context.sw, vid);
+    int status = vid > VID_MAX ? -EINVAL : switch_remove_vlan(call->sw, vid);
 
     if (status == -EINVAL)
         error_set(call->error, EINVAL, "a VLAN is from %d to %d", VID_MIN, VID_MAX);
@@ -87,7 +89,7 @@ static int addport(struct call *call)
     unsigned vid = call->argument[0].number;
 
     /* In its untagged VLAN a port accepts tagged frames, too. */
-    return membership_has(&port->membership, vid) ? 0 : set_tagged(port, vid, true);
+    return membership_has(&port->config.membership, vid) ? 0 : set_tagged(port, vid, true);
 }
 
 static int delport(struct call *call)
@@ -95,14 +97,14 @@ static int delport(struct call *call)
     struct port *port = call->argument[1].port;
     unsigned vid = call->argument[0].number;
 
-    if (port->membership.untagged == vid)
+    if (port->config.membership.untagged == vid)
         return error_set(call->error, EADDRINUSE,
                          "VLAN %u is the untagged one of port %u; port/setvlan changes that", vid,
                          port->number);
-    if (port->membership.transparent)
+    if (port->config.membership.transparent)
         return error_set(call->error, EADDRINUSE, "port %u is transparent: it is in every VLAN",
                          port->number);
-    return membership_has_tagged(&port->membership, vid) ? set_tagged(port, vid, false) : 0;
+    return membership_has_tagged(&port->config.membership, vid) ? set_tagged(port, vid, false) : 0;
 }
 
 static int print(struct call *call)
@@ -117,21 +119,21 @@ static int allprint(struct call *call)
 
 static int set_tagged(struct port *port, unsigned vid, bool tagged)
 {
-    struct membership wanted;
-    int status = membership_copy(&wanted, &port->membership);
+    struct port_config wanted;
+    int status = port_config_copy(&wanted, &port->config);
 
+    if (status < 0)
+        return status;
+    status = membership_tag(&wanted.membership, vid, tagged);
     if (status == 0)
-        status = membership_tag(&wanted, vid, tagged);
-    if (status == 0)
-        status = port_set_membership(port, &wanted);
-    membership_clear(&wanted);
+        status = port_configure(port, &wanted);
+    port_config_clear(&wanted);
     return status;
 }
 
 static int list_vlans(struct call *call, bool inactive)
 {
-    const struct vswitch *sw = call->daemon->context.sw;
-    const struct argument *only = &call->argument[0];
+    const struct vswitch *sw = call->sw;
     struct flood_set all = {0};
     unsigned looks = 0;
     int status = inactive ? collect_ports(sw, &all) : 0;
@@ -140,7 +142,7 @@ static int list_vlans(struct call *call, bool inactive)
         return status;
     reply_list(call->reply);
     for (unsigned vid = 0; vid < VID_COUNT; vid++) {
-        if (!vlan_exists(&sw->vlans, vid) || (only->given && only->number != vid))
+        if (!vlan_exists(&sw->vlans, vid) || !argument_covers_vlan(&call->argument[0], vid))
             continue;
         if (looks > MOST_LOOKS)
             reply_cut(call->reply);
@@ -180,7 +182,7 @@ static void list_members(struct reply *reply, const struct flood_set *ports, uns
     for (unsigned i = 0; i < ports->count; i++) {
         const struct port *port = container_of(ports->member[i], struct port, vlan_member);
 
-        if (!membership_has(&port->membership, vid))
+        if (!membership_has(&port->config.membership, vid))
             continue;
         if (!reply_item(reply))
             break;
@@ -192,7 +194,7 @@ static void list_members(struct reply *reply, const struct flood_set *ports, uns
 static void show_member(struct reply *reply, const struct port *port, unsigned vid)
 {
     reply_number(reply, port->number);
-    reply_flag(reply, port->membership.untagged != vid);
+    reply_flag(reply, port->config.membership.untagged != vid);
     reply_flag(reply, port_active(port));
     reply_flag(reply, !port_blocked(port, os_now()));
 }

@@ -8,12 +8,15 @@
 static const double shortest_pause = 1.0;
 
 static void on_learned(struct observer *observer, const struct event *event);
+static void plan_first(struct deferred *work);
 static void on_timer(struct ev_loop *loop, ev_timer *watcher, int events);
 static void plan(struct ageing *ageing, uint64_t wait);
 
-void ageing_start(struct ageing *ageing, struct context *context)
+void ageing_start(struct ageing *ageing, struct context *context, struct defer_queue *queue)
 {
     ageing->context = context;
+    ageing->queue = queue;
+    deferred_init(&ageing->planning, plan_first);
     ageing->learned.kinds = EVENT_BIT(EVENT_FDB_LEARNED);
     ageing->learned.notify = on_learned;
     ev_init(&ageing->timer, on_timer);
@@ -23,6 +26,7 @@ void ageing_start(struct ageing *ageing, struct context *context)
 void ageing_stop(struct ageing *ageing)
 {
     observers_remove(&ageing->context->sw->observers, &ageing->learned);
+    defer_cancel(&ageing->planning);
     ev_timer_stop(ageing->context->loop, &ageing->timer);
 }
 
@@ -36,12 +40,20 @@ void ageing_run(struct ageing *ageing)
         plan(ageing, next - now);
 }
 
-/* The first address of an empty table starts the timer; it keeps itself going as long as there are any. */
+/* Inside a stage. The timer keeps itself going as long as there are addresses. */
 static void on_learned(struct observer *observer, const struct event *event)
 {
     struct ageing *ageing = container_of(observer, struct ageing, learned);
 
     (void)event;
+    if (!ev_is_active(&ageing->timer))
+        defer(ageing->queue, &ageing->planning);
+}
+
+static void plan_first(struct deferred *work)
+{
+    struct ageing *ageing = container_of(work, struct ageing, planning);
+
     if (!ev_is_active(&ageing->timer))
         plan(ageing, fdb_settings(ageing->context->sw->fdb)->ageing);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * program.h - the running program, as the commands see it
+ * daemon.h - the running switch as a whole, as commands see it
  */
 #ifndef VSW_CONTROL_DAEMON_DAEMON_H
 #define VSW_CONTROL_DAEMON_DAEMON_H
 
+#include "control/command.h"
 #include "control/daemon/ageing.h"
 #include "control/events.h"
 #include "control/session/outbox.h"
@@ -27,23 +28,24 @@ enum output_kind { OUTPUT_OF_OTHERS, OUTPUT_OF_OWNER, OUTPUT_OF_STDIN, OUTPUT_KI
 struct daemon {
     struct context context;
     struct ageing ageing;
+    struct commands commands;
     struct events events;
     struct vde_settings vde;
     struct user_names *names; /* of users and groups that were looked up */
     struct scheduler scheduler;
-    struct log_limit refused; /* commands, to who may not */
-    const char *mgmt_path;    /* where the console listens; NULL: nowhere */
+    struct log_limit refused;       /* commands, to callers that may not run them */
+    struct log_limit wrong_replies; /* of commands that break their own promise */
+    const char *mgmt_path;          /* where the console listens; NULL: nowhere */
     mode_t mgmt_mode;
     struct outbox_budget output[OUTPUT_KINDS];
     uint64_t started; /* monotonic nanoseconds */
     bool stopping;    /* by a command, perhaps before the loop runs */
 };
 
-/* program_stop() - ends the event loop; the program cleans up and exits with status 0 */
-static inline void daemon_stop(struct daemon *daemon)
-{
-    daemon->stopping = true;
-    ev_break(daemon->context.loop, EVBREAK_ALL);
-}
+/* daemon_init() - what has to be there before anything is started; all else of DAEMON is zero */
+void daemon_init(struct daemon *daemon);
+
+/* daemon_stop() - ends the event loop; the switch cleans up and exits with status 0 */
+void daemon_stop(struct daemon *daemon);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/session/console.h"
 
+#include "control/daemon/daemon.h"
 #include "util/clock.h"
 #include "util/os_linux.h"
 #include "util/text.h"

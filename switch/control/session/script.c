@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/session/script.h"
 
+#include "control/daemon/daemon.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

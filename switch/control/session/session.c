@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/session/session.h"
 
+#include "control/daemon/daemon.h"
 #include "control/session/script.h"
 #include "util/os_linux.h"
 
@@ -18,6 +19,7 @@ static void on_scheduled(struct scheduled *scheduled);
 static void on_pause(struct ev_loop *loop, ev_timer *watcher, int events);
 static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events);
 static void on_event(struct subscriber *subscriber, const char *line, size_t length);
+static void on_missed(struct subscriber *subscriber, unsigned count);
 static void go_on(struct session *session);
 static bool is_tolerated(struct session *session, int error);
 static void wait_for_rest(struct session *session);
@@ -49,7 +51,7 @@ bool session_start(struct session *session, struct daemon *daemon, int in, int o
     session->caller.session = session;
     session->caller.trusted = trusted;
     outbox_init(&session->output, out, &daemon->output[kind]);
-    subscriber_init(&session->subscriber, on_event);
+    subscriber_init(&session->subscriber, on_event, on_missed);
     scheduled_init(&session->scheduled, on_scheduled);
     ev_io_init(&session->readable, on_readable, in, EV_READ);
     ev_io_init(&session->writable, on_writable, out, EV_WRITE);
@@ -64,7 +66,7 @@ void session_stop(struct session *session)
     struct daemon *daemon = session->caller.daemon;
     struct ev_loop *loop = daemon->context.loop;
 
-    events_set(&daemon->events, &session->subscriber, 0);
+    events_unsubscribe(&daemon->events, &session->subscriber);
     script_drop_all(&session->caller);
     outbox_clear(&session->output);
     unschedule(&session->scheduled);
@@ -170,6 +172,14 @@ static void on_event(struct subscriber *subscriber, const char *line, size_t len
     if (session->output.length + length > SESSION_EVENTS ||
         !outbox_put(&session->output, line, length))
         session->events_lost++;
+    watch(session);
+}
+
+static void on_missed(struct subscriber *subscriber, unsigned count)
+{
+    struct session *session = container_of(subscriber, struct session, subscriber);
+
+    session->events_lost += count;
     watch(session);
 }
 
@@ -287,6 +297,8 @@ static bool answer(struct session *session, char *line)
     if (!out)
         return false;
     command_run(&session->caller, line, out, &err);
+    events_deliver(
+        &session->caller.daemon->events); /* those that it caused come before its reply */
     if (session->caller.leaving && !session->controls_daemon)
         fputs("9999 END OF SESSION", out);
     whole = fclose(out) == 0;

@@ -15,6 +15,7 @@
 #include "control/command.h"
 #include "control/events.h"
 #include "control/session/inbox.h"
+#include "control/session/outbox.h"
 #include "control/session/scheduler.h"
 
 #include <ev.h>
@@ -23,7 +24,7 @@ enum {
     SESSION_OUTPUT = 256 * 1024,        /* that may wait before its commands have to */
     SESSION_EVENTS = 64 * 1024,         /* that may wait before events are dropped */
     SESSION_STALLED = 60,               /* seconds in which its reader took nothing */
-    SESSIONS_OUTPUT = 32 * 1024 * 1024, /* that may wait in all sessions of a kind (program.h) */
+    SESSIONS_OUTPUT = 32 * 1024 * 1024, /* that may wait in all sessions of a kind (daemon.h) */
 };
 
 struct session {
