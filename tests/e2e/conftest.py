@@ -15,7 +15,7 @@ from users import public_dir
 
 
 def pytest_configure(config):
-    """Namespaces and TAPs need root, if only root of a user namespace. Done while there is one thread."""
+    """Namespaces and TAPs need root, at least of a user namespace. Called while there is one thread."""
     config.addinivalue_line("markers", "full: long; part of make check-full only")
     config.addinivalue_line("markers", "alone: measures what other tests would change by running at the same time")
     netns.become_root()
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture
 def stack():
-    """What is opened on it is closed at the end of the test."""
+    """An ExitStack that is closed at the end of the test."""
     with contextlib.ExitStack() as opened:
         yield opened
 
@@ -54,7 +54,7 @@ def console(switch):
 
 @pytest.fixture
 def many_files():
-    """Lets this process open what a thousand clients need."""
+    """Raises this process's file limit to what a thousand clients need."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
     yield
@@ -66,7 +66,7 @@ TEST_SECONDS = 180
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item):
-    """No test, with its set-up and clean-up, may hang the run."""
+    """Limits the time of a test, with its set-up and clean-up, so that none can hang the run."""
     def late(*_):
         raise TimeoutError(f"{item.nodeid} took more than {TEST_SECONDS} s")
 
@@ -78,14 +78,14 @@ def pytest_runtest_protocol(item):
 
 @pytest.fixture
 def namespaces():
-    """Gives as many new network namespaces as are asked for: `a, b = namespaces(2)`."""
+    """Creates new network namespaces: `a, b = namespaces(2)`."""
     with contextlib.ExitStack() as stack:
         yield lambda number: [stack.enter_context(netns.Namespace()) for _ in range(number)]
 
 
 @pytest.fixture
 def dgram(stack):
-    """Makes hosts where a switch with a dgram port and QEMU find each other: `net = dgram("unix")`."""
+    """Creates hosts on which a dgram port and QEMU are connected: `net = dgram("unix")`."""
     return lambda way: DgramNet(stack, WAYS[way])
 
 

@@ -1,4 +1,4 @@
-"""Network namespaces that a test makes: they have no name, so nothing is left behind, and die with the test.
+"""Network namespaces of a test: they have no name, so nothing is left behind, and end with the test.
 
 Root is not needed: become_root() gives the test run a user namespace where it is root of what it makes itself.
 """
@@ -41,7 +41,7 @@ def leave_network():
 
 
 class Namespace(process.Closes):
-    """A network namespace with `lo` up and IPv6 off (its chatter would blur counters and captures)."""
+    """A network namespace with `lo` up and IPv6 off (its background traffic would disturb counters and captures)."""
 
     def __init__(self):
         self._holder = process.start("unshare", "--net", "sleep", "infinity")
@@ -133,7 +133,7 @@ class Namespace(process.Closes):
 
 
 class Replies(int):
-    """A number of ping replies that remembers what ping said, so that a failed assertion shows it."""
+    """The number of ping replies, with ping's output, so that a failed assertion shows it."""
 
     def __new__(cls, number, text):
         replies = super().__new__(cls, number)

@@ -1,6 +1,6 @@
 """One switch under test: start it, type commands on its stdin console, stop it, look at what it left.
 
-A switch lives as long as its stdin (the leash of the VDE tools), so it cannot outlive the test run.
+A switch runs as long as its controlling stdin is open, so it cannot outlive the test run.
 """
 
 import fcntl
@@ -143,7 +143,7 @@ class Switch:
         return {k: int(v) for k, v in (line.split() for line in self.ok("frame/balance"))}
 
     def assert_balanced(self):
-        """Every frame was delivered or counted: the two conservation equations hold."""
+        """Every frame was delivered or counted as a drop: the two conservation equations hold."""
         b = self.balance()
         assert b["received"] == b["resolved"] + b["ingress_drops"] + b["unheard"], b
         assert b["copies"] == b["handed"] + b["egress_drops"] + b["queued"], b
@@ -164,7 +164,7 @@ class Switch:
         return {way: (int(frames), int(size)) for way, frames, size in found}
 
     def port_text(self, port):
-        """What the console prints of one port, which is given by its number or name."""
+        """What the console prints about one port, given by its number or name."""
         return "\n".join(self.ok(f"port/allprint {port}"))
 
     def endpoint_id(self, port):
@@ -207,7 +207,7 @@ class Switch:
         self.process.wait()
 
     def close(self):
-        """Stops the switch and asserts that it ended well and left nothing behind."""
+        """Stops the switch and asserts that it exited cleanly and left nothing behind."""
         ended = self.process.poll() is not None
         status = self.stop()
         text = self.stderr()

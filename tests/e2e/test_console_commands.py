@@ -236,7 +236,7 @@ def test_port_added_is_there_at_once(switch, console):
 
 @pytest.fixture
 def in_the_way(switch):
-    """A file that has the name which a port is to get."""
+    """A file with the name that a port is to get."""
     path = switch.dir / "inthe.way"
     path.write_text("precious")
     yield
@@ -400,7 +400,7 @@ def test_socket_of_a_named_port_goes_with_it(switch, console, remove):
 
 @pytest.mark.parametrize("command", ["port/del web", "port/remove web", "port/setname web db", "port/set web name="])
 def test_client_that_asks_after_the_name_has_gone(switch, console, command):
-    """It connected while the port had that name: it must not get another, nor have one made."""
+    """It connected while the port had that name: it must not get another port, nor may one be created for it."""
     console.ok("port/add vde,port=3,name=web")
     path = socket_path()
     with connect_ctl(switch.dir, "web") as stream, data_socket(path):
@@ -504,7 +504,7 @@ def test_tap_made_and_removed_while_the_switch_runs(namespaces):
 
 
 def test_pinned_address(switch, console):
-    """Frames to it go there alone, and nobody can lure them away."""
+    """Frames to it go there alone, and no other port can take them over."""
     pinned = host(77)
     with Lab(switch, [1, 2, 3]) as lab:
         console.ok(f"hash/addstatic {pinned} 2")
@@ -588,7 +588,7 @@ def test_expiry_of_no_time_at_all(switch, console):
 
 
 def test_minimum_persistence(switch, console):
-    """How long an address stays where it was last heard, whoever else uses it."""
+    """How long an address stays behind its port, even if another port uses it."""
     with Lab(switch, [1, 2, 3]) as lab:
         console.ok("hash/setminper 1000")
         lab.send(1, frame(BROADCAST, host(9)))
@@ -610,7 +610,7 @@ def flood_of(lab, sender, frames):
 
 @pytest.mark.parametrize("how", ["port/defqlen", "port/epqlen"])
 def test_length_of_a_queue(switch, console, how):
-    """What a client that does not read misses is what does not fit into the socket and the queue."""
+    """A client that does not read loses exactly the frames that do not fit into the socket and the queue."""
     frames = 3000
     if how == "port/defqlen":
         console.ok("port/defqlen 10")
@@ -645,7 +645,7 @@ def test_counters_are_reset(switch, console):
 
 
 def test_drops_by_reason(switch, console):
-    """They are what happened, on the port where it happened, each the right way."""
+    """Counters match what was sent, on the right port and in the right direction."""
     for command in ("vlan/create 20", "vlan/create 30", "port/add vde,port=1,vlan=none,trunk=20"):
         console.ok(command)
     with Lab(switch, [1, 2, 3]) as lab:

@@ -1,4 +1,4 @@
-"""What people meet first: make install, the manual, --help, completion, and make demo."""
+"""make install, the manual, --help, completion, and make demo."""
 
 import os
 import pathlib
@@ -18,7 +18,7 @@ def files_below(directory):
 
 
 def test_install_and_uninstall(tmp_path):
-    """Everything lands below DESTDIR, vde_switch out of the way of Debian's, and all of it goes again."""
+    """Everything is installed below DESTDIR, without conflict with Debian's vde_switch, and uninstalled completely."""
     make("install", f"DESTDIR={tmp_path}", "prefix=/usr")
     files = files_below(tmp_path)
     assert "usr/sbin/vswitchd" in files
