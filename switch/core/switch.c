@@ -243,5 +243,6 @@ static void fdb_changed(void *context, enum fdb_change change, const struct fdb_
 static void port_free(struct port *port)
 {
     port_config_clear(&port->config);
+    free(port->type_keys);
     free(port);
 }

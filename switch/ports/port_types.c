@@ -10,9 +10,11 @@
 #include "ports/uplink/uplink.h"
 #include "ports/vde/vde.h"
 #include "util/os_linux.h"
+#include "util/text.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,14 +27,13 @@ static int make_port(struct context *context, const struct port_spec *spec, stru
                      struct error *err);
 static int set_up(struct context *context, const struct port_spec *spec, struct port *port,
                   struct error *err);
+static int keep_keys(const struct port_spec *spec, struct port *port, struct error *err);
 static bool renamed(const struct port *port, const struct port_config *wanted);
 static void give_name(struct port_config *wanted);
 static int configure(struct context *context, struct port *port, const struct port_config *wanted,
                      struct vidset *created, struct error *err);
 static int check_name_is_free(const struct vswitch *sw, const struct port *port, const char *name,
                               struct error *err);
-static unsigned own_keys(const struct port_spec *spec);
-static bool is_kept(const struct port_spec *spec);
 static int open_listeners(struct context *context, const struct port *port, const char *name,
                           struct error *err);
 static void close_listeners(struct context *context, const struct port *port, const char *name);
@@ -69,7 +70,7 @@ int port_change(struct context *context, struct port *port, const char *text, st
 
     if (status < 0)
         return status;
-    if (renamed(port, &spec.config))
+    if (renamed(port, &spec.config) && !spec_value(&spec, "allocatable"))
         give_name(&spec.config);
     status = configure(context, port, &spec.config, &created, err);
     spec_clear(&spec);
@@ -90,15 +91,61 @@ int port_rename(struct context *context, struct port *port, const char *name, st
     return configure(context, port, &wanted, &created, err);
 }
 
+/* A port that was made for no type in particular is one for any client, as those of type vde are. */
+const char *port_text(struct context *context, const struct port *port, char text[SPEC_TEXT])
+{
+    const struct port_type *type = port->type ? port_type_named(port->type) : &vde_type;
+    char own[SPEC_OWN];
+
+    if (!type->keys_of || !type->keys_of(context, port, own))
+        text_copy(own, sizeof(own), port->type_keys ? port->type_keys : "");
+    spec_write(text, type, own, (int)port->number, &port->config);
+    return text;
+}
+
+const struct port_type *port_type_named(const char *name)
+{
+    for (unsigned i = 0; port_types[i]; i++) {
+        if (!strcmp(port_types[i]->name, name))
+            return port_types[i];
+    }
+    return NULL;
+}
+
+const char *qemu_options(const struct qemu_way *way, const char *dir, char *text, size_t size)
+{
+    const char *rest = strstr(way->options, "DIR");
+
+    snprintf(text, size, "%.*s%s%s", (int)(rest - way->options), way->options, dir,
+             rest + strlen("DIR"));
+    return text;
+}
+
+const struct port_type *port_type_for_qemu(const struct port_type *before)
+{
+    bool passed = !before;
+
+    for (unsigned conditional = 0; conditional < 2; conditional++) {
+        for (unsigned i = 0; port_types[i]; i++) {
+            const struct qemu_way *way = port_types[i]->qemu;
+
+            if (!way || (way->when != NULL) != conditional)
+                continue;
+            if (passed)
+                return port_types[i];
+            passed = port_types[i] == before;
+        }
+    }
+    return NULL;
+}
+
 int port_close(struct context *context, struct port *port)
 {
     if (port_active(port))
         return -EADDRINUSE;
     close_listeners(context, port, port->config.name);
-    for (unsigned i = 0; port_types[i]; i++) {
-        if (port_types[i]->forget && port->type == port_types[i]->name)
-            port_types[i]->forget(context, port);
-    }
+    if (port->type && port_type_named(port->type)->forget)
+        port_type_named(port->type)->forget(context, port);
     return port_remove(port);
 }
 
@@ -171,11 +218,11 @@ int ports_explain(const struct vswitch *sw, int status, int number, struct error
 
 static int check_restricted(const struct port_spec *spec, struct error *err)
 {
-    for (const char *const *key = spec->type->restricted; key && *key; key++) {
-        if (spec_value(spec, *key))
+    for (const struct port_key *key = spec->type->keys; key->name; key++) {
+        if (key->restricted && spec_value(spec, key->name))
             return error_set(err, EPERM,
                              "only the switch's own user, or root, may make a %s port with %s=",
-                             spec->type->name, *key);
+                             spec->type->name, key->name);
     }
     return 0;
 }
@@ -198,15 +245,14 @@ static int make_port(struct context *context, const struct port_spec *spec, stru
 static int set_up(struct context *context, const struct port_spec *spec, struct port *port,
                   struct error *err)
 {
-    struct port_config wanted = spec->config;
-    struct vidset created;
-    int status;
+    struct vidset created = {0};
+    int status = keep_keys(spec, port, err);
 
     port->type = spec->type->name;
     port->untrusted_edge = spec->type->untrusted_edge;
-    port->for_guests = spec->type->listen && own_keys(spec) == 0;
-    wanted.allocatable = spec->port == PORT_ANY && !*wanted.name && !is_kept(spec);
-    status = configure(context, port, &wanted, &created, err);
+    port->for_guests = spec->type->listen && spec_own_count(spec) == 0;
+    if (status == 0)
+        status = configure(context, port, &spec->config, &created, err);
     if (status == 0 && spec->type->open)
         status = spec->type->open(context, spec, port, err);
     if (status < 0) {
@@ -214,6 +260,15 @@ static int set_up(struct context *context, const struct port_spec *spec, struct 
         remove_vlans(context->sw, &created);
     }
     return status;
+}
+
+static int keep_keys(const struct port_spec *spec, struct port *port, struct error *err)
+{
+    char own[SPEC_OWN];
+
+    spec_own_keys(spec, own);
+    port->type_keys = *own ? strdup(own) : NULL;
+    return *own && !port->type_keys ? error_no_memory(err) : 0;
 }
 
 static bool renamed(const struct port *port, const struct port_config *wanted)
@@ -229,7 +284,7 @@ static void give_name(struct port_config *wanted)
 }
 
 /* port_configure() with all that goes along with it outside the core: VLANs are created, and clients find the port by its name.
- * CREATED tells which VLANs. Return: 0, or -errno with words in ERR and nothing changed. */
+ * CREATED tells which VLANs. Return: 0, or -errno and sets ERR and nothing changed. */
 static int configure(struct context *context, struct port *port, const struct port_config *wanted,
                      struct vidset *created, struct error *err)
 {
@@ -267,24 +322,7 @@ static int check_name_is_free(const struct vswitch *sw, const struct port *port,
                                   : 0;
 }
 
-/* How many keys of its type say where the port's endpoint comes from? */
-static unsigned own_keys(const struct port_spec *spec)
-{
-    unsigned count = 0;
-
-    for (const char *const *key = spec->type->keys; *key; key++)
-        count += spec_value(spec, *key) != NULL;
-    return count;
-}
-
-/* A port whose endpoint comes from elsewhere is not free for the taking when that is away, if it may come back, or if the
- * port has settings that were meant for it: its VLAN, for one. */
-static bool is_kept(const struct port_spec *spec)
-{
-    return own_keys(spec) > 0 && (spec->type->forget || spec->pairs > own_keys(spec));
-}
-
-/* Everywhere where clients might look for PORT by NAME. Return: 0, or -errno with words in ERR and none open. */
+/* Everywhere where clients might look for PORT by NAME. Return: 0, or -errno and sets ERR and none open. */
 static int open_listeners(struct context *context, const struct port *port, const char *name,
                           struct error *err)
 {

@@ -20,7 +20,7 @@ void temporary_stop(struct temporary_ports *ports)
     ev_timer_stop(ports->context->loop, &ports->due);
 }
 
-/* Not at once: whoever ended the endpoint may still hold the port in hand. */
+/* Not at once: the code that ended the endpoint may still use the port. */
 static void on_left(struct observer *observer, const struct event *event)
 {
     struct temporary_ports *ports = container_of(observer, struct temporary_ports, left);

@@ -133,7 +133,7 @@ static int createauto(struct call *call)
     struct port *port = switch_port(sw, number);
     int status = 0;
 
-    /* As in VDE it may be one that was used before, with its VLANs: whoever wants a new one removes it first. */
+    /* As in VDE it may be one that was used before, with its VLANs: to get a new one, remove it first. */
     if (port)
         status = set_allocatable(port, false);
     else

@@ -33,7 +33,6 @@ static const struct field endpoint_fields[] = {
     {0},
 };
 
-/* port/set is last: it is how the others begin. */
 const struct command port_setup_commands[] = {
     {
         "port/add",

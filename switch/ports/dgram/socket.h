@@ -19,7 +19,7 @@ struct dgram_socket {
 /* dgram_socket_open() - opens what SPEC asks for, and completes SPEC's addresses
  * @dir: whose mode and group a socket gets that is a file
  *
- * A UNIX socket is not connected yet. Return: 0, or -errno with words in ERR and nothing open.
+ * A UNIX socket is not connected yet. Return: 0, or -errno and sets ERR and nothing open.
  */
 int dgram_socket_open(struct dgram_socket *sock, struct dgram_spec *spec,
                       const struct switch_dir *dir, struct error *err);

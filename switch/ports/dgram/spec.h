@@ -20,7 +20,7 @@ struct dgram_spec {
     struct in_addr interface; /* DGRAM_GROUP: its address; INADDR_ANY if the kernel is to choose */
 };
 
-/* dgram_spec_read() - reads the keys into WANTED, touching nothing. Return: 0, or -EINVAL with words in ERR. */
+/* dgram_spec_read() - reads the keys into WANTED, touching nothing. Return: 0, or -EINVAL and sets ERR. */
 int dgram_spec_read(const struct port_spec *spec, struct dgram_spec *wanted, struct error *err);
 
 #endif

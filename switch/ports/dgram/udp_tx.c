@@ -59,7 +59,7 @@ void udp_tx_init(struct udp_tx *tx, int fd)
     tx->singly = 0;
     /* An older kernel knows no such option, and would send a run as it is. */
     tx->cuts = setsockopt(fd, SOL_UDP, UDP_SEGMENT, &none, sizeof(none)) == 0;
-    /* Who opened it may have wanted messages to be joined; ours are frames. */
+    /* The program that opened it may have wanted messages to be joined; ours are frames. */
     setsockopt(fd, SOL_UDP, UDP_CORK, &none, sizeof(none));
     setsockopt(fd, SOL_UDP, UDP_GRO, &none, sizeof(none));
     tx->cut_below = tx->cuts ? LENGTH_MAX : 0;

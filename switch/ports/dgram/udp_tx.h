@@ -17,7 +17,7 @@ struct udp_tx {
 };
 
 /* udp_tx_init() - frames are to leave by FD, a UDP socket, which stays the caller's. What joins datagrams there is turned off,
- * both ways: who opened it may have wanted that (UDP_CORK, UDP_GRO; udp(7)). */
+ * both ways: the program that opened it may have wanted that (UDP_CORK, UDP_GRO; udp(7)). */
 void udp_tx_init(struct udp_tx *tx, int fd);
 
 /* udp_tx() - as endpoint_ops.tx, to TO, or if that is NULL to the peer that the socket is connected to */

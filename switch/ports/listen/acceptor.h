@@ -23,6 +23,8 @@ struct acceptor {
     char place[ACCEPTOR_ADDRESS]; /* where that is: an address, as people write it */
     const struct port *port;      /* the one that who comes gets, or NULL */
     char offers[ACCEPTOR_OFFERS]; /* else what that is: "any port" */
+    const char
+        *spec; /* the text that port_open() makes it again of; NULL: it goes with something else */
 
     /* accepted() - FD is connected, non-blocking, and the callee's to close */
     void (*accepted)(struct acceptor *acceptor, int fd);

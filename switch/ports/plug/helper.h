@@ -67,9 +67,9 @@ struct plug_helper_job {
     const char *directory;   /* to run in; NULL: our own */
 };
 
-/* plug_helper_start() - starts one for OWNER. Return: NULL with words in ERR if that failed. */
-struct plug_helper *plug_helper_start(struct plug_helpers *helpers, void *owner,
-                                      const struct plug_helper_job *job, struct error *err);
+/* plug_helper_start() - starts one for OWNER. Return: 0 with it in *HELPER, or -errno and sets ERR. */
+int plug_helper_start(struct plug_helper **helper, struct plug_helpers *helpers, void *owner,
+                      const struct plug_helper_job *job, struct error *err);
 
 /* plug_helper_first_report() - waits for its first line, and takes it
  * @patience: milliseconds

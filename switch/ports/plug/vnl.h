@@ -13,7 +13,7 @@
 enum { VNL_MAX = 1023, VNL_SCHEME = 32 };
 
 /* vnl_check() - can VNL be one? A module is loaded by the name of its scheme, so that has letters and digits alone.
- * Return: 0, or -EINVAL with words in ERR. */
+ * Return: 0, or -EINVAL and sets ERR. */
 int vnl_check(const char *vnl, struct error *err);
 
 /* vnl_has_scheme() - or would libvdeplug take all of it for a path? */

@@ -119,7 +119,7 @@ static void try_to_connect(struct retry *retry)
         failed(client, strerror(-status));
 }
 
-/* Return: 0 if we are connected, or shall know soon; or -errno. */
+/* Return: 0 if we are connected, or will know soon; or -errno. */
 static int begin_to_connect(struct stream_client *client)
 {
     int fd = socket(client->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -170,8 +170,8 @@ static void connected(struct stream_client *client, int fd)
 {
     struct error err;
 
-    client->peer = stream_peer_attach(client->context, fd, client->port, &client->owner, &err);
-    if (!client->peer) {
+    if (stream_peer_attach(&client->peer, client->context, fd, client->port, &client->owner, &err) <
+        0) {
         close(fd);
         failed(client, err.text);
         return;
@@ -202,7 +202,7 @@ static int stop_connecting(struct stream_client *client)
     return fd;
 }
 
-/* Somebody who accepts and hangs up at once shall not keep us busy. Whom people here have ended stays away. */
+/* A far side that accepts and hangs up at once must not keep us busy. A connection that people here have ended stays away. */
 static void on_ended(struct stream_owner *owner, bool by_peer)
 {
     struct stream_client *client = container_of(owner, struct stream_client, owner);

@@ -13,7 +13,7 @@ struct stream_client;
 /* stream_client_open() - connects PORT to ADDRESS as soon as somebody is there, and whenever that was lost
  * @clients: the list that it is in for as long as it lives
  *
- * Return: 0, or -ENOMEM with words in ERR.
+ * Return: 0, or -ENOMEM and sets ERR.
  */
 int stream_client_open(struct context *context, struct list *clients, struct port *port,
                        const struct address *address, struct error *err);

@@ -37,7 +37,7 @@ struct host_way {
     struct echoes echoes;
 };
 
-/* host_open() - opens the way into the interface LINK. Return: 0, or -errno with words in ERR. */
+/* host_open() - opens the way into the interface LINK. Return: 0, or -errno and sets ERR. */
 int host_open(struct host_way *way, struct mnl_socket *nl, const struct link *link,
               struct error *err);
 void host_close(struct host_way *way);

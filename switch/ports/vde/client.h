@@ -12,7 +12,7 @@
  * @ctl:  the client's connection; the endpoint's to close from now on if this succeeds
  * @name: of the port by whose door the client came, or NULL
  *
- * Return: 0, or -errno with words in ERR; then nothing was attached and nothing is left in the directory.
+ * Return: 0, or -errno and sets ERR; then nothing was attached and nothing is left in the directory.
  */
 int vde_client_plug(struct context *context, int ctl, const struct vde_request *request,
                     const char *name, struct error *err);

@@ -33,7 +33,7 @@ struct vde_request {
 
 /* vde_request_parse() - reads the request at BYTES
  *
- * Return: 0; -EAGAIN if more bytes are needed to tell; -EPROTO with words in ERR if it is none of ours.
+ * Return: 0; -EAGAIN if more bytes are needed to tell; -EPROTO and sets ERR if it is none of ours.
  */
 int vde_request_parse(const uint8_t *bytes, size_t length, struct vde_request *request,
                       struct error *err);
