@@ -11,7 +11,7 @@
 #include "control/session/stdio_console.h"
 #include "ports/io/wake.h"
 #include "ports/listen/switch_dir.h"
-#include "ports/port_type.h"
+#include "ports/ports.h"
 #include "ports/temporary.h"
 #include "util/os_linux.h"
 #include "util/user_names.h"
@@ -47,6 +47,7 @@ static int run(struct instance *instance, const struct options *options);
 static int make_switch(struct instance *instance, const struct options *options);
 static int open_ports(struct instance *instance, const struct options *options);
 static void announce(struct instance *instance, const struct options *options);
+static void announce_qemu(struct log *log, const char *dir);
 static void warn_of_limits(struct instance *instance);
 static void watch_signals(struct instance *instance);
 static int start_console(struct instance *instance, const struct options *options);
@@ -189,29 +190,40 @@ static void announce(struct instance *instance, const struct options *options)
 {
     struct log *log = &instance->log;
     const char *dir = instance->dir.sockets.path;
-    uint8_t mac[3]; /* a suggestion: guests with QEMU's default address disturb each other */
 
     warn_of_limits(instance);
     if (options->spanning_tree)
-        log_say(log, LOG_WARNING, "-F: spanning tree is not available yet; the loop guard is on");
+        log_say(log, LOG_WARNING, "-F: spanning tree is not available yet; loop detection is on");
     if (options->as_vde_switch || options->daemon)
         return;
     log_say(log, LOG_NOTICE, "version %s is switching in %s (process %d)", VSW_VERSION, dir,
             (int)getpid());
-    os_random(mac, sizeof(mac));
-    log_say(log, LOG_NOTICE,
-            "plug in a QEMU guest:  qemu-system-x86_64 -m 1G -drive file=GUEST.qcow2 "
-            "-netdev stream,id=n,server=off,addr.type=unix,addr.path=%s/stream "
-            "-device virtio-net-pci,netdev=n,mac=52:54:00:%02x:%02x:%02x",
-            dir, mac[0], mac[1], mac[2]);
-    log_say(log, LOG_NOTICE,
-            "or, with a QEMU before 7.2:  "
-            "-nic vde,sock=%s,model=virtio-net-pci,mac=52:54:00:%02x:%02x:%02x",
-            dir, mac[0], mac[1], mac[2] ^ 1);
+    announce_qemu(log, dir);
     if (instance->has_stdio)
         log_say(log, LOG_NOTICE, "see it: type port/print     more: help     stop: Ctrl-D");
     if (instance->daemon.mgmt_path)
         log_say(log, LOG_NOTICE, "from elsewhere: vdeterm %s", instance->daemon.mgmt_path);
+}
+
+/* Addresses are suggested because guests that all have QEMU's default address disturb each other. */
+static void announce_qemu(struct log *log, const char *dir)
+{
+    const char *begin = "plug in a QEMU guest:  qemu-system-x86_64 -m 1G -drive file=GUEST.qcow2 ";
+    char options[2 * SOCKET_PATH], otherwise[128];
+    uint8_t mac[3];
+
+    os_random(mac, sizeof(mac));
+    port_types_for_qemu(type)
+    {
+        if (type->qemu->when) {
+            snprintf(otherwise, sizeof(otherwise), "or, %s:  ", type->qemu->when);
+            begin = otherwise;
+        }
+        log_say(log, LOG_NOTICE, "%s%s%s52:54:00:%02x:%02x:%02x", begin,
+                qemu_options(type->qemu, dir, options, sizeof(options)), type->qemu->device, mac[0],
+                mac[1], mac[2]);
+        mac[2] ^= 1;
+    }
 }
 
 /* Each VDE client takes two descriptors. */
