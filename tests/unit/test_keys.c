@@ -394,6 +394,35 @@ static void test_every_key_says_what_it_is(void **state)
     }
 }
 
+/* What is free for the taking without allocatable=. */
+static void test_default_of_allocatable(void **state)
+{
+    static const struct {
+        const char *text;
+        bool allocatable;
+    } specs[] = {
+        {"vde", true},
+        {"vde,vlan=10", true},
+        {"vde,port=3", false},
+        {"vde,name=web", false},
+        {"vde,port=3,allocatable=on", true},
+        {"tap,ifname=tap0", true},
+        {"tap,ifname=tap0,vlan=0", false},
+        {"tap,ifname=tap0,vlan=10", false},
+        {"uplink,ifname=eth0", false},
+    };
+    struct bench *bench = *state;
+
+    for (unsigned i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
+        struct port_spec spec;
+
+        assert_int_equal(spec_parse(specs[i].text, port_types, &spec, &bench->err), 0);
+        if (spec.config.allocatable != specs[i].allocatable)
+            fail_msg("%s", specs[i].text);
+        spec_clear(&spec);
+    }
+}
+
 static void test_earlier_names(void **state)
 {
     struct bench *bench = *state;
@@ -413,13 +442,10 @@ static void test_earlier_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_BENCH(test_texts_of_all_types),
-        WITH_BENCH(test_ports_are_made_again),
-        WITH_BENCH(test_port_of_no_type),
-        WITH_BENCH(test_listeners),
-        cmocka_unit_test(test_every_key_is_shown),
-        cmocka_unit_test(test_every_key_says_what_it_is),
-        WITH_BENCH(test_earlier_names),
+        WITH_BENCH(test_texts_of_all_types),       WITH_BENCH(test_ports_are_made_again),
+        WITH_BENCH(test_port_of_no_type),          WITH_BENCH(test_listeners),
+        cmocka_unit_test(test_every_key_is_shown), cmocka_unit_test(test_every_key_says_what_it_is),
+        WITH_BENCH(test_default_of_allocatable),   WITH_BENCH(test_earlier_names),
     };
 
     return cmocka_run_group_tests_name("keys", tests, NULL, NULL);
