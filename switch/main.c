@@ -9,7 +9,7 @@
 #include "control/session/console.h"
 #include "control/session/script.h"
 #include "control/session/stdio_console.h"
-#include "ports/io/datagram.h"
+#include "ports/io/wake.h"
 #include "ports/listen/switch_dir.h"
 #include "ports/port_type.h"
 #include "ports/temporary.h"
@@ -144,22 +144,19 @@ static int make_switch(struct instance *instance, const struct options *options)
     os_random(&config.fdb_secret, sizeof(config.fdb_secret));
     context->log = &instance->log;
     context->sw = switch_new(&config);
-    context->batch = calloc(1, sizeof(*context->batch));
-    context->datagrams = calloc(1, sizeof(*context->datagrams));
     context->loop = ev_default_loop(EVFLAG_NOENV);
     instance->daemon.names = user_names_new();
-    if (!context->sw || !context->batch || !context->datagrams || !context->loop ||
-        !instance->daemon.names) {
+    context->io = context->sw && context->loop ? io_worker_new(context->sw, context->loop) : NULL;
+    if (!context->io || !instance->daemon.names) {
         error_no_memory(&err);
         return fail(instance, &err, EXIT_FAILURE);
     }
-    datagram_prepare(context->datagrams, context->batch);
     watch_signals(instance);
-    report_start(&instance->report, context, &instance->daemon.deferred);
-    ageing_start(&instance->daemon.ageing, context, &instance->daemon.deferred);
+    report_start(&instance->report, context, &context->io->core.deferred);
+    ageing_start(&instance->daemon.ageing, context, &context->io->core.deferred);
     temporary_start(&instance->temporary, context);
     scheduler_start(&instance->daemon.scheduler, context->loop);
-    events_start(&instance->daemon.events, context->sw, &instance->daemon.deferred);
+    events_start(&instance->daemon.events, context->sw, &context->io->core.deferred);
     instance->daemon.vde = options->vde;
     if (switch_dir_open(&instance->dir, &options->dir, &err) < 0)
         return fail(instance, &err, EXIT_DIRECTORY);
@@ -298,8 +295,7 @@ static void clean_up(struct instance *instance)
     if (context->dir)
         switch_dir_close(context->dir);
     user_names_free(instance->daemon.names);
-    free(context->datagrams);
-    free(context->batch);
+    io_worker_free(context->io);
     if (context->loop)
         ev_loop_destroy(context->loop);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * vswctl.c - one command for a running switch, from a shell or a script
+ * vswctl.c - runs one command on a running switch, from a shell or a script
  *
- * A session on the management socket that runs one line. What the command prints goes to stdout; what went wrong, in the
- * switch's words, to stderr; the exit status says which. What a reply looks like stands in vswitchd-console(7).
+ * It opens a session on the management socket and sends one line. The command's data goes to
+ * stdout, the switch's error message to stderr, and the exit status tells which.
+ * vswitchd-console(7) describes the format of replies.
  */
 #include "util/default_dir.h"
 #include "util/version.h"
@@ -21,14 +22,14 @@
 #include <sys/un.h>
 
 enum {
-    EXIT_REFUSED = 1,   /* by the switch */
-    EXIT_NO_ANSWER = 2, /* it was not asked, or did not answer */
+    EXIT_REFUSED = 1,   /* the switch refused the command */
+    EXIT_NO_ANSWER = 2, /* the command was not sent, or not answered */
 };
 
 enum {
     PATIENCE = 10,      /* seconds without a byte of the reply */
-    LINE_MOST = 32767,  /* what the switch takes for a line */
-    REPLY_LINE = 65536, /* more than any line that it writes */
+    LINE_MOST = 32767,  /* longest line that the switch accepts */
+    REPLY_LINE = 65536, /* longer than any line of a reply */
 };
 
 static const char prompt[] = "vde$ ";
@@ -37,7 +38,7 @@ struct reply {
     FILE *session;
     char text[REPLY_LINE];
     bool in_data;
-    int code; /* of the last status line; 0: there was none */
+    int code; /* of the last status line; 0 if there was none */
 };
 
 enum part { PART_LINE, PART_PROMPT, PART_END };
@@ -65,7 +66,7 @@ int main(int argc, char *argv[])
     return code == 1000 || code == 9999 ? EXIT_SUCCESS : EXIT_REFUSED;
 }
 
-/* Return: the words of the command; PATH is then the console's socket. */
+/* Return: the words of the command; PATH receives the management socket's path. */
 static char *const *read_arguments(int argc, char *argv[], char path[PATH_MAX])
 {
     static const struct option options[] = {
@@ -80,7 +81,7 @@ static char *const *read_arguments(int argc, char *argv[], char path[PATH_MAX])
     int option;
 
     default_dir(own, sizeof(own));
-    /* +: what follows the command's first word is the command's. */
+    /* +: stop at the command's first word; what follows belongs to the command. */
     while ((option = getopt_long(argc, argv, "+s:M:hv", options, NULL)) != -1) {
         switch (option) {
         case 's':
@@ -95,18 +96,18 @@ static char *const *read_arguments(int argc, char *argv[], char path[PATH_MAX])
         case 'v':
             printf("vswctl %s\n", VSW_VERSION);
             exit(EXIT_SUCCESS);
-        default: /* getopt has said what is wrong */
+        default: /* getopt_long() has printed the error */
             exit(EXIT_NO_ANSWER);
         }
     }
     if (optind == argc)
         give_up("which command? \"vswctl help\" lists the switch's, --help the options");
-    /* What is cut here is too long for a socket by far. */
+    /* A path that is truncated here exceeds sun_path by far, and open_session() reports that. */
     snprintf(path, PATH_MAX, mgmt ? "%s" : "%s/mgmt", mgmt ? mgmt : dir);
     return argv + optind;
 }
 
-/* Makes one line of the words: none of them may end it and begin another. */
+/* Joins the words into one line. A line break would start a second command. */
 static void join(char *const words[], char line[LINE_MOST + 1])
 {
     size_t length = 0;
@@ -136,7 +137,8 @@ static int open_session(const char *path)
                 sizeof(address.sun_path) - 1);
     strcpy(address.sun_path, path);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)); /* connect()'s as well */
+    /* SO_SNDTIMEO limits connect() as well: socket(7). */
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
     if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         explain(errno, path);
     return fd;
@@ -159,8 +161,9 @@ static void explain(int code, const char *path)
     }
 }
 
-/* The reply stands between the prompt that greets and the next one; there is none if the command ends the session, or if
- * the session is refused. Return: the reply's code. */
+/* The reply is what the switch sends between its first prompt and the second. There is no second
+ * prompt if the command ends the session, and none at all if the session is refused. Return: the
+ * reply's code. */
 static int ask(int fd, const char *line)
 {
     static struct reply reply;
@@ -186,14 +189,14 @@ static int ask(int fd, const char *line)
     return reply.code;
 }
 
-/* A prompt has no newline: it is known by its text, in which no line of a reply begins. */
+/* A prompt has no newline, so it is recognized by its text; no line of a reply begins with it. */
 static enum part next_part(struct reply *reply)
 {
     size_t length = 0;
     int byte;
 
     while ((byte = getc(reply->session)) != EOF && byte != '\n') {
-        /* Whoever is at the other end, the terminal is not his. */
+        /* Do not pass control characters to the terminal, whatever is at the other end. */
         reply->text[length++] = (char)(byte < ' ' || byte == 0x7f ? '?' : byte);
         reply->text[length] = '\0';
         if (!reply->in_data && !strcmp(reply->text, prompt))
@@ -205,7 +208,7 @@ static enum part next_part(struct reply *reply)
     return byte == EOF && length == 0 ? PART_END : PART_LINE;
 }
 
-/* Files that load runs are echoed by lines of their own, with a status for each. */
+/* Files run by "load" are echoed line by line, each command with a status of its own. */
 static void take_line(struct reply *reply)
 {
     const char *line = reply->text;
@@ -224,7 +227,7 @@ static void take_line(struct reply *reply)
     }
 }
 
-/* Return: 1000 to 1999, or 9999, that LINE begins with; or 0. */
+/* Return: the status code that LINE begins with, 1000 to 1999 or 9999; else 0. */
 static int read_status(const char *line)
 {
     int code;

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * vswplug.c - the far half of a plug: libvdeplug, in a process of its own
+ * vswplug.c - the far half of a plug: libvdeplug in a process of its own
  *
- * libvdeplug may block for ever where it connects, starts threads and programs, and loads code as it is asked to. None of
- * that belongs into the process that switches, so the switch starts one of these for each plug (ports/plug/helper.c):
+ * libvdeplug may block forever while it connects, starts threads and programs, and loads shared
+ * objects by name. None of that belongs in the process that switches, so the switch runs one
+ * vswplug per plug (ports/plug/helper.c):
  *
  *     vswplug FRAMES STATUS DESCRIPTION VNL
  *
- * FRAMES is a socket on which a message is a frame. On STATUS, a pipe, it says how it goes, a line each: "module" (what
- * the VNL needs is installed) or "fatal WHY"; then "up" or "error WHY"; from then on "refused N", of how many frames the far
- * side would have nothing, which includes those that were still here when it went; last, "end WHY". It ends when the far
- * side hangs up or the switch does, and everything that it has started ends with it, unless that has left its session.
+ * FRAMES is a message socket: one message, one frame. STATUS is a pipe for status lines: first
+ * "module" (libvdeplug's module for the VNL is installed) or "fatal WHY"; then "up" or "error WHY";
+ * from then on "refused N", the number of frames that the far side refused, including those still
+ * in transit here when it went away; finally "end WHY". vswplug exits when the far side or the
+ * switch hangs up, and kills all that libvdeplug's modules have started and that is still in its
+ * process group.
  */
 #include "core/frame.h"
 
@@ -36,13 +39,14 @@
 
 enum {
     BATCH = 32, /* frames that one wake carries each way */
-    /* one byte more than a frame, by which the switch sees what is too long; whole cache lines */
+    /* one byte more than the longest frame, so that the switch notices longer ones; whole cache
+     * lines */
     BUFFER = (FRAME_MAX / 64 + 1) * 64,
-    SEND_BUFFER = 1024 * 1024, /* the kernel may grant less */
+    SEND_BUFFER = 1024 * 1024, /* requested; the kernel may grant less */
     SCHEME_MAX = 64,
     MESSAGE = 400,
-    GRACE = 1,         /* second to clean up in */
-    PATIENCE_MS = 100, /* from the first frame that is refused to its report */
+    GRACE = 1,         /* seconds to clean up in */
+    PATIENCE_MS = 100, /* from the first refused frame to its report */
 };
 
 struct frames {
@@ -53,26 +57,27 @@ struct frames {
 };
 
 struct plug {
-    int frames; /* the switch */
+    int frames; /* socket to the switch */
     int status;
     VDECONN *far;
-    int data, ctl;         /* the far side's, for poll(); -1 if it has none */
-    bool may_wait;         /* vde_recv() waits when there is nothing */
-    bool datagrams;        /* an empty one, or an error, is not the end */
-    bool threaded;         /* a thread of its own sends to the far side */
-    int wake;              /* by which that thread says that something was refused; else -1 */
-    atomic_uint refused;   /* by the far side, or left over, and not reported yet */
-    int64_t due;           /* ms: when they are to be reported; 0 if there were none */
+    int data, ctl;         /* the connection's descriptors, for poll(); -1 if it has none */
+    bool may_wait;         /* vde_recv() blocks if there is nothing to read */
+    bool datagrams;        /* an empty frame, or an error, does not mean the end */
+    bool threaded;         /* a second thread sends to the far side */
+    int wake;              /* eventfd by which that thread reports refused frames; else -1 */
+    atomic_uint refused;   /* frames refused by the far side, or left over, and not reported yet */
+    int64_t due;           /* when to report them, in ms; 0 if there are none */
     struct frames in, out; /* from the switch, and to it */
 };
 
 static struct plug plug;
 
-/* Held while plug.in changes: frames come from the switch into our hands, or leave them for the far side or plug.refused. */
-static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
-static volatile sig_atomic_t told_to_end;
+/* Held while plug.in changes: when frames come in from the switch, and when they leave for the far
+ * side or plug.refused. */
+static pthread_mutex_t in_lock = PTHREAD_MUTEX_INITIALIZER;
+static volatile sig_atomic_t terminating;
 
-static void live_with_the_switch(void);
+static void tie_life_to_switch(void);
 static void on_term(int number);
 static void on_late(int number);
 static void on_pipe(int number);
@@ -80,20 +85,20 @@ static void check_module(const char *vnl);
 static bool find_module(const char *scheme, char why[MESSAGE]);
 static bool load_from(const char *dirs, const char *below, const char *scheme, char why[MESSAGE]);
 static bool load(const char *path, char why[MESSAGE]);
-static bool is_among(const char *scheme, const char *const *schemes);
+static bool is_listed(const char *scheme, const char *const *schemes);
 static void connect_far_side(char *vnl, char *description);
-static void look_at_data(void);
+static void classify_data_fd(void);
 static void prepare(struct frames *frames);
-static const char *carry(void);
+static const char *relay(void);
 static int report_refused(void);
-static const char *take_from_far_side(void);
+static const char *receive_from_far_side(void);
 static bool more_from_far_side(void);
-static const char *give_to_switch(void);
-static const char *take_from_switch(int flags);
+static const char *send_to_switch(void);
+static const char *receive_from_switch(int flags);
 static int receive(struct frames *in, int flags);
-static void *keep_taking(void *unused);
+static void *send_thread(void *unused);
 static void count_left_over(void);
-static void give_to_far_side(void);
+static void send_to_far_side(void);
 static void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static _Noreturn void end(void);
 
@@ -108,11 +113,11 @@ int main(int argc, char *argv[])
     }
     plug.frames = atoi(argv[1]);
     plug.status = atoi(argv[2]);
-    live_with_the_switch();
+    tie_life_to_switch();
     check_module(argv[4]);
     connect_far_side(argv[4], argv[3]);
     report("up");
-    why = carry();
+    why = relay();
     count_left_over();
     if (plug.refused > 0)
         report("refused %u", plug.refused);
@@ -120,8 +125,9 @@ int main(int argc, char *argv[])
     end();
 }
 
-/* Whatever hangs: who is told to end does so, with all that was started here. */
-static void live_with_the_switch(void)
+/* Makes sure that this process ends, with all that it has started, when told to, even if libvdeplug
+ * hangs. */
+static void tie_life_to_switch(void)
 {
     struct pollfd frames = {.fd = plug.frames};
 
@@ -130,17 +136,17 @@ static void live_with_the_switch(void)
     setsid();
     sigaction(SIGTERM, &(struct sigaction){.sa_handler = on_term}, NULL);
     sigaction(SIGALRM, &(struct sigaction){.sa_handler = on_late}, NULL);
-    /* Not ignored: programs that are started here would inherit that. */
+    /* Not SIG_IGN, which programs that libvdeplug starts would inherit. */
     sigaction(SIGPIPE, &(struct sigaction){.sa_handler = on_pipe, .sa_flags = SA_RESTART}, NULL);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (poll(&frames, 1, 0) == 1) /* it died before */
+    if (poll(&frames, 1, 0) == 1) /* the switch died before prctl() */
         end();
 }
 
 static void on_term(int number)
 {
     (void)number;
-    told_to_end = 1;
+    terminating = 1;
     alarm(GRACE);
 }
 
@@ -155,7 +161,7 @@ static void on_pipe(int number)
     (void)number;
 }
 
-/* The answer shall come before anything is connected. */
+/* Reported before anything is connected: the switch waits for it while it creates the port. */
 static void check_module(const char *vnl)
 {
     static const char *const packaged[] = {"slirp", "pcap", "agno", "vlan", "vdesl", NULL};
@@ -173,10 +179,10 @@ static void check_module(const char *vnl)
     }
     if (*why)
         report("fatal libvdeplug's module for %s:// cannot be loaded: %s", scheme, why);
-    else if (is_among(scheme, packaged))
+    else if (is_listed(scheme, packaged))
         report("fatal libvdeplug's module for %s:// is not installed: apt install libvdeplug-%s",
                scheme, scheme);
-    else if (is_among(scheme, common))
+    else if (is_listed(scheme, common))
         report(
             "fatal libvdeplug's module for %s:// is missing: apt install --reinstall libvdeplug2",
             scheme);
@@ -187,7 +193,7 @@ static void check_module(const char *vnl)
     end();
 }
 
-/* Looks where libvdeplug is going to look. WHY says why a module that is there is of no use. */
+/* Searches where libvdeplug will search. WHY is set if a module exists but cannot be loaded. */
 static bool find_module(const char *scheme, char why[MESSAGE])
 {
     const char *own = getenv("VDEPLUGIN_PATH");
@@ -203,7 +209,7 @@ static bool find_module(const char *scheme, char why[MESSAGE])
     return load_from(here, "/vdeplug/", scheme, why) || load_from(here, "/", scheme, why) ||
            load_from(getenv("LD_LIBRARY_PATH"), "/vdeplug/", scheme, why) ||
            load_from("/lib:/usr/lib", "/vdeplug/", scheme, why) ||
-           load_from(":", "", scheme, why); /* where any library is found */
+           load_from(":", "", scheme, why); /* dlopen()'s own search path */
 }
 
 static bool load_from(const char *dirs, const char *below, const char *scheme, char why[MESSAGE])
@@ -232,7 +238,7 @@ static bool load(const char *path, char why[MESSAGE])
     return module;
 }
 
-static bool is_among(const char *scheme, const char *const *schemes)
+static bool is_listed(const char *scheme, const char *const *schemes)
 {
     while (*schemes && strcmp(scheme, *schemes))
         schemes++;
@@ -255,11 +261,11 @@ static void connect_far_side(char *vnl, char *description)
     setsockopt(plug.data, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     prepare(&plug.in);
     prepare(&plug.out);
-    look_at_data();
+    classify_data_fd();
 }
 
-/* What a module's descriptor is tells how the module behaves. */
-static void look_at_data(void)
+/* The type of the module's data descriptor tells how the module behaves. */
+static void classify_data_fd(void)
 {
     struct stat info = {0};
     int type = 0;
@@ -269,13 +275,14 @@ static void look_at_data(void)
     fstat(plug.data, &info);
     getsockopt(plug.data, SOL_SOCKET, SO_TYPE, &type, &size);
     plug.datagrams = type == SOCK_DGRAM;
-    /* Of others, epoll's for one, we do not know what is behind them. */
+    /* Of other types, such as epoll's, it is unknown whether vde_recv() blocks. */
     plug.may_wait = !S_ISFIFO(info.st_mode) && !S_ISSOCK(info.st_mode) && !S_ISCHR(info.st_mode);
     if (!plug.may_wait)
         fcntl(plug.data, F_SETFL, fcntl(plug.data, F_GETFL) | O_NONBLOCK);
-    /* A program behind two pipes may write before it reads on, and we are given one of them alone. */
+    /* A program behind two pipes may block on its output before it reads its input, and we are
+     * given only one of the two: sending needs a thread of its own. */
     plug.wake = S_ISFIFO(info.st_mode) ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
-    plug.threaded = plug.wake >= 0 && pthread_create(&thread, NULL, keep_taking, NULL) == 0;
+    plug.threaded = plug.wake >= 0 && pthread_create(&thread, NULL, send_thread, NULL) == 0;
 }
 
 static void prepare(struct frames *frames)
@@ -286,13 +293,14 @@ static void prepare(struct frames *frames)
     }
 }
 
-/* Neither side keeps us from the other: what the far side does not take now waits, and the switch takes everything.
- * Return: why it is over. */
-static const char *carry(void)
+/* Neither side blocks the other: what the far side does not accept now is kept, and the switch
+ * accepts everything.
+ * Return: why it ended. */
+static const char *relay(void)
 {
     const char *over = NULL;
 
-    while (!over && !told_to_end) {
+    while (!over && !terminating) {
         bool waiting = !plug.threaded && plug.in.sent < plug.in.count;
         struct pollfd side[] = {
             {.fd = plug.frames, .events = waiting || plug.threaded ? 0 : POLLIN},
@@ -311,16 +319,17 @@ static const char *carry(void)
         else if (side[2].revents || side[1].revents == POLLHUP)
             over = "the far side hung up";
         if (!over && side[1].revents & ~POLLOUT)
-            over = take_from_far_side();
+            over = receive_from_far_side();
         if (!over && waiting)
-            give_to_far_side();
+            send_to_far_side();
         else if (!over && side[0].revents)
-            over = take_from_switch(MSG_DONTWAIT);
+            over = receive_from_switch(MSG_DONTWAIT);
     }
     return over ? over : "it was told to end";
 }
 
-/* Not each by itself, which would cost more than the frame. Return: milliseconds until it is due again, -1 for never. */
+/* Collects refusals for PATIENCE_MS: reporting each one would cost more than the frame.
+ * Return: milliseconds until the next report is due, -1 if none is. */
 static int report_refused(void)
 {
     struct timespec now;
@@ -339,8 +348,8 @@ static int report_refused(void)
     return -1;
 }
 
-/* Return: NULL, or why it is over. */
-static const char *take_from_far_side(void)
+/* Return: NULL, or why it ended. */
+static const char *receive_from_far_side(void)
 {
     struct frames *out = &plug.out;
     ssize_t length = 0;
@@ -352,13 +361,13 @@ static const char *take_from_far_side(void)
             break;
         if (length == 0 && !plug.datagrams && !plug.may_wait)
             return "the far side hung up";
-        /* One byte is the modules' way to say that there was nothing for us. */
+        /* A length of one byte is how modules say that there is no frame for us. */
         if (length > 1)
             out->iov[out->count++].iov_len = (size_t)length;
     }
     if (length < 0 && !plug.datagrams && errno != EAGAIN && errno != EINTR)
         return strerror(errno);
-    return give_to_switch();
+    return send_to_switch();
 }
 
 static bool more_from_far_side(void)
@@ -368,7 +377,7 @@ static bool more_from_far_side(void)
     return !plug.may_wait || poll(&more, 1, 0) == 1;
 }
 
-static const char *give_to_switch(void)
+static const char *send_to_switch(void)
 {
     struct frames *out = &plug.out;
 
@@ -376,32 +385,33 @@ static const char *give_to_switch(void)
         int sent =
             sendmmsg(plug.frames, out->message + out->sent, out->count - out->sent, MSG_NOSIGNAL);
 
-        if (sent < 0 && (errno != EINTR || told_to_end))
+        if (sent < 0 && (errno != EINTR || terminating))
             return "the switch hung up";
         out->sent += sent > 0 ? (unsigned)sent : 0;
     }
     return NULL;
 }
 
-static const char *take_from_switch(int flags)
+static const char *receive_from_switch(int flags)
 {
     struct frames *in = &plug.in;
     int count;
 
-    pthread_mutex_lock(&counting);
+    pthread_mutex_lock(&in_lock);
     count = receive(in, flags);
     in->count = count > 0 ? (unsigned)count : 0;
     in->sent = 0;
-    pthread_mutex_unlock(&counting);
+    pthread_mutex_unlock(&in_lock);
     if (count < 0)
         return errno == EAGAIN || errno == EINTR ? NULL : strerror(errno);
     if (count == 0)
         return "the switch hung up";
-    give_to_far_side();
+    send_to_far_side();
     return NULL;
 }
 
-/* Return: how many frames; 0 at the end, which shows as messages of no bytes, behind frames perhaps; or -1 with errno. */
+/* Return: the number of frames; 0 at the end of the stream, which shows as empty messages, perhaps
+ * after frames; -1 with errno set. */
 static int receive(struct frames *in, int flags)
 {
     int got = recvmmsg(plug.frames, in->message, BATCH, flags, NULL), count = 0;
@@ -411,28 +421,28 @@ static int receive(struct frames *in, int flags)
     return got < 0 ? -1 : count;
 }
 
-static void *keep_taking(void *unused)
+static void *send_thread(void *unused)
 {
-    while (!take_from_switch(MSG_WAITFORONE))
+    while (!receive_from_switch(MSG_WAITFORONE))
         ;
     return unused;
 }
 
-/* What has come so far, and nobody will take any more: in our hands, and in the socket. The switch can send no more, so that
- * it counts what follows itself. */
+/* Counts what has arrived but will not be sent any more: in plug.in, and in the socket. After
+ * shutdown() the switch can send no more, so it counts the frames that follow itself. */
 static void count_left_over(void)
 {
     int count;
 
     shutdown(plug.frames, SHUT_RD);
-    pthread_mutex_lock(&counting); /* for good */
+    pthread_mutex_lock(&in_lock); /* never released: the other thread must not go on */
     while ((count = receive(&plug.out, MSG_DONTWAIT)) > 0)
         plug.refused += (unsigned)count;
     plug.refused += plug.in.count - plug.in.sent;
 }
 
-/* What the far side refuses is lost, and counted; what it does not take now stays. */
-static void give_to_far_side(void)
+/* What the far side refuses is lost, and counted; what it does not accept now is kept. */
+static void send_to_far_side(void)
 {
     struct frames *in = &plug.in;
 
@@ -441,15 +451,15 @@ static void give_to_far_side(void)
 
         if (sent < 0 && errno == EAGAIN && !plug.may_wait)
             return;
-        pthread_mutex_lock(&counting);
+        pthread_mutex_lock(&in_lock);
         in->sent++;
         if (sent < 0 && plug.refused++ == 0 && plug.threaded)
             eventfd_write(plug.wake, 1);
-        pthread_mutex_unlock(&counting);
+        pthread_mutex_unlock(&in_lock);
     }
 }
 
-/* A line for the switch. */
+/* Writes a status line for the switch. */
 static void report(const char *format, ...)
 {
     char line[MESSAGE + 128];
@@ -467,7 +477,8 @@ static void report(const char *format, ...)
     (void)!write(plug.status, line, (size_t)length + 1);
 }
 
-/* A module cleans up where it can (the file of a socket, for one); then all that was started here ends. */
+/* Lets the module clean up if it can (a socket's file, for one), then kills everything that was
+ * started here. */
 static void end(void)
 {
     alarm(GRACE);

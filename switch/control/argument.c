@@ -338,7 +338,7 @@ static int read_port(const struct vswitch *sw, const char *word, struct port **p
     unsigned number;
     struct error ignored;
 
-    *port = switch_port_named(sw, word);
+    *port = port_named(sw, word);
     if (*port)
         return 0;
     if (word[strspn(word, "0123456789")] == '\0' || !strncmp(word, "0x", 2)) {

@@ -189,13 +189,13 @@ static void subscribe(struct events *events, struct subscriber *subscriber,
 
 static void observe(struct events *events)
 {
-    switch_unobserve(events->sw, &events->observer);
+    observers_remove(&events->sw->observers, &events->observer);
     events->observer.kinds = 0;
     list_for_each (node, &events->subscribers)
         events->observer.kinds |=
             kinds_wanted(events, &container_of(node, struct subscriber, node)->wanted);
     if (events->observer.kinds)
-        switch_observe(events->sw, &events->observer);
+        observers_add(&events->sw->observers, &events->observer);
 }
 
 static unsigned kinds_wanted(const struct events *events, const struct category_mask *wanted)

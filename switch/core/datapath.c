@@ -2,102 +2,127 @@
  *
  * datapath.c - chapter 1: a batch of frames, from ingress to egress
  *
- * A batch goes through the switch stage by stage, one function a stage. First each frame finds out which VLAN it is
- * in, then who sent it is learned, then where it goes is looked up; only then is each port that gets something
- * visited, once, with all its frames. A frame that fails a stage has its drop reason set, is counted there, and is
- * passed over by the stages that follow. A frame whose sender was last heard behind another port is "flapping": noted
- * when it is learned, judged by the loop guard when it is resolved.
+ * A batch goes through the switch stage by stage, one function a stage. First each frame is assigned to its VLAN, and
+ * the port's hooks look at the batch; then its sender is learned, then its destination is looked up; only then is each
+ * port that gets something visited, once, with all its frames. A frame that fails a stage has its drop reason set, is
+ * counted there, and is passed over by the stages that follow. A frame whose sender was last heard behind another port
+ * has "moved": noted when it is learned, judged by loop detection when it is resolved.
  */
 #include "core/datapath.h"
 
 #include "core/egress.h"
-#include "core/offload.h"
+#include "core/loop.h"
 
-/* The ports that get something of this batch, linked by egress.next, in the order in which they were met. */
+/* The ports that get something of this batch, in the order in which they were met. */
 struct departures {
-    struct port *first;
-    struct port **end;
+    struct egress_list *first;
+    struct egress_list **end;
 };
 
-static void ingress(struct vswitch *sw, struct batch *batch, uint64_t now);
-static void learn(struct vswitch *sw, struct batch *batch, uint64_t now);
-static void resolve(struct vswitch *sw, struct batch *batch, struct departures *out, uint64_t now);
-static void egress(struct batch *batch, struct departures *out, uint64_t now);
+static void datapath_ingress(struct worker *worker, struct batch *batch, uint64_t now);
+static void datapath_hooks(struct worker *worker, struct batch *batch, uint64_t now);
+static void datapath_learn(struct worker *worker, struct batch *batch, uint64_t now);
+static void datapath_resolve(struct worker *worker, struct batch *batch, struct departures *out,
+                             uint64_t now);
+static void datapath_egress(struct worker *worker, const struct batch *batch,
+                            const struct departures *out, uint64_t now);
 
-static enum drop_reason admit(const struct vswitch *sw, const struct port *port,
-                              struct frame *frame, uint64_t now);
-static struct port *lookup(struct vswitch *sw, const struct frame *frame);
-static void judge_flapping(struct vswitch *sw, const struct batch *batch, const struct frame *frame,
-                           uint64_t now);
-static bool flood(const struct vswitch *sw, const struct batch *batch, unsigned i,
-                  struct departures *out);
-static void enqueue(struct departures *out, struct port *port, unsigned i);
-static void keep_from(struct port *port, enum drop_reason reason, unsigned copies);
-static void drop(const struct batch *batch, struct frame *frame, enum drop_reason reason);
+static enum drop_reason datapath_admit(const struct vswitch *sw, const struct port *port,
+                                       struct frame *frame, uint64_t now);
+static bool datapath_learn_frame(struct vswitch *sw, struct port *port, struct frame *frame,
+                                 uint64_t now);
+static struct port *datapath_lookup(const struct vswitch *sw, const struct frame *frame);
+static void datapath_check_loop(struct vswitch *sw, struct port *port, const struct frame *frame,
+                                uint64_t now);
+static bool datapath_flood(struct worker *worker, const struct batch *batch, unsigned i,
+                           struct departures *out);
+static void datapath_enqueue(struct worker *worker, struct departures *out, struct port *port,
+                             unsigned i);
+static void datapath_drop(struct worker *worker, const struct batch *batch, struct frame *frame,
+                          enum drop_reason reason);
 
-void datapath_run(struct vswitch *sw, struct batch *batch, uint64_t now)
+void datapath_run(struct worker *worker, struct batch *batch, uint64_t now)
 {
     struct departures out = {.end = &out.first};
 
-    gso_scratch_reset(&batch->gso);
-    ingress(sw, batch, now);
-    if (!sw->config.hub)
-        learn(sw, batch, now);
-    resolve(sw, batch, &out, now);
-    egress(batch, &out, now);
+    gso_scratch_reset(&worker->gso);
+    datapath_ingress(worker, batch, now);
+    datapath_hooks(worker, batch, now);
+    if (!worker->sw->config.hub)
+        datapath_learn(worker, batch, now);
+    datapath_resolve(worker, batch, &out, now);
+    datapath_egress(worker, batch, &out, now);
 }
 
-/* Which frames may come in here, and to which VLAN does each belong? */
-static void ingress(struct vswitch *sw, struct batch *batch, uint64_t now)
+/* Which frames may come in here, and to which VLAN each belongs. */
+static void datapath_ingress(struct worker *worker, struct batch *batch, uint64_t now)
 {
-    struct endpoint *from = batch->from;
+    struct port *port = batch->port;
     uint64_t frames = 0, bytes = 0;
 
-    sw->balance.received += batch->count;
+    worker->balance.received += batch->count;
     for (unsigned i = 0; i < batch->count; i++) {
         struct frame *frame = &batch->frame[i];
-        enum drop_reason reason = admit(sw, from->port, frame, now);
+        enum drop_reason reason = datapath_admit(worker->sw, port, frame, now);
 
-        frame->drop = DROP_NONE;
-        frame->flapping = false;
         if (reason != DROP_NONE) {
-            drop(batch, frame, reason);
+            datapath_drop(worker, batch, frame, reason);
             continue;
         }
         frames++;
         bytes += frame->length;
     }
-    from->counters.in_frames += frames;
-    from->counters.in_bytes += bytes;
-    from->port->counters.in_frames += frames;
-    from->port->counters.in_bytes += bytes;
-}
-
-/* Behind which port is who? */
-static void learn(struct vswitch *sw, struct batch *batch, uint64_t now)
-{
-    for (unsigned i = 0; i < batch->count; i++) {
-        struct frame *frame = &batch->frame[i];
-        struct fdb_sighting sighting;
-
-        if (frame->drop != DROP_NONE || mac_is_group(frame_source(frame)))
-            continue;
-        sighting = (struct fdb_sighting){
-            .owner = &batch->from->port->fdb,
-            .vid = frame->vid,
-            .mac = frame_source(frame),
-            .remote = frame->remote,
-            .announced = frame_announces_move(frame),
-            .digest = mac_is_group(frame_destination(frame)) ? frame_digest(frame) : 0,
-        };
-        fdb_learn(sw->fdb, &sighting, now, &frame->flapping);
+    port->counters.in_frames += frames;
+    port->counters.in_bytes += bytes;
+    if (batch->from) {
+        batch->from->counters.in_frames += frames;
+        batch->from->counters.in_bytes += bytes;
     }
 }
 
-/* Where does each frame go? */
-static void resolve(struct vswitch *sw, struct batch *batch, struct departures *out, uint64_t now)
+/* Hooks say which frames they drop; the frames are dropped here. */
+static void datapath_hooks(struct worker *worker, struct batch *batch, uint64_t now)
 {
-    struct port *from = batch->from->port;
+    uint64_t alive = 0;
+
+    if (list_empty(&batch->port->hooks))
+        return;
+    for (unsigned i = 0; i < batch->count; i++)
+        alive |= (uint64_t)(batch->frame[i].drop == DROP_NONE) << i;
+    list_for_each (node, &batch->port->hooks) {
+        struct batch_hook *hook = container_of(node, struct batch_hook, node);
+
+        hook->ingress(hook, batch, now);
+    }
+    for (unsigned i = 0; i < batch->count; i++) {
+        struct frame *frame = &batch->frame[i];
+
+        if (alive >> i & 1 && frame->drop != DROP_NONE)
+            datapath_drop(worker, batch, frame, frame->drop);
+    }
+}
+
+/* Behind which port each sender is. Frames of one sender mostly follow each other: after the first there is nothing to
+ * learn, unless they are flooded (see station.h). */
+static void datapath_learn(struct worker *worker, struct batch *batch, uint64_t now)
+{
+    const struct frame *known = NULL;
+
+    for (unsigned i = 0; i < batch->count; i++) {
+        struct frame *frame = &batch->frame[i];
+
+        if (frame->drop != DROP_NONE || mac_is_group(frame_source(frame)) ||
+            (known && frame_same_sender(frame, known) && !mac_is_group(frame_destination(frame))))
+            continue;
+        known = datapath_learn_frame(worker->sw, batch->port, frame, now) ? frame : NULL;
+    }
+}
+
+/* Where each frame goes. */
+static void datapath_resolve(struct worker *worker, struct batch *batch, struct departures *out,
+                             uint64_t now)
+{
+    struct port *from = batch->port;
 
     for (unsigned i = 0; i < batch->count; i++) {
         struct frame *frame = &batch->frame[i];
@@ -105,45 +130,49 @@ static void resolve(struct vswitch *sw, struct batch *batch, struct departures *
 
         if (frame->drop != DROP_NONE)
             continue;
-        to = lookup(sw, frame);
-        if (frame->flapping)
-            judge_flapping(sw, batch, frame, now);
+        to = datapath_lookup(worker->sw, frame);
+        if (frame->moved)
+            datapath_check_loop(worker->sw, from, frame, now);
         if (to == from) {
-            drop(batch, frame, DROP_SAME_PORT);
+            datapath_drop(worker, batch, frame, DROP_SAME_PORT);
         } else if (to && to->policy.isolated && from->policy.isolated) {
-            drop(batch, frame, DROP_ISOLATED);
+            datapath_drop(worker, batch, frame, DROP_ISOLATED);
         } else if (to) {
-            enqueue(out, to, i);
-            sw->balance.resolved++;
-        } else if (flood(sw, batch, i, out)) {
-            sw->balance.resolved++;
+            datapath_enqueue(worker, out, to, i);
+            worker->balance.resolved++;
+        } else if (datapath_flood(worker, batch, i, out)) {
+            worker->balance.resolved++;
         } else {
-            sw->balance.no_receivers++;
+            worker->balance.no_receivers++;
         }
     }
 }
 
 /* Each port that gets something is visited once, with all its frames, tagged as it wants them. */
-static void egress(struct batch *batch, struct departures *out, uint64_t now)
+static void datapath_egress(struct worker *worker, const struct batch *batch,
+                            const struct departures *out, uint64_t now)
 {
-    for (struct port *port = out->first; port; port = port->egress.next) {
-        if (!port->policy.up)
-            keep_from(port, DROP_DOWN_OUT, port->egress.count);
-        else if (port_blocked(port, now))
-            keep_from(port, DROP_LOOP_OUT, port->egress.count);
+    for (struct egress_list *list = out->first; list; list = list->next) {
+        if (!list->port->policy.up)
+            egress_drop(worker, batch, list, DROP_DOWN_OUT);
+        else if (port_blocked(list->port, now))
+            egress_drop(worker, batch, list, DROP_LOOP_OUT);
         else
-            port_tx(port, batch);
-        port->egress.count = 0;
+            egress_port(worker, batch, list);
+        list->count = 0;
     }
 }
 
 /* Return: DROP_NONE with frame->vid set, or why the frame may not come in. */
-static enum drop_reason admit(const struct vswitch *sw, const struct port *port,
-                              struct frame *frame, uint64_t now)
+static enum drop_reason datapath_admit(const struct vswitch *sw, const struct port *port,
+                                       struct frame *frame, uint64_t now)
 {
-    enum drop_reason reason = frame_parse(frame);
-    enum drop_reason unsound = reason == DROP_RUNT ? DROP_RUNT : offload_check(frame);
+    enum drop_reason malformed = frame_parse(frame), unsound;
 
+    if (frame->drop != DROP_NONE)
+        return frame->drop; /* for the endpoint's own reason */
+    /* Nobody passes a runt, nor what could not be completed later; a bad tag is none of a hub's business. */
+    unsound = malformed == DROP_RUNT ? DROP_RUNT : offload_parse(frame);
     if (unsound != DROP_NONE)
         return unsound;
     if (!port->policy.up)
@@ -156,11 +185,29 @@ static enum drop_reason admit(const struct vswitch *sw, const struct port *port,
         frame->vid = 0;
         return DROP_NONE;
     }
-    return reason != DROP_NONE ? reason : vlan_ingress(&port->membership, frame);
+    return malformed != DROP_NONE ? malformed : vlan_ingress(&port->membership, frame);
 }
 
-/* The one port that FRAME is for, or NULL: it is for many, or nobody knows. */
-static struct port *lookup(struct vswitch *sw, const struct frame *frame)
+/* Return: whether the sender is known to be behind PORT now. */
+static bool datapath_learn_frame(struct vswitch *sw, struct port *port, struct frame *frame,
+                                 uint64_t now)
+{
+    const struct learn_event event = {
+        .owner = &port->fdb,
+        .vid = frame->vid,
+        .mac = frame_source(frame),
+        .remote = frame->remote,
+        .announced = frame_announces_move(frame),
+        .digest = mac_is_group(frame_destination(frame)) ? frame_digest(frame) : 0,
+    };
+
+    const struct fdb_entry *entry = fdb_learn(sw->fdb, &event, now, &frame->moved);
+
+    return entry && entry->owner == &port->fdb;
+}
+
+/* The one port that FRAME is for, or NULL: it is for many, or the port is unknown. */
+static struct port *datapath_lookup(const struct vswitch *sw, const struct frame *frame)
 {
     const struct fdb_entry *entry;
 
@@ -171,59 +218,57 @@ static struct port *lookup(struct vswitch *sw, const struct frame *frame)
 }
 
 /* A later frame of the batch may have evicted the address: then there is nothing left to judge. */
-static void judge_flapping(struct vswitch *sw, const struct batch *batch, const struct frame *frame,
-                           uint64_t now)
+static void datapath_check_loop(struct vswitch *sw, struct port *port, const struct frame *frame,
+                                uint64_t now)
 {
     const struct fdb_entry *entry = fdb_find(sw->fdb, frame->vid, frame_source(frame));
 
     if (entry)
-        loop_check(sw, batch->from->port, entry, now);
+        loop_check(sw, port, entry, now);
 }
 
-/* Return: whether anyone but the sender's port is there to hear frame I. */
-static bool flood(const struct vswitch *sw, const struct batch *batch, unsigned i,
-                  struct departures *out)
+/* Return: whether there are receivers for frame I besides the sender's port. */
+static bool datapath_flood(struct worker *worker, const struct batch *batch, unsigned i,
+                           struct departures *out)
 {
-    const struct port_set *set =
+    const struct vswitch *sw = worker->sw;
+    const struct flood_set *set =
         sw->config.hub ? &sw->hub : vlan_flood_set(&sw->vlans, batch->frame[i].vid);
-    const struct port *from = batch->from->port;
+    const struct port *from = batch->port;
     bool reserved = frame_is_reserved(&batch->frame[i]), heard = false;
 
     for (unsigned m = 0; m < set->count; m++) {
-        struct port *to = set->member[m];
+        struct port *to = container_of(set->member[m], struct port, vlan_member);
 
         if (to == from || (to->policy.isolated && from->policy.isolated))
             continue;
         heard = true;
         if (reserved && to->policy.reserved != RESERVED_FORWARD)
-            keep_from(to, DROP_RESERVED_OUT, 1);
+            egress_drop_frame(worker, to, &batch->frame[i], DROP_RESERVED_OUT);
         else
-            enqueue(out, to, i);
+            datapath_enqueue(worker, out, to, i);
     }
     return heard;
 }
 
-static void enqueue(struct departures *out, struct port *port, unsigned i)
+static void datapath_enqueue(struct worker *worker, struct departures *out, struct port *port,
+                             unsigned i)
 {
-    struct egress *egress = &port->egress;
+    struct egress_list *list = &worker->egress[port->number];
 
-    if (egress->count == 0) {
-        egress->next = NULL;
-        *out->end = port;
-        out->end = &egress->next;
+    if (list->count == 0) {
+        list->port = port;
+        list->next = NULL;
+        *out->end = list;
+        out->end = &list->next;
     }
-    egress->frame[egress->count++] = (uint8_t)i;
+    list->frame[list->count++] = (uint8_t)i;
 }
 
-/* Copies that nobody is to get. */
-static void keep_from(struct port *port, enum drop_reason reason, unsigned copies)
-{
-    port->sw->balance.copies += copies;
-    port_count_drops(port, NULL, reason, copies);
-}
-
-static void drop(const struct batch *batch, struct frame *frame, enum drop_reason reason)
+/* On the way in: as it came. */
+static void datapath_drop(struct worker *worker, const struct batch *batch, struct frame *frame,
+                          enum drop_reason reason)
 {
     frame->drop = (uint8_t)reason;
-    port_count_drops(batch->from->port, batch->from, reason, 1);
+    port_drop_frame(worker, batch->port, batch->from, frame, frame_own_tag(frame), reason);
 }

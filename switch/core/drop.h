@@ -2,13 +2,12 @@
  *
  * drop.h - why a frame was not delivered, and the counters that say so
  *
- * Every frame that an endpoint hands in is resolved to somewhere, dropped on the way in for one of the reasons
- * below, or meant for a VLAN in which nobody else listens. Every copy made of it is handed to an endpoint,
- * dropped on the way out for one of the reasons, or still waiting in that endpoint's queue. So, at any moment
- * between two batches, for the switch as a whole:
+ * Every frame that comes in is resolved to somewhere, dropped on the way in for one of the reasons below, or meant for
+ * a VLAN with no receivers. Every copy made of it is delivered to an endpoint, dropped on the way out for one of the
+ * reasons, or still waiting in that endpoint's queue. So, at any moment between two batches, for the switch as a whole:
  *
- *     received = resolved + ingress drops + unheard
- *     copies   = handed   + egress drops  + queued
+ *     received = resolved  + ingress drops + no receivers
+ *     copies   = delivered + egress drops  + queued
  */
 #ifndef VSW_CORE_DROP_H
 #define VSW_CORE_DROP_H
@@ -26,14 +25,14 @@ enum drop_reason {
     DROP_UNTAGGED,    /* untagged, where the port admits tagged frames only */
     DROP_NOT_MEMBER,  /* tagged with a VLAN that the port does not belong to */
     DROP_SAME_PORT,   /* its destination is behind the port it came from */
-    DROP_LOOP_IN,     /* the port is blocked by the loop guard */
+    DROP_LOOP_IN,     /* the port is blocked by loop detection */
     DROP_BAD_OFFLOAD, /* what it says about checksum or segments does not agree with its bytes */
     DROP_DOWN_IN,     /* the port is switched off (up=off) */
-    DROP_RESERVED_IN, /* for the addresses that bridges keep to themselves (reserved=drop) */
+    DROP_RESERVED_IN, /* for the addresses that bridges do not forward (reserved=drop) */
     DROP_CONSUMED,    /* the same, for the switch itself (reserved=consume) */
     DROP_ISOLATED,    /* from one isolated port to another */
     DROP_MISSED,      /* the kernel had no room for it before we read it */
-    DROP_UNEXPECTED_SOURCE, /* from somebody else than the port's peer */
+    DROP_UNEXPECTED_SOURCE, /* from another sender than the port's peer */
 
     /* on the way out */
     DROP_NO_ENDPOINT,  /* nothing is attached to the port just now */
@@ -42,31 +41,44 @@ enum drop_reason {
     DROP_SEND_ERROR,   /* the endpoint refused the frame */
     DROP_REFUSED,      /* the endpoint had taken it, but what is behind refused it or was gone */
     DROP_DETACHED,     /* not sent, or in part, when the endpoint went away */
-    DROP_LOOP_OUT,     /* the port is blocked by the loop guard */
+    DROP_LOOP_OUT,     /* the port is blocked by loop detection */
     DROP_DOWN_OUT,     /* the port is switched off (up=off) */
-    DROP_RESERVED_OUT, /* for the addresses that bridges keep to themselves */
+    DROP_RESERVED_OUT, /* for the addresses that bridges do not forward */
     DROP_HIDDEN_TAG,   /* without its tag the next one would be taken for the VLAN */
 
-    DROP_REASONS
+    DROP_REASONS,
+
+    /* room for those of plugins: numbers from DROP_REASONS up */
+    DROP_REASONS_MAX = DROP_REASONS + 15,
 };
 
-static inline bool drop_is_egress(enum drop_reason reason)
-{
-    return reason >= DROP_NO_ENDPOINT;
-}
+struct drop_kind {
+    const char *name; /* one word, as in replies and metrics; a way in and a way out may share it */
+    bool egress;      /* on the way out; else on the way in */
+};
 
-/* Indexed by enum drop_reason: one word, as it stands in replies and metrics; a way in and a way out may share it. */
-extern const char *const drop_name[DROP_REASONS];
+/* The reasons that a switch knows, indexed by number; NULL where there is none. */
+struct drop_table {
+    const struct drop_kind *kind[DROP_REASONS_MAX];
+};
+
+/* drop_table_init() - the reasons of enum drop_reason */
+void drop_table_init(struct drop_table *table);
+
+/* drop_table_add() - one more, which stays the caller's. Return: its number, or -ENOSPC. */
+int drop_table_add(struct drop_table *table, const struct drop_kind *kind);
+
+/* drop_table_remove() - the opposite; the number may be given to another one from now on */
+void drop_table_remove(struct drop_table *table, unsigned reason);
 
 /* What one port or one endpoint has seen since it exists (or since a reset). Frames that may come in are counted in;
- * out counts what an endpoint really took. Bytes are Ethernet bytes without FCS,
- * a tag counted as it stands on that side. */
+ * out counts what an endpoint really took. Bytes are Ethernet bytes without FCS, a tag counted as it is on that side. */
 struct counters {
     uint64_t in_frames;
     uint64_t in_bytes;
     uint64_t out_frames;
     uint64_t out_bytes;
-    uint64_t drops[DROP_REASONS];
+    uint64_t drops[DROP_REASONS_MAX];
 };
 
 /* The terms of the two equations above. The frames still queued are the sum over the endpoints' queues. */

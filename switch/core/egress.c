@@ -1,132 +1,151 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/egress.h"
 
-#include "core/offload.h"
-#include "core/switch.h"
-
 #include <errno.h>
 
-/* Packets laid out in batch->packet for one endpoint, and not yet offered to it. */
+/* Frames laid out in worker->desc for one endpoint, and not yet offered to it. */
 struct outgoing {
+    struct worker *worker;
     struct endpoint *endpoint;
-    struct batch *batch;
     unsigned count;
 };
 
-static void endpoint_tx(struct endpoint *endpoint, struct batch *batch);
-static void add_completed(struct outgoing *out, unsigned index, int tci);
-static struct tx_desc *next_packet(struct outgoing *out);
-static void offer(struct outgoing *out);
-static void endpoint_send_fitting(struct endpoint *endpoint, const struct tx_desc *descs,
-                                  unsigned count);
-static unsigned endpoint_send(struct endpoint *endpoint, const struct tx_desc *descs,
-                              unsigned count);
-static void endpoint_enqueue(struct endpoint *endpoint, const struct tx_desc *desc);
-static void count_delivered(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
+static int egress_flush(struct endpoint *endpoint);
+static void egress_endpoint(struct worker *worker, struct endpoint *endpoint,
+                            const struct batch *batch, const struct egress_list *list);
+static void egress_complete(struct outgoing *out, unsigned index, const struct frame *frame,
+                            int tci);
+static struct tx_desc *egress_next(struct outgoing *out);
+static void egress_offer(struct outgoing *out);
+static void egress_send_or_queue(struct endpoint *endpoint, const struct tx_desc *descs,
+                                 unsigned count);
+static unsigned egress_send(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
+static void egress_queue(struct endpoint *endpoint, const struct tx_desc *desc);
+static void egress_count(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
 
 static int egress_tag(const struct port *port, const struct frame *frame)
 {
     return port->sw->config.hub ? frame_own_tag(frame) : vlan_egress(&port->membership, frame);
 }
 
-/* Where somebody else's network begins: would the tag below FRAME's own choose the VLAN there? A tag of VID 0 is as good
- * as none. */
-static bool hides_tag(const struct port *port, const struct frame *frame, int tci)
+/* At an untrusted edge: would the tag below FRAME's own choose the VLAN there? A tag of VID 0 is as good as none. */
+static bool egress_hides_tag(const struct port *port, const struct frame *frame, int tci)
 {
     return port->untrusted_edge && !port->sw->config.hub &&
            (tci == TAG_NONE || (tci & TCI_VID) == 0) && frame_hides_tag(frame);
 }
 
-/* Does ENDPOINT take FRAME as it is? */
-static bool takes(const struct endpoint *endpoint, const struct frame *frame)
+static bool egress_has_capability(const struct endpoint *endpoint, const struct frame *frame)
 {
     unsigned have = endpoint->port->policy.offload ? endpoint->offloads : 0;
 
     return (offload_needs(&frame->offload) & ~have) == 0;
 }
 
-void port_tx(struct port *port, struct batch *batch)
+void egress_port(struct worker *worker, const struct batch *batch, const struct egress_list *list)
 {
-    unsigned count = port->egress.count;
-
-    if (!port_active(port)) {
-        port->sw->balance.copies += count;
-        port_count_drops(port, NULL, DROP_NO_ENDPOINT, count);
+    if (!port_active(list->port)) {
+        egress_drop(worker, batch, list, DROP_NO_ENDPOINT);
         return;
     }
-    list_for_each (node, &port->endpoints)
-        endpoint_tx(container_of(node, struct endpoint, node), batch);
+    list_for_each (node, &list->port->endpoints)
+        egress_endpoint(worker, container_of(node, struct endpoint, node), batch, list);
 }
 
-void endpoint_writable(struct endpoint *endpoint)
+void egress_drop(struct worker *worker, const struct batch *batch, const struct egress_list *list,
+                 enum drop_reason reason)
 {
-    struct vswitch *sw = endpoint->port->sw;
-    struct tx_desc descs[BATCH_FRAMES];
-    unsigned count = queue_peek(&endpoint->queue, descs, BATCH_FRAMES);
+    for (unsigned i = 0; i < list->count; i++)
+        egress_drop_frame(worker, list->port, &batch->frame[list->frame[i]], reason);
+}
 
+void egress_drop_frame(struct worker *worker, struct port *port, const struct frame *frame,
+                       enum drop_reason reason)
+{
+    worker->balance.copies++;
+    port_drop_frame(worker, port, NULL, frame, egress_tag(port, frame), reason);
+}
+
+bool endpoint_writable(struct endpoint *endpoint)
+{
+    struct worker *worker = endpoint->worker;
+    unsigned count, gone = 0;
+
+    if (egress_flush(endpoint) == -EAGAIN)
+        return false;
+    count = queue_peek(&endpoint->queue, worker->desc, BATCH_FRAMES);
     if (count > 0) {
-        unsigned gone = endpoint_send(endpoint, descs, count);
-
-        sw->balance.queued -= gone;
-        queue_pop(&endpoint->queue, &sw->queue_pool, gone);
+        gone = egress_send(endpoint, worker->desc, count);
+        worker->balance.queued -= gone;
+        queue_pop(&endpoint->queue, &worker->queue_pool, gone);
     }
-    if (endpoint->queue.frames == 0)
+    if (endpoint->queue.frames > 0)
+        return gone == count;
+    if (egress_flush(endpoint) != -EAGAIN)
         endpoint->ops->wait_writable(endpoint, false);
+    return false;
 }
 
-static void endpoint_tx(struct endpoint *endpoint, struct batch *batch)
+static int egress_flush(struct endpoint *endpoint)
 {
-    const struct port *port = endpoint->port;
-    struct outgoing out = {.endpoint = endpoint, .batch = batch};
+    return endpoint->ops->flush ? endpoint->ops->flush(endpoint) : 0;
+}
 
-    for (unsigned i = 0; i < port->egress.count; i++) {
-        unsigned index = port->egress.frame[i];
+static void egress_endpoint(struct worker *worker, struct endpoint *endpoint,
+                            const struct batch *batch, const struct egress_list *list)
+{
+    struct port *port = list->port;
+    struct outgoing out = {.worker = worker, .endpoint = endpoint};
+
+    for (unsigned i = 0; i < list->count; i++) {
+        unsigned index = list->frame[i];
         const struct frame *frame = &batch->frame[index];
         int tci = egress_tag(port, frame);
 
-        if (hides_tag(port, frame, tci)) {
-            endpoint->port->sw->balance.copies++;
-            port_count_drops(endpoint->port, endpoint, DROP_HIDDEN_TAG, 1);
-        } else if (!offload_any(&frame->offload) || takes(endpoint, frame)) {
-            tx_desc_make(next_packet(&out), frame, tci);
+        if (egress_hides_tag(port, frame, tci)) {
+            worker->balance.copies++;
+            port_drop_frame(worker, port, endpoint, frame, tci, DROP_HIDDEN_TAG);
+        } else if (!offload_any(&frame->offload) || egress_has_capability(endpoint, frame)) {
+            tx_desc_make(egress_next(&out), frame, tci);
         } else {
-            add_completed(&out, index, tci);
+            egress_complete(&out, index, frame, tci);
         }
     }
-    offer(&out);
+    egress_offer(&out);
 }
 
-/* Packets point to finished frames: these may be forgotten only when the packets are gone. */
-static void add_completed(struct outgoing *out, unsigned index, int tci)
+/* Descriptors point to completed frames: these may be forgotten only when the descriptors are gone. */
+static void egress_complete(struct outgoing *out, unsigned index, const struct frame *frame,
+                            int tci)
 {
-    const struct frame *frame = &out->batch->frame[index];
+    struct gso_scratch *gso = &out->worker->gso;
     const struct segment *segment;
-    unsigned count = offload_complete(&out->batch->gso, index, frame, &segment);
+    unsigned count = offload_complete(gso, index, frame, &segment);
 
     if (count == 0) {
-        offer(out);
-        gso_scratch_reset(&out->batch->gso);
-        count = offload_complete(&out->batch->gso, index, frame, &segment);
+        egress_offer(out);
+        gso_scratch_reset(gso);
+        count = offload_complete(gso, index, frame, &segment);
     }
     for (unsigned i = 0; i < count; i++)
-        tx_desc_make_segment(next_packet(out), frame, &segment[i], tci);
+        tx_desc_make_segment(egress_next(out), frame, &segment[i], tci);
 }
 
-static struct tx_desc *next_packet(struct outgoing *out)
+static struct tx_desc *egress_next(struct outgoing *out)
 {
     if (out->count == BATCH_FRAMES)
-        offer(out);
-    return &out->batch->desc[out->count++];
+        egress_offer(out);
+    return &out->worker->desc[out->count++];
 }
 
-/* Sends the runs of packets that the endpoint can take and drops the ones between that are too long for it. */
-static void offer(struct outgoing *out)
+/* Sends the runs of frames that the endpoint can take, and drops those between that are too long for it. */
+static void egress_offer(struct outgoing *out)
 {
     struct endpoint *endpoint = out->endpoint;
-    const struct tx_desc *descs = out->batch->desc;
+    const struct tx_desc *descs = out->worker->desc;
     unsigned count = out->count;
 
-    endpoint->port->sw->balance.copies += count;
+    out->worker->balance.copies += count;
     out->count = 0;
     while (count > 0) {
         unsigned run = 0;
@@ -134,33 +153,32 @@ static void offer(struct outgoing *out)
         while (run < count && descs[run].wire_length <= endpoint->max_frame)
             run++;
         if (run > 0) {
-            endpoint_send_fitting(endpoint, descs, run);
+            egress_send_or_queue(endpoint, descs, run);
         } else {
             run = 1;
-            port_count_drops(endpoint->port, endpoint, DROP_OVERSIZE, 1);
+            port_drop_desc(endpoint, descs, DROP_OVERSIZE);
         }
         descs += run;
         count -= run;
     }
 }
 
-static void endpoint_send_fitting(struct endpoint *endpoint, const struct tx_desc *descs,
-                                  unsigned count)
+static void egress_send_or_queue(struct endpoint *endpoint, const struct tx_desc *descs,
+                                 unsigned count)
 {
     /* While older frames wait, younger ones queue behind them: order is kept. */
     bool waiting = endpoint->queue.frames > 0;
-    unsigned gone = waiting ? 0 : endpoint_send(endpoint, descs, count);
+    unsigned gone = waiting ? 0 : egress_send(endpoint, descs, count);
 
     for (; gone < count; gone++)
-        endpoint_enqueue(endpoint, &descs[gone]);
+        egress_queue(endpoint, &descs[gone]);
     /* Not if the queue took none of them. */
     if (!waiting && endpoint->queue.frames > 0)
         endpoint->ops->wait_writable(endpoint, true);
 }
 
-/* Hands over what the endpoint takes now. Return: how many are handed over or dropped; the rest must wait. */
-static unsigned endpoint_send(struct endpoint *endpoint, const struct tx_desc *descs,
-                              unsigned count)
+/* Hands over what the endpoint takes now. Return: how many are delivered or dropped; the rest must wait. */
+static unsigned egress_send(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count)
 {
     unsigned gone = 0;
 
@@ -170,33 +188,34 @@ static unsigned endpoint_send(struct endpoint *endpoint, const struct tx_desc *d
         if (taken == -EAGAIN)
             break;
         if (taken < 0) {
-            port_count_drops(endpoint->port, endpoint,
-                             taken == -EMSGSIZE ? DROP_OVERSIZE : DROP_SEND_ERROR, 1);
+            port_drop_desc(endpoint, descs + gone,
+                           taken == -EMSGSIZE ? DROP_OVERSIZE : DROP_SEND_ERROR);
             taken = 1;
         } else {
-            count_delivered(endpoint, descs + gone, (unsigned)taken);
+            egress_count(endpoint, descs + gone, (unsigned)taken);
         }
         gone += (unsigned)taken;
     }
     return gone;
 }
 
-static void endpoint_enqueue(struct endpoint *endpoint, const struct tx_desc *desc)
+static void egress_queue(struct endpoint *endpoint, const struct tx_desc *desc)
 {
-    struct vswitch *sw = endpoint->port->sw;
+    struct worker *worker = endpoint->worker;
+    const struct switch_config *config = &worker->sw->config;
     struct queue *queue = &endpoint->queue;
 
     if (queue->frames >= endpoint->queue_frames ||
-        queue->bytes + desc->length > sw->config.queue_bytes ||
-        queue->bytes + desc->length > queue_allowance(&sw->queue_pool) ||
-        queue_push(queue, &sw->queue_pool, desc) < 0) {
-        port_count_drops(endpoint->port, endpoint, DROP_QUEUE_FULL, 1);
+        queue->bytes + desc->length > config->queue_bytes ||
+        queue->bytes + desc->length > queue_allowance(&worker->queue_pool) ||
+        queue_push(queue, &worker->queue_pool, desc) < 0) {
+        port_drop_desc(endpoint, desc, DROP_QUEUE_FULL);
         return;
     }
-    sw->balance.queued++;
+    worker->balance.queued++;
 }
 
-static void count_delivered(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count)
+static void egress_count(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count)
 {
     struct counters *port = &endpoint->port->counters;
     uint64_t bytes = 0;
@@ -206,7 +225,7 @@ static void count_delivered(struct endpoint *endpoint, const struct tx_desc *des
     port->out_frames += count;
     port->out_bytes += bytes;
     endpoint->counters.out_frames += count;
-    endpoint->delivered += count;
     endpoint->counters.out_bytes += bytes;
-    endpoint->port->sw->balance.delivered += count;
+    endpoint->delivered += count;
+    endpoint->worker->balance.delivered += count;
 }

@@ -2,19 +2,28 @@
  *
  * egress.h - the way out: from the frames of a batch to what an endpoint is handed
  *
- * For each endpoint the frames are laid out with the tag that its port wants, finished in software where it does not
- * take them as they are (offload.h), handed over, or queued while it has no room.
+ * For each endpoint the frames are laid out with the tag that its port wants, completed in software where it lacks the
+ * capability (offload.h), handed over, or queued while it has no room.
  */
 #ifndef VSW_CORE_EGRESS_H
 #define VSW_CORE_EGRESS_H
 
 #include "core/port.h"
 
-/* port_tx() - offers the frames of BATCH that port->egress lists, in order, to every endpoint of PORT; counts what is
- * handed over, queued and dropped */
-void port_tx(struct port *port, struct batch *batch);
+/* egress_port() - offers the frames of BATCH that LIST holds, in order, to every endpoint of LIST's port; counts what is
+ * delivered, queued and dropped */
+void egress_port(struct worker *worker, const struct batch *batch, const struct egress_list *list);
 
-/* endpoint_writable() - sends queued frames now that there is room; the owner calls it after wait_writable() */
-void endpoint_writable(struct endpoint *endpoint);
+/* egress_drop() - the frames of LIST are not to leave its port, for REASON */
+void egress_drop(struct worker *worker, const struct batch *batch, const struct egress_list *list,
+                 enum drop_reason reason);
+
+/* egress_drop_frame() - the same for one frame */
+void egress_drop_frame(struct worker *worker, struct port *port, const struct frame *frame,
+                       enum drop_reason reason);
+
+/* endpoint_writable() - sends what waits, now that there is room; the owner calls it after wait_writable()
+ * Return: whether more waits that the endpoint might take at once: an owner that will not be woken for it calls again. */
+bool endpoint_writable(struct endpoint *endpoint);
 
 #endif

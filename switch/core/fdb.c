@@ -8,7 +8,9 @@
 #include <string.h>
 
 struct fdb {
+    void *memory;              /* of entries[], before it was aligned */
     struct fdb_entry *entries; /* capacity of them */
+    struct station *stations;  /* one for each entry */
     struct fdb_entry **bucket;
     unsigned bucket_bits; /* there are 1 << bucket_bits buckets */
     unsigned capacity;
@@ -25,12 +27,14 @@ struct fdb {
     void *notify_context;
 };
 
-static struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key);
+static void *align(void *memory, size_t boundary);
+static inline struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key);
 static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now);
-static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now);
-static bool watch_echo(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now);
-static bool is_echo(const struct fdb_flaps *flaps, const struct fdb_sighting *sighting);
-static void move(struct fdb *fdb, struct fdb_entry *entry, const struct fdb_sighting *sighting,
+static bool note(struct fdb *fdb, struct fdb_entry *entry, const struct learn_event *event,
+                 uint64_t now);
+static bool may_move(const struct fdb *fdb, const struct fdb_entry *entry,
+                     const struct learn_event *event, uint64_t now);
+static void move(struct fdb *fdb, struct fdb_entry *entry, const struct learn_event *event,
                  uint64_t now);
 static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner,
                                 uint64_t now);
@@ -55,10 +59,13 @@ struct fdb *fdb_new(unsigned capacity, uint64_t secret)
     fdb->secret = secret;
     while (fdb->bucket_bits < 31 && 1u << fdb->bucket_bits < capacity)
         fdb->bucket_bits++;
-    fdb->entries = calloc(capacity, sizeof(*fdb->entries));
+    /* Zeroed by the kernel, page by page, when an entry is first used: aligned_alloc() would leave that to us. */
+    fdb->memory = calloc((size_t)capacity + 1, sizeof(*fdb->entries));
+    fdb->entries = align(fdb->memory, alignof(struct fdb_entry));
+    fdb->stations = calloc(capacity, sizeof(*fdb->stations));
     fdb->bucket = calloc((size_t)1 << fdb->bucket_bits, sizeof(struct fdb_entry *));
     fdb->rank = calloc((size_t)capacity + 1, sizeof(*fdb->rank));
-    if (!fdb->entries || !fdb->bucket || !fdb->rank) {
+    if (!fdb->memory || !fdb->stations || !fdb->bucket || !fdb->rank) {
         fdb_free(fdb);
         return NULL;
     }
@@ -75,7 +82,8 @@ void fdb_free(struct fdb *fdb)
         return;
     free(fdb->rank);
     free(fdb->bucket);
-    free(fdb->entries);
+    free(fdb->stations);
+    free(fdb->memory);
     free(fdb);
 }
 
@@ -122,33 +130,38 @@ struct fdb_entry *fdb_find(struct fdb *fdb, unsigned vid, const uint8_t *mac)
     return *find_slot(fdb, fdb_key(vid, mac));
 }
 
-struct fdb_entry *fdb_learn(struct fdb *fdb, const struct fdb_sighting *sighting, uint64_t now,
-                            bool *flapped)
+struct fdb_entry *fdb_learn(struct fdb *fdb, const struct learn_event *event, uint64_t now,
+                            bool *moved)
 {
-    uint64_t key = fdb_key(sighting->vid, sighting->mac);
+    uint64_t key = fdb_key(event->vid, event->mac);
     struct fdb_entry *entry = *find_slot(fdb, key);
 
-    *flapped = false;
+    *moved = false;
     if (!entry) {
-        if (!make_room(fdb, sighting->owner))
+        if (!make_room(fdb, event->owner))
             return NULL;
-        entry = insert(fdb, key, sighting->owner, now);
-        watch_echo(entry, sighting, now);
+        entry = insert(fdb, key, event->owner, now);
+        note(fdb, entry, event, now);
     } else {
-        *flapped = note_flap(entry, sighting, now);
+        if (event->digest || entry->heard != event->owner->number)
+            *moved = note(fdb, entry, event, now);
         if (entry->is_static)
             return entry;
-        if (entry->owner == sighting->owner)
+        if (entry->owner == event->owner)
             touch(fdb, entry, now);
-        else if ((sighting->announced && !is_echo(&entry->flaps, sighting)) ||
-                 now - entry->seen >= fdb->settings.min_persistence)
-            move(fdb, entry, sighting, now);
+        else if (may_move(fdb, entry, event, now))
+            move(fdb, entry, event, now);
         else
             return entry;
     }
-    if (sighting->remote && entry->owner == sighting->owner)
-        entry->remote = *sighting->remote;
+    if (event->remote && entry->owner == event->owner)
+        entry->remote = *event->remote;
     return entry;
+}
+
+const struct station *fdb_station(const struct fdb *fdb, const struct fdb_entry *entry)
+{
+    return &fdb->stations[entry - fdb->entries];
 }
 
 int fdb_add_static(struct fdb *fdb, unsigned vid, const uint8_t *mac, struct fdb_owner *owner,
@@ -163,8 +176,9 @@ int fdb_add_static(struct fdb *fdb, unsigned vid, const uint8_t *mac, struct fdb
         return -ENOSPC;
     slot = find_slot(fdb, key);
     entry = take_free(fdb);
-    *entry = (struct fdb_entry){.key = key, .owner = owner, .seen = now, .is_static = true};
-    entry->flaps.last = entry->flaps.home = owner->number;
+    *entry = (struct fdb_entry){
+        .key = key, .owner = owner, .seen = now, .heard = owner->number, .is_static = true};
+    station_init(&fdb->stations[entry - fdb->entries], owner->number, now);
     list_append(&fdb->static_list, &entry->by_age);
     list_append(&owner->statics, &entry->by_owner);
     *slot = entry;
@@ -224,7 +238,12 @@ void fdb_each(struct fdb *fdb, void (*visit)(void *context, const struct fdb_ent
         visit(context, container_of(node, struct fdb_entry, by_age));
 }
 
-static struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key)
+static void *align(void *memory, size_t boundary)
+{
+    return (void *)(((uintptr_t)memory + boundary - 1) & ~(uintptr_t)(boundary - 1));
+}
+
+static inline struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key)
 {
     /* Multiply-fold: both halves of a 128-bit product depend on every bit of key and secret. */
     unsigned __int128 product =
@@ -250,78 +269,43 @@ static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now)
     list_append(&entry->owner->dynamic, &entry->by_owner);
 }
 
-static bool note_flap(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now)
+/* Return: as station_note(). */
+static bool note(struct fdb *fdb, struct fdb_entry *entry, const struct learn_event *event,
+                 uint64_t now)
 {
-    struct fdb_flaps *flaps = &entry->flaps;
-    bool echo = watch_echo(entry, sighting, now);
-    bool changed = flaps->last != sighting->owner->number;
-
-    if (changed) {
-        flaps->before = flaps->last;
-        flaps->last = sighting->owner->number;
-        if (now - flaps->latest > 5 * SECOND)
-            flaps->series = 0;
-        flaps->latest = now;
-        flaps->series++;
-    }
-    /* Once or twice may be two guests that say the same; more is a loop, and told as one. */
-    if (echo && flaps->echoes > 2)
-        flaps->series = 0;
-    return changed || echo;
+    entry->heard = event->owner->number;
+    return station_note(&fdb->stations[entry - fdb->entries],
+                        &(struct station_event){
+                            .port = event->owner->number,
+                            .owner = entry->owner->number,
+                            .pinned = entry->is_static,
+                            .digest = event->digest,
+                        },
+                        now);
 }
 
-/* Return: whether the frame that is watched comes in elsewhere again. */
-static bool watch_echo(struct fdb_entry *entry, const struct fdb_sighting *sighting, uint64_t now)
+/* See "Moving" in fdb.h. An announcement that another port just reflected is none. */
+static bool may_move(const struct fdb *fdb, const struct fdb_entry *entry,
+                     const struct learn_event *event, uint64_t now)
 {
-    /* Who announces himself owns an address at once, but is at home only after so long without a dispute: nobody shall
-     * pass for the sender of his neighbour's frames. */
-    const uint64_t settled = 10 * SECOND;
-    struct fdb_flaps *flaps = &entry->flaps;
-    unsigned number = sighting->owner->number;
-
-    if (!sighting->digest)
-        return false;
-    if (!flaps->marker || now - flaps->marked > SECOND) {
-        if (entry->is_static || now - flaps->latest >= settled)
-            flaps->home = entry->owner->number;
-        flaps->marker = sighting->digest;
-        flaps->marked = now;
-        flaps->origin = flaps->heard_before = flaps->home;
-        flaps->first = flaps->heard = number;
-        flaps->echoes = 0;
-        return false;
-    }
-    if (sighting->digest != flaps->marker)
-        return false;
-    if (number != flaps->heard) {
-        flaps->heard_before = flaps->heard;
-        flaps->heard = number;
-    } else if (!is_echo(flaps, sighting)) {
-        return false; /* its sender just says it again */
-    }
-    flaps->echoes++;
-    return true;
+    if (now - entry->seen >= fdb->settings.min_persistence)
+        return true;
+    return event->announced &&
+           !station_is_reflection(fdb_station(fdb, entry), event->owner->number, event->digest);
 }
 
-/* Is this the frame that is watched, elsewhere than where its sender first said it? */
-static bool is_echo(const struct fdb_flaps *flaps, const struct fdb_sighting *sighting)
-{
-    return sighting->digest && sighting->digest == flaps->marker && flaps->first == flaps->origin &&
-           sighting->owner->number != flaps->first;
-}
-
-static void move(struct fdb *fdb, struct fdb_entry *entry, const struct fdb_sighting *sighting,
+static void move(struct fdb *fdb, struct fdb_entry *entry, const struct learn_event *event,
                  uint64_t now)
 {
     struct fdb_owner *from = entry->owner;
 
     /* The table stays as full as it is, but the new owner may be at its limit. */
-    if (sighting->owner->limit == 0)
+    if (event->owner->limit == 0)
         return;
-    if (sighting->owner->count >= sighting->owner->limit)
-        make_room(fdb, sighting->owner);
+    if (event->owner->count >= event->owner->limit)
+        make_room(fdb, event->owner);
     unlink_dynamic(fdb, entry);
-    link_dynamic(fdb, entry, sighting->owner, now);
+    link_dynamic(fdb, entry, event->owner, now);
     entry->remote = (struct fdb_remote){0};
     notify(fdb, FDB_MOVED, entry, from);
 }
@@ -331,9 +315,8 @@ static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner 
 {
     struct fdb_entry *entry = take_free(fdb);
 
-    *entry = (struct fdb_entry){.key = key};
-    entry->flaps.last = entry->flaps.home = owner->number;
-    entry->flaps.latest = now;
+    *entry = (struct fdb_entry){.key = key, .heard = owner->number};
+    station_init(&fdb->stations[entry - fdb->entries], owner->number, now);
     *find_slot(fdb, key) = entry;
     link_dynamic(fdb, entry, owner, now);
     notify(fdb, FDB_LEARNED, entry, NULL);

@@ -26,8 +26,10 @@
 #ifndef VSW_CORE_FDB_H
 #define VSW_CORE_FDB_H
 
+#include "core/station.h"
 #include "util/list.h"
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -49,37 +51,20 @@ struct fdb_remote {
     uint16_t port;       /* UDP, host byte order */
 };
 
-/* Where an address was heard lately; kept here, judged by the loop guard (guard.h). Owners are remembered by number:
- * they may be gone. */
-struct fdb_flaps {
-    unsigned last;   /* owner that it was last heard behind */
-    unsigned before; /* and the one before */
-    unsigned
-        series; /* changes in a row, none more than 5 s after the other; a loop is none of them */
-    uint64_t latest; /* change, or when the address was new */
-    unsigned home;   /* the owner that it has when nobody disputes it */
-
-    /* One flooded frame of the address, watched for a second: does it come in elsewhere as well? */
-    uint64_t marker; /* frame_digest(), 0 if none is watched */
-    uint64_t marked; /* when it was first heard */
-    unsigned origin; /* home then */
-    unsigned first;  /* where it was first heard, which need not be the same */
-    unsigned heard;  /* where it was heard last */
-    unsigned heard_before;
-    unsigned echoes; /* how often it came in elsewhere again */
-};
-
+/* The first 64 bytes are all that a frame of a known station touches. */
 struct fdb_entry {
-    uint64_t key; /* VID << 48 | address; see fdb_key() */
+    alignas(64) uint64_t key; /* VID << 48 | address; see fdb_key() */
+    struct fdb_entry *next;   /* in its hash chain, or in the list of free entries */
     struct fdb_owner *owner;
-    uint64_t seen;      /* when its owner last used it */
-    uint64_t listed;    /* `seen` when it last moved to the tail of the lists */
-    struct list by_age; /* in the whole table; a static entry is in the list of statics */
-    struct list by_owner;
-    struct fdb_entry *next; /* in its hash chain, or in the list of free entries */
-    struct fdb_remote remote;
-    struct fdb_flaps flaps;
+    uint64_t seen;   /* when its owner last used it */
+    uint64_t listed; /* `seen` when it last moved to the tail of the lists */
+    unsigned heard;  /* owner behind which it was heard last: station->heard */
     bool is_static;
+
+    alignas(
+        64) struct list by_age; /* in the whole table; a static entry is in the list of statics */
+    struct list by_owner;
+    struct fdb_remote remote;
 };
 
 enum fdb_change { FDB_LEARNED, FDB_MOVED, FDB_AGED };
@@ -123,25 +108,27 @@ void fdb_set_limit(struct fdb *fdb, struct fdb_owner *owner, unsigned limit);
 /* fdb_find() - the entry of (VID, MAC), or NULL; valid until the table next changes */
 struct fdb_entry *fdb_find(struct fdb *fdb, unsigned vid, const uint8_t *mac);
 
-/* What a frame's source address means. */
-struct fdb_sighting {
+/* What a frame says of the address that it came from. */
+struct learn_event {
     struct fdb_owner *owner; /* where the frame came in */
     unsigned vid;
     const uint8_t *mac;              /* not a group address */
     const struct fdb_remote *remote; /* or NULL */
-    bool announced;                  /* the station says that it moved */
-    uint64_t digest; /* frame_digest() of a frame for a group address, which is flooded; else 0 */
+    bool announced;                  /* the station announces a move */
+    uint64_t digest;                 /* of a frame for a group address, which is flooded; else 0 */
 };
 
-/* fdb_learn() - takes note of SIGHTING at NOW
- *
- * @flapped: set if the address was last heard behind another owner, or if this frame was
+/* fdb_learn() - learns from EVENT at NOW
+ * @moved: set to whether the address, or this very frame, was last heard behind another owner
  *
  * Return: the address's entry, or NULL if it is new and there is no room for it (owner's limit 0, or a table full of
  * static entries).
  */
-struct fdb_entry *fdb_learn(struct fdb *fdb, const struct fdb_sighting *sighting, uint64_t now,
-                            bool *flapped);
+struct fdb_entry *fdb_learn(struct fdb *fdb, const struct learn_event *event, uint64_t now,
+                            bool *moved);
+
+/* fdb_station() - where ENTRY's address was heard; valid until the table next changes */
+const struct station *fdb_station(const struct fdb *fdb, const struct fdb_entry *entry);
 
 /* fdb_add_static() - pins (VID, MAC) to OWNER, replacing what was known about it
  *
@@ -178,8 +165,11 @@ void fdb_each(struct fdb *fdb, void (*visit)(void *context, const struct fdb_ent
 
 static inline uint64_t fdb_key(unsigned vid, const uint8_t *mac)
 {
-    return (uint64_t)vid << 48 | (uint64_t)mac[0] << 40 | (uint64_t)mac[1] << 32 |
-           (uint64_t)mac[2] << 24 | (uint64_t)mac[3] << 16 | (uint64_t)mac[4] << 8 | mac[5];
+    uint32_t head =
+        (uint32_t)mac[0] << 24 | (uint32_t)mac[1] << 16 | (uint32_t)mac[2] << 8 | mac[3];
+    uint16_t tail = (uint16_t)(mac[4] << 8 | mac[5]);
+
+    return (uint64_t)vid << 48 | (uint64_t)head << 16 | tail;
 }
 
 static inline unsigned fdb_entry_vid(const struct fdb_entry *entry)

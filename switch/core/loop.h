@@ -1,37 +1,25 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * guard.h - tells a loop and a shared address from a station that moved
+ * loop.h - loop detection: tells a loop and a shared address from a station that moved
  *
- * When two ports are joined behind the switch's back, one broadcast frame circles for ever: the same frame comes in at
- * one port and the other in turn, and its source address seems to jump between them. So the guard looks at addresses
- * that change ports, and of each watches one flooded frame at a time:
+ * When two ports are joined behind the switch's back, one broadcast frame circles forever: the same frame comes in at one
+ * port and the other in turn, and its source address seems to move between them. The FDB collects the evidence
+ * (station.h); this judges it:
  *
- * - It comes in elsewhere again more than `echoes` times within a second: a loop. The port that it comes in by is
- *   blocked, in both directions, for `block`; of two that only echo, the one that was attached last. Never the port
- *   where the address was at home before the dispute: a guest cannot have its neighbour blocked by repeating the
+ * - A watched frame comes in elsewhere more than `reflections` times within a second: a loop. The port by which it comes
+ *   in is blocked, in both directions, for `block`; of two that only reflect, the one that was attached last. Never the
+ *   port where the station was settled before the dispute: a guest cannot have its neighbour blocked by repeating the
  *   neighbour's broadcasts. Not seen: a loop of unknown unicast alone, and one whose frames come in by nothing but
  *   their sender's own port.
- * - The address keeps changing ports without echoes: two stations use it. Nothing is blocked, but people are told,
- *   once per series.
+ * - The address keeps moving without reflections: two stations use it. Nothing is blocked, but EVENT_ADDRESS_SHARED
+ *   says so, once per series.
  */
 #ifndef VSW_CORE_LOOP_H
 #define VSW_CORE_LOOP_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "core/port.h"
 
-struct vswitch;
-struct port;
-struct fdb_entry;
-
-struct loop_settings {
-    unsigned echoes; /* per second that are still believed to be chance */
-    uint64_t block;  /* nanoseconds; 0 turns the loop guard off */
-};
-
-struct loop_settings loop_defaults(void);
-
-/* guard_flapped() - an address, or the frame that is watched, was just heard behind another port than before
+/* loop_check() - judges a station that was just heard behind another port than before, or whose watched frame was
  * @port:  where it was heard
  * @entry: what the FDB holds about it, this time counted; not to be used afterwards, a block flushes the port
  */

@@ -20,15 +20,15 @@ static_assert((int)SCRATCH_SEGMENTS >= (int)SEGMENTS_MAX, "a frame's segments do
 static_assert((int)SCRATCH_BYTES >= (int)SEGMENTS_MAX * (int)HEADERS_MAX, "nor their headers");
 static_assert((int)SCRATCH_BYTES >= (int)FRAME_MAX, "nor a frame with its checksum at its end");
 
-static enum drop_reason check_gso_frame(struct frame *frame);
+static enum drop_reason parse_gso_frame(struct frame *frame);
 static bool find_headers(struct frame *frame);
 static unsigned skip_tags(const struct frame *frame, uint16_t *type);
 static unsigned find_ipv4_payload(const struct frame *frame, unsigned at, uint8_t protocol);
 static unsigned find_ipv6_payload(const struct frame *frame, unsigned at, uint8_t protocol);
 
-static unsigned segment_frame(struct gso_scratch *finished, const struct frame *frame);
-static unsigned complete_checksum(struct gso_scratch *finished, const struct frame *frame);
-static struct segment *add_segment(struct gso_scratch *finished, const struct frame *frame,
+static unsigned segment_frame(struct gso_scratch *scratch, const struct frame *frame);
+static unsigned complete_checksum(struct gso_scratch *scratch, const struct frame *frame);
+static struct segment *add_segment(struct gso_scratch *scratch, const struct frame *frame,
                                    uint32_t head, uint32_t from, uint32_t length);
 static void number_segment(uint8_t *head, const struct offload *offload, unsigned number,
                            uint32_t payload, bool last);
@@ -51,14 +51,14 @@ static bool is_tcp(const struct offload *offload)
     return offload->gso == GSO_TCP4 || offload->gso == GSO_TCP6;
 }
 
-enum drop_reason offload_check(struct frame *frame)
+enum drop_reason offload_parse_metadata(struct frame *frame)
 {
     const struct offload *offload = &frame->offload;
 
     if (offload->ecn && !is_tcp(offload))
         return DROP_BAD_OFFLOAD;
     if (offload->gso != GSO_NONE) {
-        enum drop_reason reason = check_gso_frame(frame);
+        enum drop_reason reason = parse_gso_frame(frame);
 
         if (reason != DROP_NONE || offload->gso != GSO_NONE)
             return reason;
@@ -85,25 +85,25 @@ unsigned offload_needs(const struct offload *offload)
            (offload->ecn ? OFFLOAD_ECN : 0u);
 }
 
-unsigned offload_complete(struct gso_scratch *finished, unsigned index, const struct frame *frame,
+unsigned offload_complete(struct gso_scratch *scratch, unsigned index, const struct frame *frame,
                           const struct segment **segments)
 {
-    struct gso_result *entry = &finished->frame[index];
+    struct gso_result *entry = &scratch->frame[index];
 
-    if (!(finished->known & UINT64_C(1) << index)) {
-        entry->first = (uint16_t)finished->segments;
+    if (!(scratch->known & UINT64_C(1) << index)) {
+        entry->first = (uint16_t)scratch->segments;
         entry->count =
-            (uint16_t)(frame->offload.gso != GSO_NONE ? segment_frame(finished, frame)
-                                                      : complete_checksum(finished, frame));
+            (uint16_t)(frame->offload.gso != GSO_NONE ? segment_frame(scratch, frame)
+                                                      : complete_checksum(scratch, frame));
         if (entry->count == 0)
             return 0;
-        finished->known |= UINT64_C(1) << index;
+        scratch->known |= UINT64_C(1) << index;
     }
-    *segments = &finished->segment[entry->first];
+    *segments = &scratch->segment[entry->first];
     return entry->count;
 }
 
-static enum drop_reason check_gso_frame(struct frame *frame)
+static enum drop_reason parse_gso_frame(struct frame *frame)
 {
     struct offload *offload = &frame->offload;
     uint32_t payload;
@@ -201,7 +201,7 @@ static unsigned find_ipv6_payload(const struct frame *frame, unsigned at, uint8_
     return next == protocol && at <= frame->length ? at : 0;
 }
 
-static unsigned segment_frame(struct gso_scratch *finished, const struct frame *frame)
+static unsigned segment_frame(struct gso_scratch *scratch, const struct frame *frame)
 {
     const struct offload *offload = &frame->offload;
     unsigned number = 0;
@@ -209,7 +209,7 @@ static unsigned segment_frame(struct gso_scratch *finished, const struct frame *
     for (uint32_t at = offload->headers; at < frame->length; number++) {
         uint32_t left = frame->length - at;
         uint32_t length = left < offload->gso_size ? left : offload->gso_size;
-        struct segment *segment = add_segment(finished, frame, offload->headers, at, length);
+        struct segment *segment = add_segment(scratch, frame, offload->headers, at, length);
 
         if (!segment)
             return 0;
@@ -221,12 +221,12 @@ static unsigned segment_frame(struct gso_scratch *finished, const struct frame *
 }
 
 /* An ordinary frame whose checksum field holds the sum of the pseudo header so far. */
-static unsigned complete_checksum(struct gso_scratch *finished, const struct frame *frame)
+static unsigned complete_checksum(struct gso_scratch *scratch, const struct frame *frame)
 {
     const struct offload *offload = &frame->offload;
     uint32_t field = (uint32_t)offload->csum_start + offload->csum_offset;
     struct segment *segment =
-        add_segment(finished, frame, field + 2, field + 2, frame->length - field - 2);
+        add_segment(scratch, frame, field + 2, field + 2, frame->length - field - 2);
     uint16_t checksum;
 
     if (!segment)
@@ -238,22 +238,22 @@ static unsigned complete_checksum(struct gso_scratch *finished, const struct fra
 }
 
 /* A segment with a copy of FRAME's first HEAD bytes, followed by LENGTH of its bytes at FROM. NULL: no room. */
-static struct segment *add_segment(struct gso_scratch *finished, const struct frame *frame,
+static struct segment *add_segment(struct gso_scratch *scratch, const struct frame *frame,
                                    uint32_t head, uint32_t from, uint32_t length)
 {
-    struct segment *segment = &finished->segment[finished->segments];
+    struct segment *segment = &scratch->segment[scratch->segments];
 
-    if (finished->segments == SCRATCH_SEGMENTS || finished->used + head > SCRATCH_BYTES)
+    if (scratch->segments == SCRATCH_SEGMENTS || scratch->used + head > SCRATCH_BYTES)
         return NULL;
     *segment = (struct segment){
-        .head = finished->bytes + finished->used,
+        .head = scratch->bytes + scratch->used,
         .head_length = head,
         .payload = frame->bytes + from,
         .payload_length = length,
     };
     memcpy(segment->head, frame->bytes, head);
-    finished->segments++;
-    finished->used += head;
+    scratch->segments++;
+    scratch->used += head;
     return segment;
 }
 

@@ -1,53 +1,92 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * offload.h - checksums left open and frames not yet cut, and how they are finished in software
+ * offload.h - partial checksums and GSO frames, and how software completes them
  *
- * Whoever leaves a checksum to be filled in, or hands over many TCP segments or UDP datagrams as one super-frame, says so
- * in a struct offload beside the frame (virtio 1.2 section 5.1.6.2, struct virtio_net_hdr). The switch passes that on
- * to endpoints that take it, for which super-frames are what makes them fast, and finishes the frame for all
- * others. Whatever is finished is done once for each frame of a batch, however many endpoints need it.
+ * A sender that leaves a checksum to be filled in, or hands over many TCP segments or UDP datagrams as one GSO frame,
+ * says so in a struct offload beside the frame (virtio 1.2 section 5.1.6.2, struct virtio_net_hdr). The switch passes
+ * that on to endpoints with the capability, for which it is what makes them fast, and completes the frame for all
+ * others: once for each frame of a batch, however many endpoints need it.
  *
- * Finishing never changes the frame: the headers of each segment are copied and completed, the payload stays where it is.
+ * Completing never changes the frame: the headers of each segment are copied and completed, the payload stays where it
+ * is.
  */
 #ifndef VSW_CORE_OFFLOAD_H
 #define VSW_CORE_OFFLOAD_H
 
-#include "core/frame.h"
+#include "core/batch.h"
 
-/* What an endpoint takes unfinished; bits of endpoint->takes. */
+/* Offload capabilities: what an endpoint takes as it is; bits of endpoint->offloads. */
 enum {
     OFFLOAD_CSUM = 1 << 0, /* partial checksums */
-    OFFLOAD_TSO4 = 1 << 1, /* super-frames of TCP over IPv4 */
-    OFFLOAD_TSO6 = 1 << 2,
-    OFFLOAD_ECN = 1 << 3, /* those of them with CWR set (RFC 3168 section 6.1.2) */
-    OFFLOAD_USO = 1 << 4,
+    OFFLOAD_TSO4 = 1 << 1, /* GSO frames of TCP over IPv4 */
+    OFFLOAD_TSO6 = 1 << 2, /* and over IPv6 */
+    OFFLOAD_ECN = 1 << 3,  /* those of them with CWR set (RFC 3168 section 6.1.2) */
+    OFFLOAD_USO = 1 << 4,  /* GSO frames of UDP */
 };
 
-/* offload_check() - does the metadata of a parsed frame agree with its bytes? Fills in where the headers are.
+/* A completed frame: headers of its own, and a piece of the GSO frame's payload. */
+struct segment {
+    uint8_t *head;
+    const uint8_t *payload;
+    uint32_t head_length;
+    uint32_t payload_length;
+};
+
+enum {
+    SEGMENTS_MAX = 1024, /* of one frame; 64 bytes each, if it is of full length */
+    HEADERS_MAX = 512,   /* of a GSO frame: all that is repeated in front of each segment */
+    SCRATCH_SEGMENTS = 4096,
+    SCRATCH_BYTES = SEGMENTS_MAX * HEADERS_MAX,
+};
+
+/* The completed frames of a batch, for all endpoints that need them. */
+struct gso_scratch {
+    uint64_t known; /* frames of the batch that are in it */
+    struct gso_result {
+        uint16_t first, count; /* in segment[] */
+    } frame[BATCH_FRAMES];
+    unsigned segments;
+    uint32_t used;
+    struct segment segment[SCRATCH_SEGMENTS];
+    uint8_t bytes[SCRATCH_BYTES];
+};
+
+/* offload_parse() - checks the metadata of a parsed frame against its bytes, and finds the headers of a GSO frame
  *
- * A super-frame that is no longer than one segment becomes an ordinary frame. Frames that pass can be finished.
+ * A GSO frame that is no longer than one segment becomes an ordinary frame. Frames that pass can be completed.
  * Return: DROP_NONE, DROP_BAD_OFFLOAD, or DROP_GIANT for a frame or segment longer than FRAME_MAX.
  */
-enum drop_reason offload_check(struct frame *frame);
+static inline enum drop_reason offload_parse(struct frame *frame);
 
-/* offload_needs() - the TAKES_* bits that an endpoint must have to be handed a frame with OFFLOAD as it is */
+/* offload_needs() - the capabilities that an endpoint must have to be handed a frame with OFFLOAD as it is */
 unsigned offload_needs(const struct offload *offload);
 
-/* offload_begin() - forgets what was finished: a new batch begins */
-static inline void gso_scratch_reset(struct gso_scratch *finished)
+/* offload_parse() for a frame whose sender says anything at all */
+enum drop_reason offload_parse_metadata(struct frame *frame);
+
+static inline enum drop_reason offload_parse(struct frame *frame)
 {
-    finished->known = 0;
-    finished->segments = 0;
-    finished->used = 0;
+    if (offload_any(&frame->offload) || frame->offload.ecn)
+        return offload_parse_metadata(frame);
+    return frame->length > FRAME_MAX ? DROP_GIANT : DROP_NONE;
 }
 
-/* offload_finish() - finishes FRAME, which offload_check() has passed, unless that was done before
+/* gso_scratch_reset() - forgets what was completed: a new batch begins */
+static inline void gso_scratch_reset(struct gso_scratch *scratch)
+{
+    scratch->known = 0;
+    scratch->segments = 0;
+    scratch->used = 0;
+}
+
+/* offload_complete() - segments FRAME, or completes its checksum, unless SCRATCH has it already
  * @index:    the frame's place in the batch
- * @segments: receives the first of the frames that it becomes; they live until offload_begin()
+ * @frame:    has passed offload_parse()
+ * @segments: set to the first of the frames that it becomes; they live until gso_scratch_reset()
  *
- * Return: how many, at least one; 0 if there is no room beside those of other frames: offload_begin() makes room.
+ * Return: how many, at least one; 0 if there is no room beside those of other frames: gso_scratch_reset() makes room.
  */
-unsigned offload_complete(struct gso_scratch *finished, unsigned index, const struct frame *frame,
+unsigned offload_complete(struct gso_scratch *scratch, unsigned index, const struct frame *frame,
                           const struct segment **segments);
 
 #endif

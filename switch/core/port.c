@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/port.h"
 
-#include "core/switch.h"
 #include "util/text.h"
 
 #include <errno.h>
@@ -9,6 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void end_failed(struct deferred *work);
+static void count_drops(struct worker *worker, struct port *port, struct endpoint *endpoint,
+                        enum drop_reason reason, uint64_t count);
+static bool is_free(const struct port *port);
+static void may_be_free(struct vswitch *sw, unsigned number);
 static int enter_flood_sets(struct port *port);
 static void leave_flood_sets(struct port *port);
 static void flush_left_vlans(struct port *port, const struct membership *before);
@@ -20,6 +24,80 @@ const char *const reserved_policy_name[] = {
     [RESERVED_DROP] = "drop",
     [RESERVED_CONSUME] = "consume",
 };
+
+int port_create(struct vswitch *sw, int number, struct port **created)
+{
+    struct port *port;
+
+    if (number == PORT_ANY) {
+        for (number = 1; (unsigned)number <= sw->config.ports && sw->port[number];)
+            number++;
+        if ((unsigned)number > sw->config.ports)
+            return -ENOSPC;
+    }
+    if (number < 0 || (unsigned)number > sw->config.ports)
+        return -EINVAL;
+    if (sw->port[number])
+        return -EEXIST;
+    port = calloc(1, sizeof(*port));
+    if (!port)
+        return -ENOMEM;
+    port->sw = sw;
+    port->number = (unsigned)number;
+    port->allocatable = true;
+    port->for_guests = true;
+    port->policy = port_policy_defaults();
+    port->acl_user = (uid_t)-1;
+    port->acl_group = (gid_t)-1;
+    port->vlan_member = (struct vlan_member){port->number, &port->membership};
+    list_init(&port->endpoints);
+    list_init(&port->hooks);
+    fdb_owner_init(&port->fdb, port->number);
+    port->fdb.limit = sw->config.learn_limit;
+    sw->port[number] = port;
+    *created = port;
+    observers_tell(&sw->observers, &(struct event){.kind = EVENT_PORT_CREATED, .port = port});
+    return 0;
+}
+
+unsigned port_find_free(struct vswitch *sw)
+{
+    while (sw->lowest_free <= sw->config.ports && !is_free(sw->port[sw->lowest_free]))
+        sw->lowest_free++;
+    return sw->lowest_free <= sw->config.ports ? sw->lowest_free : sw->config.ports + 1;
+}
+
+int port_remove(struct port *port)
+{
+    struct vswitch *sw = port->sw;
+
+    if (port_active(port))
+        return -EADDRINUSE;
+    fdb_flush_owner(sw->fdb, &port->fdb, FDB_ANY_VID);
+    fdb_flush_statics(sw->fdb, &port->fdb, FDB_ANY_VID);
+    sw->port[port->number] = NULL;
+    may_be_free(sw, port->number);
+    port_free(port);
+    return 0;
+}
+
+void port_free(struct port *port)
+{
+    membership_clear(&port->membership);
+    free(port->description);
+    free(port);
+}
+
+struct port *port_named(const struct vswitch *sw, const char *name)
+{
+    if (!*name)
+        return NULL;
+    switch_for_each_port (sw, port) {
+        if (!strcmp(port->name, name))
+            return port;
+    }
+    return NULL;
+}
 
 const char *port_label(const struct port *port, char text[PORT_LABEL])
 {
@@ -61,6 +139,8 @@ void port_detach(struct endpoint *endpoint)
     struct vswitch *sw = port->sw;
 
     drop_queued(endpoint, DROP_DETACHED);
+    defer_cancel(&endpoint->failure);
+    list_remove(&endpoint->again);
     list_remove(&endpoint->node);
     emit_endpoint(EVENT_ENDPOINT_DOWN, endpoint);
     endpoint->port = NULL;
@@ -69,8 +149,8 @@ void port_detach(struct endpoint *endpoint)
     if (port_active(port))
         return;
     leave_flood_sets(port);
-    switch_may_be_free(sw, port->number);
-    switch_emit(sw, &(struct event){.kind = EVENT_PORT_DOWN, .port = port});
+    may_be_free(sw, port->number);
+    observers_tell(&sw->observers, &(struct event){.kind = EVENT_PORT_DOWN, .port = port});
     fdb_flush_owner(sw->fdb, &port->fdb, FDB_ANY_VID);
 }
 
@@ -91,13 +171,13 @@ int port_describe(struct port *port, const char *text)
 void port_set_learn_limit(struct port *port, unsigned limit)
 {
     fdb_set_limit(port->sw->fdb, &port->fdb, limit);
-    switch_emit(port->sw, &(struct event){.kind = EVENT_LEARNING, .port = port});
+    observers_tell(&port->sw->observers, &(struct event){.kind = EVENT_LEARNING, .port = port});
 }
 
 void port_set_allocatable(struct port *port, bool allocatable)
 {
     port->allocatable = allocatable;
-    switch_may_be_free(port->sw, port->number);
+    may_be_free(port->sw, port->number);
 }
 
 int port_set_policy(struct port *port, const struct port_policy *policy)
@@ -121,7 +201,7 @@ int port_set_policy(struct port *port, const struct port_policy *policy)
         if (offload && endpoint->ops->offload_changed)
             endpoint->ops->offload_changed(endpoint);
     }
-    switch_emit(port->sw, &(struct event){.kind = EVENT_LEARNING, .port = port});
+    observers_tell(&port->sw->observers, &(struct event){.kind = EVENT_LEARNING, .port = port});
     return 0;
 }
 
@@ -136,12 +216,14 @@ int port_set_membership(struct port *port, const struct membership *wanted)
     }
     if (membership_copy(&after, wanted) < 0)
         return -ENOMEM;
-    vlan_leave(&sw->vlans, port);
+    vlan_leave(&sw->vlans, &port->vlan_member);
     port->membership = after;
-    if (port_in_use(port) && vlan_enter(&sw->vlans, port) < 0) {
+    if (port_in_use(port) && vlan_enter(&sw->vlans, &port->vlan_member) < 0) {
         membership_clear(&port->membership);
         port->membership = before;
-        vlan_enter(&sw->vlans, port); /* takes back the places that it just left: needs no memory */
+        vlan_enter(
+            &sw->vlans,
+            &port->vlan_member); /* takes back the places that it just left: needs no memory */
         return -ENOMEM;
     }
     flush_left_vlans(port, &before);
@@ -149,11 +231,51 @@ int port_set_membership(struct port *port, const struct membership *wanted)
     return 0;
 }
 
-void port_drop_early(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
-                     unsigned count)
+void port_add_hook(struct port *port, struct batch_hook *hook)
 {
-    port->sw->balance.received += count;
-    port_count_drops(port, endpoint, reason, count);
+    struct list *node = port->hooks.next;
+
+    while (node != &port->hooks &&
+           container_of(node, struct batch_hook, node)->order <= hook->order)
+        node = node->next;
+    list_append(node, &hook->node); /* in front of NODE */
+}
+
+void port_remove_hook(struct batch_hook *hook)
+{
+    list_remove(&hook->node);
+}
+
+void port_drop_frame(struct worker *worker, struct port *port, struct endpoint *endpoint,
+                     const struct frame *frame, int tci, enum drop_reason reason)
+{
+    struct dropped dropped = {.port = port, .endpoint = endpoint, .reason = reason};
+    struct tx_desc desc;
+
+    count_drops(worker, port, endpoint, reason, 1);
+    if (list_empty(&port->sw->observers.drops))
+        return;
+    tx_desc_make(&desc, frame, tci);
+    if (reason == DROP_GIANT)
+        desc.iov[desc.iov_count - 1].iov_len -= desc.length - FRAME_MAX;
+    dropped.frame = &desc;
+    observers_tell_dropped(&port->sw->observers, &dropped);
+}
+
+void port_drop_desc(struct endpoint *endpoint, const struct tx_desc *desc, enum drop_reason reason)
+{
+    struct port *port = endpoint->port;
+    const struct dropped dropped = {port, endpoint, reason, desc};
+
+    count_drops(endpoint->worker, port, endpoint, reason, 1);
+    if (!list_empty(&port->sw->observers.drops))
+        observers_tell_dropped(&port->sw->observers, &dropped);
+}
+
+void port_drop_early(struct endpoint *endpoint, enum drop_reason reason, unsigned count)
+{
+    endpoint->worker->balance.received += count;
+    count_drops(endpoint->worker, endpoint->port, endpoint, reason, count);
 }
 
 void port_drop_late(struct endpoint *endpoint, enum drop_reason reason, uint64_t count)
@@ -161,29 +283,20 @@ void port_drop_late(struct endpoint *endpoint, enum drop_reason reason, uint64_t
     if (count > endpoint->delivered)
         count = endpoint->delivered;
     endpoint->delivered -= count;
-    endpoint->port->sw->balance.delivered -= count;
-    port_count_drops(endpoint->port, endpoint, reason, count);
+    endpoint->worker->balance.delivered -= count;
+    count_drops(endpoint->worker, endpoint->port, endpoint, reason, count);
 }
 
-void port_count_drops(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
-                      uint64_t count)
-{
-    port->counters.drops[reason] += count;
-    if (endpoint)
-        endpoint->counters.drops[reason] += count;
-    if (drop_is_egress(reason))
-        port->sw->balance.egress_drops += count;
-    else
-        port->sw->balance.ingress_drops += count;
-}
-
-void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops)
+void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops, struct worker *worker)
 {
     memset(endpoint, 0, sizeof(*endpoint));
     endpoint->ops = ops;
+    endpoint->worker = worker;
     endpoint->max_frame = FRAME_MAX;
     endpoint->user = (uid_t)-1;
     list_init(&endpoint->node);
+    list_init(&endpoint->again);
+    deferred_init(&endpoint->failure, end_failed);
     queue_init(&endpoint->queue);
 }
 
@@ -196,10 +309,49 @@ int endpoint_describe(struct endpoint *endpoint, const void *said, size_t length
     free(endpoint->description);
     endpoint->description = copy;
     if (endpoint->port)
-        switch_emit(endpoint->port->sw, &(struct event){.kind = EVENT_ENDPOINT_DESCRIBED,
-                                                        .port = endpoint->port,
-                                                        .endpoint = endpoint});
+        observers_tell(&endpoint->port->sw->observers,
+                       &(struct event){.kind = EVENT_ENDPOINT_DESCRIBED,
+                                       .port = endpoint->port,
+                                       .endpoint = endpoint});
     return 0;
+}
+
+void endpoint_fail(struct endpoint *endpoint, int error)
+{
+    if (list_empty(&endpoint->failure.node))
+        endpoint->error = error;
+    defer(&endpoint->worker->deferred, &endpoint->failure);
+}
+
+static void end_failed(struct deferred *work)
+{
+    struct endpoint *endpoint = container_of(work, struct endpoint, failure);
+
+    endpoint->ops->lost(endpoint, endpoint->error);
+}
+
+static void count_drops(struct worker *worker, struct port *port, struct endpoint *endpoint,
+                        enum drop_reason reason, uint64_t count)
+{
+    port->counters.drops[reason] += count;
+    if (endpoint)
+        endpoint->counters.drops[reason] += count;
+    if (port->sw->drops.kind[reason]->egress)
+        worker->balance.egress_drops += count;
+    else
+        worker->balance.ingress_drops += count;
+}
+
+static bool is_free(const struct port *port)
+{
+    return !port || (port->allocatable && !port_active(port));
+}
+
+/* Port NUMBER is not what it was: port_find_free() looks at it again. */
+static void may_be_free(struct vswitch *sw, unsigned number)
+{
+    if (number >= 1 && number < sw->lowest_free)
+        sw->lowest_free = number;
 }
 
 /* Port 0 is VDE's management port: a hub does not repeat to it. Return: 0, or -ENOMEM with PORT in none. */
@@ -207,10 +359,10 @@ static int enter_flood_sets(struct port *port)
 {
     struct vswitch *sw = port->sw;
 
-    if (vlan_enter(&sw->vlans, port) < 0)
+    if (vlan_enter(&sw->vlans, &port->vlan_member) < 0)
         return -ENOMEM;
-    if (port->number >= 1 && port_set_add(&sw->hub, port) < 0) {
-        vlan_leave(&sw->vlans, port);
+    if (port->number >= 1 && flood_set_add(&sw->hub, &port->vlan_member) < 0) {
+        vlan_leave(&sw->vlans, &port->vlan_member);
         return -ENOMEM;
     }
     return 0;
@@ -218,8 +370,8 @@ static int enter_flood_sets(struct port *port)
 
 static void leave_flood_sets(struct port *port)
 {
-    vlan_leave(&port->sw->vlans, port);
-    port_set_remove(&port->sw->hub, port);
+    vlan_leave(&port->sw->vlans, &port->vlan_member);
+    flood_set_remove(&port->sw->hub, &port->vlan_member);
 }
 
 /* A station that was heard in a VLAN which PORT has left is not there any more. */
@@ -236,16 +388,22 @@ static void flush_left_vlans(struct port *port, const struct membership *before)
 /* Return: how many frames waited. */
 static unsigned drop_queued(struct endpoint *endpoint, enum drop_reason reason)
 {
-    struct vswitch *sw = endpoint->port->sw;
-    unsigned queued = queue_clear(&endpoint->queue, &sw->queue_pool);
+    struct worker *worker = endpoint->worker;
+    unsigned queued = endpoint->queue.frames;
 
-    sw->balance.queued -= queued;
-    port_count_drops(endpoint->port, endpoint, reason, queued);
+    while (endpoint->queue.frames > 0) {
+        unsigned count = queue_peek(&endpoint->queue, worker->desc, BATCH_FRAMES);
+
+        for (unsigned i = 0; i < count; i++)
+            port_drop_desc(endpoint, &worker->desc[i], reason);
+        queue_pop(&endpoint->queue, &worker->queue_pool, count);
+    }
+    worker->balance.queued -= queued;
     return queued;
 }
 
 static void emit_endpoint(enum event_kind kind, struct endpoint *endpoint)
 {
-    switch_emit(endpoint->port->sw,
-                &(struct event){.kind = kind, .port = endpoint->port, .endpoint = endpoint});
+    observers_tell(&endpoint->port->sw->observers,
+                   &(struct event){.kind = kind, .port = endpoint->port, .endpoint = endpoint});
 }

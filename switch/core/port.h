@@ -13,51 +13,81 @@
 #ifndef VSW_CORE_PORT_H
 #define VSW_CORE_PORT_H
 
-#include "core/drop.h"
-#include "core/fdb.h"
-#include "core/frame.h"
-#include "core/queue.h"
-#include "core/vlan.h"
-#include "util/list.h"
+#include "core/worker.h"
 
 #include <sys/types.h>
-
-struct vswitch;
-struct endpoint;
 
 struct endpoint_ops {
     const char *type;   /* what users call it: "vde", "tap" */
     const char *module; /* what VDE's port/print calls it: "unix prog", "tuntap" */
 
-    /* tx() - hands COUNT (1 to BATCH_FRAMES) packets to the endpoint, without blocking
+    /* rx() - receives up to BATCH_FRAMES frames: frame_init() for each of BATCH's, and what is special about it
+     * @batch: port and from are set; the worker's buffers are free for use
+     *
+     * Frames may lie anywhere until rx_done(). One that must not come in gets its drop reason here.
+     * Return: how many, 0 if there is nothing now, or -errno if the endpoint is gone for good, as endpoint_fail() would
+     * say. NULL for an endpoint that never receives.
+     */
+    int (*rx)(struct endpoint *endpoint, struct batch *batch);
+
+    /* rx_done() - the frames of BATCH, which rx() brought, have been through the switch: what they lie in is free again.
+     * May be NULL. */
+    void (*rx_done)(struct endpoint *endpoint, const struct batch *batch);
+
+    /* tx() - hands COUNT (1 to BATCH_FRAMES) frames to the endpoint, without blocking
      *
      * Return: how many it took, from the front, at least one; or -errno if it did not take the first:
      * -EAGAIN to be asked again after endpoint_writable(), anything else to have that one dropped. It must not
-     * detach any endpoint: the batch is still on its way.
+     * detach any endpoint, allocate, or change a byte: the batch is still on its way.
      */
     int (*tx)(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
+
+    /* flush() - sends what tx() took and the endpoint still holds. NULL if it never holds any.
+     * Return: 0 when nothing is left; -EAGAIN to be asked again by endpoint_writable(); or another -errno if it cannot be
+     * sent at all. */
+    int (*flush)(struct endpoint *endpoint);
 
     /* wait_writable() - whether endpoint_writable() is to be called once the endpoint takes frames again */
     void (*wait_writable)(struct endpoint *endpoint, bool wait);
 
-    /* offload_changed() - port->policy.offload is not what it was: may frames come unfinished from now on? May be NULL. */
+    /* offload_changed() - port->policy.offload changed: may frames be handed over with offloads? May be NULL. */
     void (*offload_changed)(struct endpoint *endpoint);
 
-    /* close() - someone else ends the attachment (port/epclose, shutdown): detach, release, free */
+    /* lost() - the endpoint failed with ERROR (positive errno): say so, detach, release, free. Called behind the batch in
+     * which it failed. */
+    void (*lost)(struct endpoint *endpoint, int error);
+
+    /* close() - the attachment is ended from outside (port/epclose, shutdown): detach, release, free */
     void (*close)(struct endpoint *endpoint);
 };
 
 enum { PROGRAM_NAME = 64 };
 
+/* The life of an endpoint. Its owner, a port type, embeds it in a structure of its own and frees that structure:
+ *
+ *     endpoint_init()      unknown peer, longest frames, no offloads; the owner fills in the rest
+ *     endpoint_describe()  at any time from here on
+ *     port_attach()        from here on rx() and tx() are called, and it hears floods
+ *     endpoint_fail()      at any time while attached, also inside rx() and tx(); lost() follows behind the batch
+ *     lost() or close()    the core or somebody outside ends it: the owner detaches and frees
+ *     port_detach()        what is queued is dropped; it may be attached again after another endpoint_init()
+ *
+ * Never inside a batch: port_attach(), port_detach().
+ */
 struct endpoint {
     const struct endpoint_ops *ops;
-    struct port *port;          /* NULL while not attached */
-    struct list node;           /* in port->endpoints */
+    struct worker *worker; /* that serves it */
+    struct port *port;     /* NULL while not attached */
+    struct list node;      /* in port->endpoints */
+    struct list
+        again; /* in the list of those that have more to receive than one batch; or unlinked */
+    struct deferred failure;    /* lost() is due */
+    int error;                  /* for it */
     int id;                     /* as users name it: the descriptor number, as in VDE */
     uint32_t max_frame;         /* longest frame it takes, tag included, in bytes */
-    unsigned offloads;          /* TAKES_* (core/offload.h): unfinished frames that it takes */
-    uid_t user;                 /* who attached it; (uid_t)-1 if nobody can tell */
-    pid_t process;              /* and by which process; 0 if nobody can tell */
+    unsigned offloads;          /* OFFLOAD_*: its capabilities */
+    uid_t user;                 /* who attached it; (uid_t)-1 if unknown */
+    pid_t process;              /* and by which process; 0 if unknown */
     char program[PROGRAM_NAME]; /* that process's name, escaped */
     unsigned queue_frames;      /* most that its queue may hold */
     struct counters counters;
@@ -88,13 +118,6 @@ static inline struct port_policy port_policy_defaults(void)
     return (struct port_policy){.up = true, .offload = true, .reserved = RESERVED_FORWARD};
 }
 
-/* The frames of the batch in hand that leave through this port, as indexes into it, in order. */
-struct egress {
-    uint8_t frame[BATCH_FRAMES];
-    unsigned count;
-    struct port *next; /* the next port that has some */
-};
-
 struct port {
     struct vswitch *sw;
     unsigned number;
@@ -109,12 +132,13 @@ struct port {
     uid_t acl_user;  /* only this user may attach; (uid_t)-1: anyone */
     gid_t acl_group; /* or members of this group; (gid_t)-1: anyone */
     struct membership membership;
+    struct vlan_member vlan_member;
     struct list endpoints;
+    struct list hooks; /* struct batch_hook, by order */
     uint64_t attached; /* rises with each first attachment: which of two ports is the newer one */
-    uint64_t blocked_until; /* by the loop guard; 0: never was */
+    uint64_t blocked_until; /* by loop detection; 0: never was */
     struct fdb_owner fdb;
     struct counters counters;
-    struct egress egress;
 };
 
 static inline bool port_active(const struct port *port)
@@ -126,6 +150,27 @@ static inline bool port_blocked(const struct port *port, uint64_t now)
 {
     return port->blocked_until > now;
 }
+
+/* port_create() - makes a port: untagged member of VLAN 0, open to all
+ * @number: 0 to config.ports, or PORT_ANY for the lowest number that is not in use
+ *
+ * Return: 0 and the port in *PORT, -EINVAL (number out of range), -EEXIST, -ENOSPC (all in use) or -ENOMEM.
+ */
+enum { PORT_ANY = -1 };
+int port_create(struct vswitch *sw, int number, struct port **port);
+
+/* port_remove() - Return: 0, or -EADDRINUSE while endpoints are attached */
+int port_remove(struct port *port);
+
+/* port_free() - frees PORT, which is no longer in its switch */
+void port_free(struct port *port);
+
+/* port_named() - the port of that name, or NULL */
+struct port *port_named(const struct vswitch *sw, const char *name);
+
+/* port_find_free() - the number for a client that asks for any port: the lowest from 1 up that is allocatable and not
+ * in use, or does not exist yet. Return: config.ports + 1 if all are in use. */
+unsigned port_find_free(struct vswitch *sw);
 
 /* port_label() - the port as people call it: its name, or "port 3", written to TEXT */
 enum { PORT_LABEL = PORT_NAME };
@@ -164,24 +209,38 @@ int port_set_policy(struct port *port, const struct port_policy *policy);
  */
 int port_set_membership(struct port *port, const struct membership *membership);
 
-/* port_drop_early() - COUNT frames that came to PORT's ENDPOINT never get into a batch: the kernel had no room for them
- * (DROP_MISSED), or they were not its peer's (DROP_STRANGER) */
-void port_drop_early(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
-                     unsigned count);
+/* port_add_hook(), port_remove_hook() - HOOK, which stays the caller's, sees what comes in at PORT in between */
+void port_add_hook(struct port *port, struct batch_hook *hook);
+void port_remove_hook(struct batch_hook *hook);
 
-/* port_drop_late() - COUNT frames that ENDPOINT had taken got no further: they are not handed any more, but dropped for REASON.
- * They stay counted as having left the port. No more are believed than it has taken. */
+/* Drops. Where a frame is at hand it is handed over, for those who observe drops (observer.h). ENDPOINT may be NULL if none
+ * is concerned. */
+
+/* port_drop_frame() - FRAME, of a batch at PORT, is dropped for REASON; the way out has it with the tag TCI */
+void port_drop_frame(struct worker *worker, struct port *port, struct endpoint *endpoint,
+                     const struct frame *frame, int tci, enum drop_reason reason);
+
+/* port_drop_desc() - the same for a frame that is laid out for ENDPOINT */
+void port_drop_desc(struct endpoint *endpoint, const struct tx_desc *desc, enum drop_reason reason);
+
+/* port_drop_early() - COUNT frames that came to ENDPOINT never get into a batch: the kernel had no room for them
+ * (DROP_MISSED) */
+void port_drop_early(struct endpoint *endpoint, enum drop_reason reason, unsigned count);
+
+/* port_drop_late() - COUNT frames that ENDPOINT had taken got no further: they are not delivered any more, but dropped for
+ * REASON. They stay counted as having left the port. No more are believed than it has taken. */
 void port_drop_late(struct endpoint *endpoint, enum drop_reason reason, uint64_t count);
 
-/* port_count_drops() - counts COUNT frames dropped at PORT, and at ENDPOINT unless that is NULL */
-void port_count_drops(struct port *port, struct endpoint *endpoint, enum drop_reason reason,
-                      uint64_t count);
-
-/* endpoint_init() - an endpoint of nobody known, that takes what any port may carry; who it is, its id and what else is special
- * about it the owner sets */
-void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops);
+/* endpoint_init() - defaults: unknown peer, full frame size, no offloads. The owner fills in id, peer and capabilities
+ * afterwards. */
+void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops,
+                   struct worker *worker);
 
 /* endpoint_describe() - sets the description from a peer's text, escaping it. Return: 0 or -ENOMEM. */
 int endpoint_describe(struct endpoint *endpoint, const void *said, size_t length);
+
+/* endpoint_fail() - ENDPOINT, which is attached, is gone for good, for ERROR (positive errno): lost() is called behind the
+ * batch in hand. Legal anywhere, also inside rx() and tx(); the first error counts. */
+void endpoint_fail(struct endpoint *endpoint, int error);
 
 #endif

@@ -16,6 +16,7 @@ enum {
 struct record {
     uint32_t length;
     uint32_t wire_length;
+    int tci;
     struct offload offload;
     uint8_t bytes[];
 };
@@ -90,6 +91,7 @@ int queue_push(struct queue *queue, struct queue_pool *pool, const struct tx_des
     record = record_at(chunk, chunk->tail);
     record->length = desc->length;
     record->wire_length = desc->wire_length;
+    record->tci = desc->tci;
     record->offload = desc->offload;
     to = record->bytes;
     for (unsigned i = 0; i < desc->iov_count; i++) {
@@ -117,6 +119,8 @@ unsigned queue_peek(const struct queue *queue, struct tx_desc *descs, unsigned m
                 return count;
             desc->length = record->length;
             desc->wire_length = record->wire_length;
+            desc->tci = record->tci;
+            desc->destination = record->bytes;
             desc->offload = record->offload;
             desc->iov[0] = (struct iovec){record->bytes, record->length};
             desc->iov_count = 1;

@@ -3,13 +3,13 @@
  * queue.h - frames waiting for an endpoint that cannot take them now
  *
  * A bounded first-in first-out queue of whole frames, copied into chunks of memory. Empty chunks go back to a pool
- * that all queues of a switch share, so an endpoint that is slow for a moment costs no memory for the rest of its
+ * that all queues of a worker share, so an endpoint that is slow for a moment costs no memory for the rest of its
  * life, and a busy one does not go to the allocator for every frame.
  */
 #ifndef VSW_CORE_QUEUE_H
 #define VSW_CORE_QUEUE_H
 
-#include "core/frame.h"
+#include "core/tx_desc.h"
 #include "util/list.h"
 
 struct queue_pool {

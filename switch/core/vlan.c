@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/vlan.h"
 
-#include "core/port.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct vlan {
-    struct port_set flood;
+    struct flood_set flood;
 };
 
-static unsigned port_set_place(const struct port_set *set, const struct port *port);
-static int port_set_copy(struct port_set *to, const struct port_set *from);
+static unsigned flood_set_place(const struct flood_set *set, const struct vlan_member *member);
+static int flood_set_copy(struct flood_set *to, const struct flood_set *from);
 
 int vlan_table_init(struct vlan_table *table)
 {
@@ -45,7 +43,7 @@ int vlan_create(struct vlan_table *table, unsigned vid)
     if (table->vlan[vid])
         return -EEXIST;
     vlan = calloc(1, sizeof(*vlan));
-    if (!vlan || port_set_copy(&vlan->flood, &table->transparent) < 0) {
+    if (!vlan || flood_set_copy(&vlan->flood, &table->transparent) < 0) {
         free(vlan);
         return -ENOMEM;
     }
@@ -63,60 +61,60 @@ int vlan_remove(struct vlan_table *table, unsigned vid)
     return 0;
 }
 
-const struct port_set *vlan_flood_set(const struct vlan_table *table, unsigned vid)
+const struct flood_set *vlan_flood_set(const struct vlan_table *table, unsigned vid)
 {
     return table->vlan[vid] ? &table->vlan[vid]->flood : &table->transparent;
 }
 
-int vlan_enter(struct vlan_table *table, struct port *port)
+int vlan_enter(struct vlan_table *table, struct vlan_member *member)
 {
-    const struct membership *member = &port->membership;
-    int status = member->transparent ? port_set_add(&table->transparent, port) : 0;
+    const struct membership *membership = member->membership;
+    int status = membership->transparent ? flood_set_add(&table->transparent, member) : 0;
 
     for (unsigned vid = 0; vid < VID_COUNT && status == 0; vid++) {
-        if (table->vlan[vid] && membership_has(member, vid))
-            status = port_set_add(&table->vlan[vid]->flood, port);
+        if (table->vlan[vid] && membership_has(membership, vid))
+            status = flood_set_add(&table->vlan[vid]->flood, member);
     }
     if (status < 0)
-        vlan_leave(table, port);
+        vlan_leave(table, member);
     return status;
 }
 
-void vlan_leave(struct vlan_table *table, struct port *port)
+void vlan_leave(struct vlan_table *table, struct vlan_member *member)
 {
-    port_set_remove(&table->transparent, port);
+    flood_set_remove(&table->transparent, member);
     for (unsigned vid = 0; vid < VID_COUNT; vid++) {
         if (table->vlan[vid])
-            port_set_remove(&table->vlan[vid]->flood, port);
+            flood_set_remove(&table->vlan[vid]->flood, member);
     }
 }
 
-int port_set_add(struct port_set *set, struct port *port)
+int flood_set_add(struct flood_set *set, struct vlan_member *member)
 {
-    unsigned at = port_set_place(set, port);
+    unsigned at = flood_set_place(set, member);
 
-    if (at < set->count && set->member[at] == port)
+    if (at < set->count && set->member[at] == member)
         return 0;
     if (set->count == set->capacity) {
         unsigned capacity = set->capacity ? 2 * set->capacity : 8;
-        struct port **member = reallocarray(set->member, capacity, sizeof(*member));
+        struct vlan_member **grown = reallocarray(set->member, capacity, sizeof(*grown));
 
-        if (!member)
+        if (!grown)
             return -ENOMEM;
-        set->member = member;
+        set->member = grown;
         set->capacity = capacity;
     }
     memmove(set->member + at + 1, set->member + at, (set->count - at) * sizeof(*set->member));
-    set->member[at] = port;
+    set->member[at] = member;
     set->count++;
     return 0;
 }
 
-void port_set_remove(struct port_set *set, const struct port *port)
+void flood_set_remove(struct flood_set *set, const struct vlan_member *member)
 {
-    unsigned at = port_set_place(set, port);
+    unsigned at = flood_set_place(set, member);
 
-    if (at == set->count || set->member[at] != port)
+    if (at == set->count || set->member[at] != member)
         return;
     set->count--;
     memmove(set->member + at, set->member + at + 1, (set->count - at) * sizeof(*set->member));
@@ -169,18 +167,6 @@ int membership_tag(struct membership *member, unsigned vid, bool tagged)
     return 0;
 }
 
-enum drop_reason vlan_ingress(const struct membership *member, struct frame *frame)
-{
-    frame->vid = frame->tci & TCI_VID;
-    if (frame->vid == 0) {
-        if (member->untagged == VID_NONE)
-            return DROP_UNTAGGED;
-        frame->vid = member->untagged;
-        return DROP_NONE;
-    }
-    return membership_has(member, frame->vid) ? DROP_NONE : DROP_NOT_MEMBER;
-}
-
 int vlan_egress(const struct membership *member, const struct frame *frame)
 {
     bool untagged =
@@ -189,15 +175,15 @@ int vlan_egress(const struct membership *member, const struct frame *frame)
     return untagged ? TAG_NONE : (frame->tci & TCI_PRIORITY) | frame->vid;
 }
 
-/* Where PORT stands, or would stand, in SET. */
-static unsigned port_set_place(const struct port_set *set, const struct port *port)
+/* Where MEMBER stands, or would stand, in SET. */
+static unsigned flood_set_place(const struct flood_set *set, const struct vlan_member *member)
 {
     unsigned low = 0, high = set->count;
 
     while (low < high) {
         unsigned middle = low + (high - low) / 2;
 
-        if (set->member[middle]->number < port->number)
+        if (set->member[middle]->number < member->number)
             low = middle + 1;
         else
             high = middle;
@@ -205,15 +191,15 @@ static unsigned port_set_place(const struct port_set *set, const struct port *po
     return low;
 }
 
-static int port_set_copy(struct port_set *to, const struct port_set *from)
+static int flood_set_copy(struct flood_set *to, const struct flood_set *from)
 {
-    *to = (struct port_set){0};
+    *to = (struct flood_set){0};
     if (from->count == 0)
         return 0;
-    to->member = reallocarray(NULL, from->count, sizeof(struct port *));
+    to->member = reallocarray(NULL, from->count, sizeof(*to->member));
     if (!to->member)
         return -ENOMEM;
-    memcpy(to->member, from->member, from->count * sizeof(struct port *));
+    memcpy(to->member, from->member, from->count * sizeof(*to->member));
     to->count = to->capacity = from->count;
     return 0;
 }

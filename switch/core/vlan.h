@@ -16,25 +16,28 @@
 #include "core/frame.h"
 #include "util/vidset.h"
 
-struct port;
-
 struct membership {
     uint16_t untagged; /* VID, 0 for VDE's "no VLAN", or VID_NONE: untagged frames are dropped */
     bool transparent;  /* then untagged is 0 and tagged is empty */
     struct vidset *tagged; /* NULL while empty; owned */
 };
 
-/* Ports in ascending order of their numbers. */
-struct port_set {
-    struct port **member;
+/* What the flood sets know of a port: embedded in it. */
+struct vlan_member {
+    unsigned number;                     /* the port's */
+    const struct membership *membership; /* the port's */
+};
+
+/* Members in ascending order of their numbers. */
+struct flood_set {
+    struct vlan_member **member;
     unsigned count;
     unsigned capacity;
 };
 
 struct vlan_table {
     struct vlan *vlan[VID_COUNT]; /* NULL where not created; [0] always exists */
-    struct port_set
-        transparent; /* attached transparent ports: the flood set of every VLAN not created */
+    struct flood_set transparent; /* the flood set of every VLAN not created */
 };
 
 /* vlan_table_init() - a table with VLAN 0 alone. Return: 0 or -ENOMEM. */
@@ -50,21 +53,21 @@ int vlan_create(struct vlan_table *table, unsigned vid);
 int vlan_remove(struct vlan_table *table, unsigned vid);
 
 /* vlan_flood_set() - the attached ports that hear a flood in VID, the ingress port perhaps among them */
-const struct port_set *vlan_flood_set(const struct vlan_table *table, unsigned vid);
+const struct flood_set *vlan_flood_set(const struct vlan_table *table, unsigned vid);
 
-/* vlan_enter() - adds an attached PORT to the flood sets of its VLANs
+/* vlan_enter() - adds MEMBER, of an attached port, to the flood sets of its VLANs
  *
- * Return: 0, or -ENOMEM with PORT in none of them.
+ * Return: 0, or -ENOMEM with MEMBER in none of them.
  */
-int vlan_enter(struct vlan_table *table, struct port *port);
+int vlan_enter(struct vlan_table *table, struct vlan_member *member);
 
-/* vlan_leave() - takes PORT out of all flood sets that its membership names */
-void vlan_leave(struct vlan_table *table, struct port *port);
+/* vlan_leave() - takes MEMBER out of all flood sets */
+void vlan_leave(struct vlan_table *table, struct vlan_member *member);
 
-/* port_set_add(), port_set_remove() - keep the order; adding twice or removing a stranger does nothing.
+/* flood_set_add(), flood_set_remove() - keep the order; adding twice or removing a stranger does nothing.
  * Return: 0 or -ENOMEM. */
-int port_set_add(struct port_set *set, struct port *port);
-void port_set_remove(struct port_set *set, const struct port *port);
+int flood_set_add(struct flood_set *set, struct vlan_member *member);
+void flood_set_remove(struct flood_set *set, const struct vlan_member *member);
 
 /* Belongs in any way: untagged, tagged or transparent. */
 bool membership_has(const struct membership *member, unsigned vid);
@@ -83,7 +86,17 @@ int membership_tag(struct membership *member, unsigned vid, bool tagged);
  * in if the port belongs to its VLAN in any way.
  * Return: DROP_NONE, DROP_UNTAGGED or DROP_NOT_MEMBER.
  */
-enum drop_reason vlan_ingress(const struct membership *member, struct frame *frame);
+static inline enum drop_reason vlan_ingress(const struct membership *member, struct frame *frame)
+{
+    frame->vid = frame->tci & TCI_VID;
+    if (frame->vid == 0) {
+        if (member->untagged == VID_NONE)
+            return DROP_UNTAGGED;
+        frame->vid = member->untagged;
+        return DROP_NONE;
+    }
+    return membership_has(member, frame->vid) ? DROP_NONE : DROP_NOT_MEMBER;
+}
 
 /* vlan_egress() - the tag with which FRAME leaves a port that belongs to its VLAN
  *

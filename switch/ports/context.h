@@ -10,23 +10,21 @@
 
 #include <ev.h>
 
-struct datagram_vector;
+struct io_worker;
 struct switch_dir;
 
 struct context {
     struct vswitch *sw;
     struct ev_loop *loop;
     struct log *log;
-    struct batch
-        *batch; /* the one batch: frames are read, switched and sent before the next is read */
-    struct datagram_vector *datagrams; /* prepared for the batch */
-    struct switch_dir *dir;            /* where clients find us */
-    int reserve_fd;                    /* descriptor in reserve, -1: none; see os_accept() */
-    struct list acceptors;             /* where clients can connect; see acceptor.h */
-    unsigned last_acceptor;            /* number of the newest */
-    struct list services;              /* of the port types that are started; see port_type.h */
-    struct log_limit refused;          /* clients turned away */
-    struct log_limit failing;          /* endpoints in trouble */
+    struct io_worker *io;     /* carries the frames; see ports/io/wake.h */
+    struct switch_dir *dir;   /* where clients find us */
+    int reserve_fd;           /* descriptor in reserve, -1: none; see os_accept() */
+    struct list acceptors;    /* where clients can connect; see acceptor.h */
+    unsigned last_acceptor;   /* number of the newest */
+    struct list services;     /* of the port types that are started; see port_type.h */
+    struct log_limit refused; /* clients turned away */
+    struct log_limit failing; /* endpoints in trouble */
 };
 
 #endif

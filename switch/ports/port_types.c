@@ -236,7 +236,7 @@ static int set_up(struct context *context, const struct port_spec *spec, struct 
 
 static int check_name_is_free(const struct vswitch *sw, const char *name, struct error *err)
 {
-    const struct port *other = switch_port_named(sw, name);
+    const struct port *other = port_named(sw, name);
 
     return other ? error_set(err, EEXIST, "port name \"%s\" is in use by port %u", name,
                              other->number)

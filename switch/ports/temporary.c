@@ -11,12 +11,12 @@ void temporary_start(struct temporary_ports *ports, struct context *context)
     ports->context = context;
     ports->left = (struct observer){.kinds = EVENT_BIT(EVENT_PORT_DOWN), .notify = on_left};
     ev_timer_init(&ports->due, on_due, 0, 0);
-    switch_observe(context->sw, &ports->left);
+    observers_add(&context->sw->observers, &ports->left);
 }
 
 void temporary_stop(struct temporary_ports *ports)
 {
-    switch_unobserve(ports->context->sw, &ports->left);
+    observers_remove(&ports->context->sw->observers, &ports->left);
     ev_timer_stop(ports->context->loop, &ports->due);
 }
 

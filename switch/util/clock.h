@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * clock.h - times are nanoseconds of a monotonic clock, whoever holds it
+ * clock.h - units of time: nanoseconds of a monotonic clock (os_now())
  */
 #ifndef VSW_UTIL_CLOCK_H
 #define VSW_UTIL_CLOCK_H

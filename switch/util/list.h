@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * list.h - circular doubly linked lists whose links live inside their elements
+ * list.h - intrusive circular doubly linked lists
  *
  * A list head and an element's link have the same type; an unlinked node points to itself.
  * Nothing here allocates, so a list can be changed where allocation must not fail.
@@ -16,7 +16,7 @@ struct list {
     struct list *prev;
 };
 
-/* The structure of TYPE that holds MEMBER at address PTR. */
+/* container_of() - the structure of TYPE whose MEMBER is at PTR */
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 #define list_for_each(pos, head)                                                                   \
@@ -25,7 +25,7 @@ struct list {
 #define list_for_each_backward(pos, head)                                                          \
     for (struct list *pos = (head)->prev; pos != (head); pos = pos->prev)
 
-/* The same as list_for_each(), when the body may unlink or free POS. */
+/* As list_for_each(), but the body may unlink or free POS. */
 #define list_for_each_safe(pos, head)                                                              \
     for (struct list *pos = (head)->next, *pos##_next = pos->next; pos != (head);                  \
          pos = pos##_next, pos##_next = pos->next)
@@ -41,7 +41,7 @@ static inline bool list_empty(const struct list *head)
     return head->next == head;
 }
 
-/* Puts NODE, which must be unlinked, at the end of HEAD. */
+/* list_append() - links NODE, which must be unlinked, at the tail of HEAD */
 static inline void list_append(struct list *head, struct list *node)
 {
     node->prev = head->prev;
@@ -50,7 +50,7 @@ static inline void list_append(struct list *head, struct list *node)
     head->prev = node;
 }
 
-/* Takes NODE out of its list; an unlinked node stays as it is. */
+/* list_remove() - unlinks NODE; no effect if it is not linked */
 static inline void list_remove(struct list *node)
 {
     node->prev->next = node->next;

@@ -58,7 +58,8 @@ unsigned long os_raise_file_limit(void)
     return limit.rlim_cur;
 }
 
-/* A bit for each descriptor that we were started with and that nobody has taken; those above are nobody's business. */
+/* One bit per descriptor that was open at start, and per descriptor claimed; those from
+ * INHERITED_MAX up are ignored. */
 static struct {
     uint64_t open[INHERITED_MAX / 64];
     uint64_t taken[INHERITED_MAX / 64];
@@ -215,8 +216,9 @@ ssize_t os_write(int fd, const void *bytes, size_t size)
     return written;
 }
 
-/* A terminal that polls as writable may take one byte only. One that could not be opened again (os_own_terminal()) is
- * told not to wait for as long as this write takes, since it is shared. */
+/* A terminal that polls as writable may accept one byte only. If it could not be reopened
+ * (os_own_terminal()) its open file description is shared with other programs, so O_NONBLOCK is set
+ * for the duration of this write only. */
 static ssize_t write_some(int fd, const void *bytes, size_t size)
 {
     int flags = isatty(fd) ? fcntl(fd, F_GETFL) : -1;
@@ -281,7 +283,8 @@ int os_bind_socket(int fd, const char *path, mode_t mode)
     if (strlen(path) >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
     strcpy(address.sun_path, path);
-    /* bind() gives the file the mode of the socket itself: there is no moment in which others may connect. */
+    /* bind() gives the file the mode of the socket, so there is no window in which others may
+     * connect. */
     if (fchmod(fd, mode) < 0)
         return -errno;
     mask = umask(0);
@@ -309,7 +312,7 @@ int os_set_socket_mode(const char *path, mode_t mode)
     int fd = open_own_socket(path);
     int status = fd < 0 ? fd : 0;
 
-    /* fchmod() refuses O_PATH descriptors; their link in /proc is the file itself. */
+    /* fchmod() refuses O_PATH descriptors; chmod() through /proc/self/fd reaches the same inode. */
     snprintf(handle, sizeof(handle), "/proc/self/fd/%d", fd);
     if (fd >= 0 && chmod(handle, mode) < 0)
         status = -errno;
@@ -332,7 +335,7 @@ static int check_socket(int fd, const char *path, uid_t owner, struct error *err
     return 0;
 }
 
-/* Return: an O_PATH descriptor of the socket at PATH, or -errno. */
+/* Return: an O_PATH descriptor of the socket at PATH, which this user must own, or -errno. */
 static int open_own_socket(const char *path)
 {
     struct stat info;

@@ -139,7 +139,8 @@ const char *text_nearest(const char *text, const char *const *candidates)
     return nearest;
 }
 
-/* Optimal string alignment distance: insertions, deletions, substitutions, and swaps of neighbours cost one. */
+/* Optimal string alignment distance: insertion, deletion, substitution and transposition of
+ * neighbours cost one each. */
 static unsigned edit_distance(const char *a, const char *b)
 {
     enum { LONGEST = 32 };

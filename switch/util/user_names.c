@@ -18,7 +18,7 @@ struct known_name {
 };
 
 struct user_names {
-    struct known_name user[SLOTS]; /* at the id's last bits */
+    struct known_name user[SLOTS]; /* direct-mapped by id modulo SLOTS */
     struct known_name group[SLOTS];
 };
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * user_names.h - names of users and groups, looked up once each
+ * user_names.h - cache of user and group names
  *
- * A look-up reads files, or asks a directory service over the network; a list of a thousand ports must not do that for
- * each of them.
+ * A lookup reads files, or asks a directory service over the network; listing a thousand ports must
+ * not do that for each of them. Names stay cached for the life of the cache.
  */
 #ifndef VSW_UTIL_USER_NAMES_H
 #define VSW_UTIL_USER_NAMES_H
@@ -12,12 +12,14 @@
 
 struct user_names;
 
-/* user_names_new() - Return: NULL if there is no memory */
+/* user_names_new(), user_names_free() - allocate and free a cache. Return: the caller's to free, or
+ * NULL if out of memory. */
 struct user_names *user_names_new(void);
 void user_names_free(struct user_names *names);
 
-/* user_name(), group_name() - the name, or the number where it has none; NULL for -1: nobody
- * Return: valid until the next call of the same function. */
+/* user_name(), group_name() - the name, or the number in decimal if there is none; NULL for -1
+ * Return: a string owned by NAMES, valid until the next call of the same function.
+ */
 const char *user_name(struct user_names *names, uid_t user);
 const char *group_name(struct user_names *names, gid_t group);
 

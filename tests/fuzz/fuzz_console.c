@@ -4,6 +4,7 @@
  */
 #include "control/daemon/daemon.h"
 #include "control/session/session.h"
+#include "ports/io/wake.h"
 #include "ports/listen/switch_dir.h"
 #include "ports/port_type.h"
 #include "util/user_names.h"
@@ -83,14 +84,15 @@ static void make_program(void)
     target.context.sw = switch_new(&config);
     target.context.log = &log;
     target.context.loop = ev_loop_new(0);
+    target.context.io = io_worker_new(target.context.sw, target.context.loop);
     target.names = user_names_new();
     options.path = mkdtemp(path);
     assert(options.path && switch_dir_open(&dir, &options, &err) == 0);
     target.context.dir = &dir;
     assert(ports_start(&target.context, &err) == 0);
     assert(socket_dir_reveal(&dir.sockets, &err) == 0);
-    ageing_start(&target.ageing, &target.context, &target.deferred);
-    events_start(&target.events, target.context.sw, &target.deferred);
+    ageing_start(&target.ageing, &target.context, &target.context.io->core.deferred);
+    events_start(&target.events, target.context.sw, &target.context.io->core.deferred);
     scheduler_start(&target.scheduler, target.context.loop);
     atexit(remove_dir);
 }

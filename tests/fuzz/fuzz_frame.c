@@ -5,6 +5,7 @@
  * Input: frames, each preceded by a byte that chooses the port it enters and one that is its length (0: 64 more).
  */
 #include "core/datapath.h"
+#include "core/switch.h"
 
 #include "util/clock.h"
 
@@ -13,6 +14,8 @@
 #include <string.h>
 
 enum { PORTS = 4 };
+
+static struct worker worker;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -60,21 +63,20 @@ static void plug_in(struct vswitch *sw, struct endpoint *endpoint, unsigned numb
     }
     assert(port_set_membership(port, &member) == 0);
     membership_clear(&member);
-    endpoint_init(endpoint, &ops);
+    endpoint_init(endpoint, &ops, &worker);
     assert(port_attach(port, endpoint) == 0);
 }
 
-static void feed(struct vswitch *sw, struct endpoint *from, const uint8_t *data, size_t size,
-                 uint64_t now)
+static void feed(struct endpoint *from, const uint8_t *data, size_t size, uint64_t now)
 {
-    static struct batch batch;
     uint8_t *exact = malloc(size ? size : 1);
 
     memcpy(exact, data, size);
-    batch.from = from;
-    batch.count = 1;
-    frame_init(&batch.frame[0], exact, (uint32_t)size);
-    datapath_run(sw, &batch, now);
+    worker.batch.port = from->port;
+    worker.batch.from = from;
+    worker.batch.count = 1;
+    frame_init(&worker.batch.frame[0], exact, (uint32_t)size);
+    datapath_run(&worker, &worker.batch, now);
     free(exact);
 }
 
@@ -89,6 +91,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config.fdb_capacity = 8;
     config.hub = size > 0 && data[0] & 0x80;
     sw = switch_new(&config);
+    worker_init(&worker, sw, NULL);
+    worker.balance = (struct balance){0};
     vlan_create(&sw->vlans, 10);
     vlan_create(&sw->vlans, 20);
     for (unsigned i = 0; i < PORTS; i++)
@@ -98,14 +102,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         if (length > size - 2)
             length = size - 2;
-        feed(sw, &endpoint[data[0] % PORTS], data + 2, length, now += SECOND / 4);
+        feed(&endpoint[data[0] % PORTS], data + 2, length, now += SECOND / 4);
         data += 2 + length;
         size -= 2 + length;
     }
-    assert(sw->balance.received ==
-           sw->balance.resolved + sw->balance.ingress_drops + sw->balance.no_receivers);
-    assert(sw->balance.copies ==
-           sw->balance.delivered + sw->balance.egress_drops + sw->balance.queued);
+    assert(worker.balance.received ==
+           worker.balance.resolved + worker.balance.ingress_drops + worker.balance.no_receivers);
+    assert(worker.balance.copies ==
+           worker.balance.delivered + worker.balance.egress_drops + worker.balance.queued);
     switch_free(sw);
+    worker_fini(&worker);
     return 0;
 }

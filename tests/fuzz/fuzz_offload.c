@@ -2,11 +2,12 @@
  *
  * fuzz_offload.c - any bytes with any story about what is left to do: may the frame come in, and what does it become?
  *
- * Input: a struct story, byte by byte, then the frame. What passes offload_check() is finished at once, and goes
+ * Input: a struct story, byte by byte, then the frame. What passes offload_parse() is finished at once, and goes
  * through a switch whose ports change its tag, to an endpoint that takes it whole and one that takes nothing.
  */
 #include "core/datapath.h"
 #include "core/offload.h"
+#include "core/switch.h"
 #include "util/clock.h"
 
 #include <assert.h>
@@ -25,7 +26,7 @@ struct heard {
     uint64_t payload; /* of the pieces */
 };
 
-static struct batch batch;
+static struct worker worker;
 static struct gso_scratch finished;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -114,7 +115,7 @@ static void plug_in(struct vswitch *sw, struct heard *heard, unsigned number, bo
         membership_tag(&member, 10, true);
     assert(port_set_membership(port, &member) == 0);
     membership_clear(&member);
-    endpoint_init(&heard->endpoint, &ops);
+    endpoint_init(&heard->endpoint, &ops, &worker);
     assert(port_attach(port, &heard->endpoint) == 0);
 }
 
@@ -159,12 +160,15 @@ static void run_switch(const struct frame *frame, uint8_t bits)
 {
     struct switch_config config = switch_defaults();
     struct heard heard[PORTS + 1] = {0};
+    struct batch *batch = &worker.batch;
     struct vswitch *sw;
 
     config.ports = PORTS;
     config.fdb_capacity = 8;
     config.hub = bits & HUB;
     sw = switch_new(&config);
+    worker_init(&worker, sw, NULL);
+    worker.balance = (struct balance){0};
     vlan_create(&sw->vlans, 10);
     for (unsigned i = 0; i < PORTS; i++)
         plug_in(sw, &heard[i], i, bits & ACCESS);
@@ -173,19 +177,21 @@ static void run_switch(const struct frame *frame, uint8_t bits)
         heard[i].endpoint.offloads = i == ABLE || i == 0 ? ~0u : 0;
         heard[i].endpoint.max_frame = FRAME_MAX + TAG_BYTES;
     }
-    batch.from = &heard[0].endpoint;
-    batch.count = 2;
-    batch.frame[0] = batch.frame[1] = *frame;
-    datapath_run(sw, &batch, SECOND);
-    if (batch.frame[0].drop == DROP_NONE && batch.frame[0].offload.gso != GSO_NONE) {
+    batch->port = heard[0].endpoint.port;
+    batch->from = &heard[0].endpoint;
+    batch->count = 2;
+    batch->frame[0] = batch->frame[1] = *frame;
+    datapath_run(&worker, batch, SECOND);
+    if (batch->frame[0].drop == DROP_NONE && batch->frame[0].offload.gso != GSO_NONE) {
         assert(heard[ABLE].pieces == 0);
         assert(heard[2].whole == 0 && heard[PORTS].whole == 0);
     }
-    assert(sw->balance.received ==
-           sw->balance.resolved + sw->balance.ingress_drops + sw->balance.no_receivers);
-    assert(sw->balance.copies ==
-           sw->balance.delivered + sw->balance.egress_drops + sw->balance.queued);
+    assert(worker.balance.received ==
+           worker.balance.resolved + worker.balance.ingress_drops + worker.balance.no_receivers);
+    assert(worker.balance.copies ==
+           worker.balance.delivered + worker.balance.egress_drops + worker.balance.queued);
     switch_free(sw);
+    worker_fini(&worker);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -213,7 +219,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                      .csum_offset = read_be16(data + 4),
                                      .gso_size = read_be16(data + 6)};
     parsed = frame;
-    if (frame_parse(&parsed) != DROP_RUNT && offload_check(&parsed) == DROP_NONE)
+    if (frame_parse(&parsed) != DROP_RUNT && offload_parse(&parsed) == DROP_NONE)
         check_finished(&parsed);
     run_switch(&frame, data[0]);
     free(exact);

@@ -166,19 +166,22 @@ struct lab *lab_new_with(const struct switch_config *config)
     struct lab *lab = need(calloc(1, sizeof(*lab)));
 
     lab->sw = need(switch_new(config));
-    lab->batch = need(calloc(1, sizeof(*lab->batch)));
+    lab->worker = need(calloc(1, sizeof(*lab->worker)));
+    worker_init(lab->worker, lab->sw, NULL);
+    lab->batch = &lab->worker->batch;
     lab->now = 1000 * SECOND;
     lab->observer.kinds = EVENT_BIT(EVENT_KINDS) - 1;
     lab->observer.notify = record_event;
-    switch_observe(lab->sw, &lab->observer);
+    observers_add(&lab->sw->observers, &lab->observer);
     return lab;
 }
 
 void lab_free(struct lab *lab)
 {
-    assert_conserved(lab->sw);
+    assert_conserved(lab);
     switch_free(lab->sw);
-    free(lab->batch);
+    worker_fini(lab->worker);
+    free(lab->worker);
     free(lab);
 }
 
@@ -207,7 +210,7 @@ struct fake *lab_attach(struct lab *lab, unsigned number)
 {
     struct fake *fake = need(calloc(1, sizeof(*fake)));
 
-    endpoint_init(&fake->endpoint, &fake_ops);
+    endpoint_init(&fake->endpoint, &fake_ops, lab->worker);
     fake->room = UNLIMITED;
     fake->at_once = UNLIMITED;
     fake->mtu = UNLIMITED;
@@ -270,12 +273,14 @@ void lab_put_unfinished(struct lab *lab, const struct unfinished *unfinished)
 
 void lab_run(struct lab *lab, struct fake *from)
 {
+    lab->batch->port = from->endpoint.port;
     lab->batch->from = &from->endpoint;
-    datapath_run(lab->sw, lab->batch, lab->now);
+    datapath_run(lab->worker, lab->batch, lab->now);
     for (unsigned i = 0; i < lab->batch->count; i++)
         free((void *)(uintptr_t)lab->batch->frame[i].bytes);
     lab->batch->count = 0;
-    assert_conserved(lab->sw);
+    defer_run(&lab->worker->deferred);
+    assert_conserved(lab);
 }
 
 void lab_send(struct lab *lab, struct fake *from, struct sample sample)
@@ -362,9 +367,10 @@ void check_heard(struct fake *fake, struct sample sample, const char *file, int 
     _assert_memory_equal(bytes, sample.bytes, length, file, line);
 }
 
-void check_conserved(const struct vswitch *sw, const char *file, int line)
+void check_conserved(const struct lab *lab, const char *file, int line)
 {
-    const struct balance *balance = &sw->balance;
+    const struct vswitch *sw = lab->sw;
+    const struct balance *balance = &lab->worker->balance;
     uint64_t queued = 0;
 
     for (unsigned number = 0; number <= sw->config.ports; number++) {

@@ -77,7 +77,8 @@ struct lab_event {
 struct lab {
     struct vswitch *sw;
     uint64_t now;
-    struct batch *batch; /* filled by lab_put() */
+    struct worker *worker;
+    struct batch *batch; /* the worker's, filled by lab_put() */
     struct observer observer;
     struct lab_event event[LAB_EVENTS]; /* the first ones */
     unsigned events;
@@ -156,7 +157,7 @@ void check_heard(struct fake *fake, struct sample sample, const char *file, int 
 #define assert_silent(fake) assert_int_equal(unread(fake), 0)
 
 /* Both equations of core/drop.h hold, and the queues hold what the balance says. */
-#define assert_conserved(sw) check_conserved(sw, __FILE__, __LINE__)
-void check_conserved(const struct vswitch *sw, const char *file, int line);
+#define assert_conserved(lab) check_conserved(lab, __FILE__, __LINE__)
+void check_conserved(const struct lab *lab, const char *file, int line);
 
 #endif

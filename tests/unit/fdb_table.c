@@ -55,34 +55,34 @@ const uint8_t *mac_from(uint64_t number, uint8_t mac[MAC_BYTES])
 }
 
 struct fdb_entry *hear_frame(struct table *table, unsigned owner, uint64_t number, uint64_t digest,
-                             bool *flapped)
+                             bool *moved)
 {
     uint8_t mac[MAC_BYTES];
-    const struct fdb_sighting sighting = {
+    const struct learn_event sighting = {
         .owner = &table->owner[owner], .mac = mac_from(number, mac), .digest = digest};
 
-    return fdb_learn(table->fdb, &sighting, table->now, flapped);
+    return fdb_learn(table->fdb, &sighting, table->now, moved);
 }
 
 struct fdb_entry *hear_as(struct table *table, unsigned owner, unsigned vid, uint64_t number,
-                          bool announced, bool *flapped)
+                          bool announced, bool *moved)
 {
     uint8_t mac[MAC_BYTES];
-    const struct fdb_sighting sighting = {
+    const struct learn_event sighting = {
         .owner = &table->owner[owner],
         .vid = vid,
         .mac = mac_from(number, mac),
         .announced = announced,
     };
 
-    return fdb_learn(table->fdb, &sighting, table->now, flapped);
+    return fdb_learn(table->fdb, &sighting, table->now, moved);
 }
 
 struct fdb_entry *hear(struct table *table, unsigned owner, unsigned vid, uint64_t number)
 {
-    bool flapped;
+    bool moved;
 
-    return hear_as(table, owner, vid, number, false, &flapped);
+    return hear_as(table, owner, vid, number, false, &moved);
 }
 
 struct fdb_entry *find(struct table *table, unsigned vid, uint64_t number)

@@ -37,9 +37,9 @@ const uint8_t *mac_from(uint64_t number, uint8_t mac[MAC_BYTES]);
 
 /* hear(), hear_as(), hear_frame() - address NUMBER is heard behind OWNER now; the entry that fdb_learn() returns */
 struct fdb_entry *hear_frame(struct table *table, unsigned owner, uint64_t number, uint64_t digest,
-                             bool *flapped);
+                             bool *moved);
 struct fdb_entry *hear_as(struct table *table, unsigned owner, unsigned vid, uint64_t number,
-                          bool announced, bool *flapped);
+                          bool announced, bool *moved);
 struct fdb_entry *hear(struct table *table, unsigned owner, unsigned vid, uint64_t number);
 
 /* find() - the entry, or NULL; owner_of() - the number of its owner, or -1; pin() - makes it static */

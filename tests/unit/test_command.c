@@ -5,6 +5,7 @@
  */
 #include "control/daemon/daemon.h"
 #include "fake_port.h"
+#include "ports/io/wake.h"
 #include "ports/listen/switch_dir.h"
 #include "util/user_names.h"
 
@@ -33,13 +34,15 @@ static int bench_setup(void **state)
     bench->lab = lab;
     daemon_init(&bench->daemon);
     bench->daemon.context.sw = bench->lab->sw;
+    bench->daemon.context.loop = ev_loop_new(0);
+    bench->daemon.context.io = io_worker_new(bench->lab->sw, bench->daemon.context.loop);
     bench->daemon.context.dir = &bench->dir;
     bench->daemon.context.log = &bench->log;
     bench->daemon.names = user_names_new();
     bench->daemon.vde = (struct vde_settings){.hash_size = 128, .priority = 0x8000};
     bench->daemon.mgmt_path = "/tmp/sw/mgmt";
     strcpy(bench->dir.sockets.path, "/tmp/sw");
-    events_start(&bench->daemon.events, bench->lab->sw, &bench->daemon.deferred);
+    events_start(&bench->daemon.events, bench->lab->sw, &bench->daemon.context.io->core.deferred);
     bench->caller = (struct caller){.daemon = &bench->daemon, .trusted = true};
     *state = bench;
     return 0;
@@ -53,6 +56,8 @@ static int bench_teardown(void **state)
     user_names_free(bench->daemon.names);
     free(bench->reply);
     lab_teardown(&lab);
+    io_worker_free(bench->daemon.context.io);
+    ev_loop_destroy(bench->daemon.context.loop);
     free(bench);
     return 0;
 }
@@ -636,8 +641,7 @@ static void test_every_result_fits_its_shape(void **state)
     lab_vlans(bench->lab, 1, 10, "20-22");
     lab_attach(bench->lab, 1)->endpoint.description = strdup("guest");
     lab_send(bench->lab, lab_attach(bench->lab, 2), sample(EVERYONE, 2));
-    port_count_drops(lab_port(bench->lab, 1), NULL, DROP_RUNT, 1);
-    bench->lab->sw->balance.received++;
+    lab_port(bench->lab, 1)->counters.drops[DROP_RUNT]++;
     fdb_add_static(bench->lab->sw->fdb, 10, mac_of(9, mac), &lab_port(bench->lab, 1)->fdb, 0);
     list_for_each (node, &bench->daemon.commands.sets) {
         const struct command *command = container_of(node, struct command_set, node)->commands;

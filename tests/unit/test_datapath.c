@@ -29,8 +29,8 @@ static void test_runts_and_giants(void **state)
     assert_heard(two, sized(sample(EVERYONE, 1), 14));
     assert_int_equal(one->endpoint.counters.in_frames, 2);
     assert_int_equal(one->endpoint.counters.in_bytes, FRAME_MAX + 14);
-    assert_int_equal(lab->sw->balance.ingress_drops, 4);
-    assert_int_equal(lab->sw->balance.resolved, 2);
+    assert_int_equal(lab->worker->balance.ingress_drops, 4);
+    assert_int_equal(lab->worker->balance.resolved, 2);
 }
 
 /* The largest frame may be one that has a tag, and grows no further than that. */
@@ -77,7 +77,7 @@ static void test_good_and_bad_in_one_batch(void **state)
     assert_int_equal(one->endpoint.counters.in_frames, 22);
     assert_int_equal(one->endpoint.counters.drops[DROP_RUNT], 21);
     assert_int_equal(one->endpoint.counters.drops[DROP_NOT_MEMBER], 21);
-    assert_int_equal(lab->sw->balance.received, 64);
+    assert_int_equal(lab->worker->balance.received, 64);
 }
 
 static void test_bad_frames_teach_nothing(void **state)
@@ -99,7 +99,7 @@ static void test_empty_batch(void **state)
     lab_run(lab, one);
     assert_silent(two);
     assert_int_equal(two->calls, 0);
-    assert_int_equal(lab->sw->balance.received, 0);
+    assert_int_equal(lab->worker->balance.received, 0);
 }
 
 /* --- learn --- */
@@ -118,8 +118,8 @@ static void test_learns_who_is_where(void **state)
     assert_heard(two, sample(2, 1));
     assert_silent(three);
     assert_silent(one);
-    assert_int_equal(lab->sw->balance.resolved, 3);
-    assert_int_equal(lab->sw->balance.copies, 4);
+    assert_int_equal(lab->worker->balance.resolved, 3);
+    assert_int_equal(lab->worker->balance.copies, 4);
 }
 
 static void test_group_sources_are_not_learned(void **state)
@@ -220,9 +220,9 @@ static void test_nobody_else_is_there(void **state)
     lab_attach(lab, 1);
     lab_send(lab, one, sample(EVERYONE, 1));
     lab_send(lab, one, sample(2, 1));
-    assert_int_equal(lab->sw->balance.no_receivers, 2);
-    assert_int_equal(lab->sw->balance.resolved, 0);
-    assert_int_equal(lab->sw->balance.copies, 0);
+    assert_int_equal(lab->worker->balance.no_receivers, 2);
+    assert_int_equal(lab->worker->balance.resolved, 0);
+    assert_int_equal(lab->worker->balance.copies, 0);
     assert_int_equal(one->endpoint.counters.in_frames, 2);
 }
 
@@ -236,8 +236,8 @@ static void test_pinned_behind_an_empty_port(void **state)
     lab_send(lab, one, sample(9, 1));
     assert_silent(two);
     assert_int_equal(lab_port(lab, 5)->counters.drops[DROP_NO_ENDPOINT], 1);
-    assert_int_equal(lab->sw->balance.copies, 1);
-    assert_int_equal(lab->sw->balance.egress_drops, 1);
+    assert_int_equal(lab->worker->balance.copies, 1);
+    assert_int_equal(lab->worker->balance.egress_drops, 1);
 }
 
 static void test_order_is_kept_per_port(void **state)
@@ -363,7 +363,7 @@ static void test_hub_with_nobody_else(void **state)
     switch_set_hub(lab->sw, true);
     lab_detach(two);
     lab_send(lab, one, sample(EVERYONE, 1));
-    assert_int_equal(lab->sw->balance.no_receivers, 1);
+    assert_int_equal(lab->worker->balance.no_receivers, 1);
 }
 
 static void test_becoming_a_hub_forgets(void **state)

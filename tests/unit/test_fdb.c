@@ -74,15 +74,15 @@ static struct fdb_entry *hear_through(struct table *table, unsigned owner, uint6
                                       const struct fdb_remote *remote)
 {
     uint8_t mac[MAC_BYTES];
-    bool flapped;
-    const struct fdb_sighting sighting = {
+    bool moved;
+    const struct learn_event sighting = {
         .owner = &table->owner[owner],
         .vid = 1,
         .mac = mac_from(number, mac),
         .remote = remote,
     };
 
-    return fdb_learn(table->fdb, &sighting, table->now, &flapped);
+    return fdb_learn(table->fdb, &sighting, table->now, &moved);
 }
 
 static void test_remote_is_carried(void **state)
@@ -171,11 +171,11 @@ static void test_spoofer_does_not_refresh(void **state)
 static void test_moves_at_once_when_announced(void **state)
 {
     struct table *table = *state;
-    bool flapped;
+    bool moved;
 
     hear(table, 1, 0, 5);
-    hear_as(table, 2, 0, 5, true, &flapped);
-    assert_true(flapped);
+    hear_as(table, 2, 0, 5, true, &moved);
+    assert_true(moved);
     assert_int_equal(owner_of(table, 0, 5), 2);
     assert_int_equal(table->owner[1].count, 0);
     assert_int_equal(table->owner[2].count, 1);
@@ -216,50 +216,51 @@ static void test_moved_entry_is_young(void **state)
 static void test_changes_are_counted(void **state)
 {
     struct table *table = *state;
-    bool flapped = true;
+    bool moved = true;
 
-    hear_as(table, 1, 0, 5, false, &flapped);
-    assert_false(flapped);
-    hear_as(table, 1, 0, 5, false, &flapped);
-    assert_false(flapped);
+    hear_as(table, 1, 0, 5, false, &moved);
+    assert_false(moved);
+    hear_as(table, 1, 0, 5, false, &moved);
+    assert_false(moved);
     for (unsigned i = 1; i <= 6; i++) {
-        hear_as(table, 1 + i % 2, 0, 5, false, &flapped);
-        assert_true(flapped);
-        assert_int_equal(find(table, 0, 5)->flaps.series, i);
-        assert_int_equal(find(table, 0, 5)->flaps.echoes, 0);
+        hear_as(table, 1 + i % 2, 0, 5, false, &moved);
+        assert_true(moved);
+        assert_int_equal(fdb_station(table->fdb, find(table, 0, 5))->moves, i);
+        assert_int_equal(fdb_station(table->fdb, find(table, 0, 5))->reflections, 0);
         sleep_for(table, SECOND / 10);
     }
     sleep_for(table, 6 * SECOND);
-    hear_as(table, 2, 0, 5, false, &flapped);
-    assert_int_equal(find(table, 0, 5)->flaps.series, 1);
+    hear_as(table, 2, 0, 5, false, &moved);
+    assert_int_equal(fdb_station(table->fdb, find(table, 0, 5))->moves, 1);
 }
 
 /* One frame is watched for a second; only that one, coming in elsewhere, is an echo. */
 static void test_echoes_are_counted(void **state)
 {
     struct table *table = *state;
-    const struct fdb_flaps *flaps;
-    bool flapped;
+    const struct station *station;
+    bool moved;
 
-    flaps = &hear_frame(table, 1, 5, 111, &flapped)->flaps;
-    assert_false(flapped);
-    hear_frame(table, 1, 5, 111, &flapped);
-    assert_false(flapped);
-    hear_frame(table, 2, 5, 222, &flapped);
-    assert_true(flapped);
-    assert_int_equal(flaps->echoes, 0);
-    hear_frame(table, 2, 5, 111, &flapped); /* no change of owner, but an echo */
-    assert_true(flapped);
-    assert_int_equal(flaps->echoes, 1);
-    assert_int_equal(flaps->origin, table->owner[1].number);
-    hear_frame(table, 3, 5, 111, &flapped);
-    assert_int_equal(flaps->echoes, 2);
-    assert_int_equal(flaps->heard, table->owner[3].number);
-    assert_int_equal(flaps->heard_before, table->owner[2].number);
+    station = fdb_station(table->fdb, hear_frame(table, 1, 5, 111, &moved));
+    assert_false(moved);
+    hear_frame(table, 1, 5, 111, &moved);
+    assert_false(moved);
+    hear_frame(table, 2, 5, 222, &moved);
+    assert_true(moved);
+    assert_int_equal(station->reflections, 0);
+    hear_frame(table, 2, 5, 111, &moved); /* no change of owner, but an echo */
+    assert_true(moved);
+    assert_int_equal(station->reflections, 1);
+    assert_int_equal(station->origin, table->owner[1].number);
+    hear_frame(table, 3, 5, 111, &moved);
+    assert_int_equal(station->reflections, 2);
+    assert_int_equal(station->last, table->owner[3].number);
+    assert_int_equal(station->last_before, table->owner[2].number);
     sleep_for(table, SECOND + 1);
-    hear_frame(table, 2, 5, 222, &flapped);
-    assert_int_equal(flaps->echoes, 0);
-    assert_int_equal(flaps->origin, table->owner[1].number); /* the owner, not who says it first */
+    hear_frame(table, 2, 5, 222, &moved);
+    assert_int_equal(station->reflections, 0);
+    assert_int_equal(station->origin,
+                     table->owner[1].number); /* the owner, not who says it first */
 }
 
 /* --- ageing --- */
@@ -369,14 +370,14 @@ static void test_ageing_is_settable(void **state)
 static void test_static_does_not_move_or_age(void **state)
 {
     struct table *table = *state;
-    bool flapped;
+    bool moved;
 
     assert_int_equal(pin(table, 1, 0, 5), 0);
     assert_true(find(table, 0, 5)->is_static);
     sleep_for(table, 1000 * SECOND);
     assert_int_equal(fdb_expire(table->fdb, table->now), 0);
     hear(table, 2, 0, 5);
-    hear_as(table, 2, 0, 5, true, &flapped);
+    hear_as(table, 2, 0, 5, true, &moved);
     assert_int_equal(owner_of(table, 0, 5), 1);
     assert_true(find(table, 0, 5)->is_static);
     check_counts(table);

@@ -34,12 +34,12 @@ static void test_port_at_its_limit_evicts_its_oldest(void **state)
 static void test_port_without_room_learns_nothing(void **state)
 {
     struct table *table = *state;
-    bool flapped;
+    bool moved;
 
     table->owner[1].limit = 0;
     assert_null(hear(table, 1, 0, 5));
     hear(table, 2, 0, 6);
-    hear_as(table, 1, 0, 6, true, &flapped);
+    hear_as(table, 1, 0, 6, true, &moved);
     assert_int_equal(owner_of(table, 0, 6), 2);
     assert_int_equal(fdb_count(table->fdb), 1);
 }
@@ -47,14 +47,14 @@ static void test_port_without_room_learns_nothing(void **state)
 static void test_move_to_a_port_at_its_limit(void **state)
 {
     struct table *table = *state;
-    bool flapped;
+    bool moved;
 
     table->owner[1].limit = 2;
     hear(table, 1, 0, 1);
     sleep_for(table, SECOND);
     hear(table, 1, 0, 2);
     hear(table, 2, 0, 3);
-    hear_as(table, 1, 0, 3, true, &flapped);
+    hear_as(table, 1, 0, 3, true, &moved);
     assert_int_equal(owner_of(table, 0, 1), -1);
     assert_int_equal(owner_of(table, 0, 2), 1);
     assert_int_equal(owner_of(table, 0, 3), 1);

@@ -346,9 +346,9 @@ static void test_settings(void **state)
     struct lab *lab = *state;
     struct fake *one = lab_attach(lab, 1), *two = lab_attach(lab, 2);
 
-    assert_int_equal(loop_defaults().echoes, 10);
-    assert_int_equal(loop_defaults().block, 10 * SECOND);
-    lab->sw->config.loop = (struct loop_settings){.echoes = 3, .block = 2 * SECOND};
+    assert_int_equal(switch_defaults().loop.reflections, 10);
+    assert_int_equal(switch_defaults().loop.block, 10 * SECOND);
+    lab->sw->config.loop = (struct loop_settings){.reflections = 3, .block = 2 * SECOND};
     alternate(lab, one, two, 6, 0);
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 1);
     lab->now += 2 * SECOND;

@@ -49,7 +49,7 @@ static enum drop_reason check(const struct unfinished *frame, struct offload *fo
     parsed.stripped_tag = frame->stripped_tag;
     parsed.offload = frame->offload;
     assert_int_not_equal(frame_parse(&parsed), DROP_RUNT);
-    reason = offload_check(&parsed);
+    reason = offload_parse(&parsed);
     if (found)
         *found = parsed.offload;
     test_free(bytes);
@@ -636,7 +636,7 @@ static void test_finished_once_for_all(void **state)
     lab_put_unfinished(lab, &made);
     lab_put_unfinished(lab, &other);
     lab_run(lab, from);
-    assert_int_equal(lab->batch->gso.segments, 7 + 1 + 7);
+    assert_int_equal(lab->worker->gso.segments, 7 + 1 + 7);
     for (unsigned i = 2; i < 4; i++) {
         assert_finished(to[i], &expected);
         assert_finished(to[i], &made);
@@ -655,7 +655,7 @@ static void test_nobody_needs_it_finished(void **state)
     recipe_make(&tcp4, &made);
     send_one(lab, from, &made);
     assert_whole(to, &made);
-    assert_int_equal(lab->batch->gso.segments, 0);
+    assert_int_equal(lab->worker->gso.segments, 0);
 }
 
 /* More segments, or more bytes of headers, than the table of finished frames holds. */

@@ -429,7 +429,7 @@ static uint16_t random_tci(struct oracle *oracle)
 /* Since the last comparison, frames FIRST and later have come in. */
 static void compare(struct oracle *oracle, unsigned first)
 {
-    const struct balance *balance = &oracle->lab->sw->balance;
+    const struct balance *balance = &oracle->lab->worker->balance;
 
     for (unsigned e = 0; e < MODEL_ENDPOINTS; e++) {
         if (oracle->fake[e])
@@ -520,8 +520,8 @@ static void compare_port(struct oracle *oracle, unsigned p, unsigned first)
     compare_count(oracle, first, p, "out_frames", is->counters.out_frames, should->out_frames);
     compare_count(oracle, first, p, "out_bytes", is->counters.out_bytes, should->out_bytes);
     for (unsigned reason = 0; reason < DROP_REASONS; reason++)
-        compare_count(oracle, first, p, drop_name[reason], is->counters.drops[reason],
-                      should->drops[reason]);
+        compare_count(oracle, first, p, oracle->lab->sw->drops.kind[reason]->name,
+                      is->counters.drops[reason], should->drops[reason]);
 }
 
 static void compare_addresses(struct oracle *oracle, unsigned first)
@@ -654,8 +654,8 @@ static void drop_early(struct oracle *oracle)
 
     if (!oracle->fake[e])
         return;
-    say(oracle, "endpoint %u: %u frames %s", e, many, drop_name[reason]);
-    port_drop_early(lab_port(oracle->lab, p), &oracle->fake[e]->endpoint, reason, many);
+    say(oracle, "endpoint %u: %u frames %s", e, many, oracle->lab->sw->drops.kind[reason]->name);
+    port_drop_early(&oracle->fake[e]->endpoint, reason, many);
     oracle->model->port[p].drops[reason] += many;
 }
 
@@ -783,9 +783,9 @@ static void say_frame(const struct oracle *oracle, unsigned index, const struct 
 static void cover(struct coverage *coverage, const struct oracle *oracle)
 {
     coverage->frames += oracle->frames;
-    coverage->heard += oracle->lab->sw->balance.delivered;
+    coverage->heard += oracle->lab->worker->balance.delivered;
     coverage->whole += oracle->whole;
-    coverage->no_receivers += oracle->lab->sw->balance.no_receivers;
+    coverage->no_receivers += oracle->lab->worker->balance.no_receivers;
     coverage->moved += lab_count(oracle->lab, EVENT_FDB_MOVED);
     for (unsigned p = 0; p < MODEL_PORTS; p++) {
         for (unsigned reason = 0; reason < DROP_REASONS; reason++)
@@ -795,6 +795,9 @@ static void cover(struct coverage *coverage, const struct oracle *oracle)
 
 static void check_coverage(const struct coverage *coverage)
 {
+    struct drop_table known;
+
+    drop_table_init(&known);
     assert_true(coverage->frames >= 100000);
     assert_true(coverage->heard > coverage->frames / 2);
     assert_true(coverage->whole > 1000);
@@ -806,7 +809,7 @@ static void check_coverage(const struct coverage *coverage)
             continue;
         if (coverage->drops[reason] < 20)
             fail_msg("only %llu dropped as %s", (unsigned long long)coverage->drops[reason],
-                     drop_name[reason]);
+                     known.kind[reason]->name);
     }
 }
 

@@ -98,7 +98,7 @@ static void test_nobody_but_isolated_ports(void **state)
     isolate(lab, 2, true);
     lab_send(lab, one, sample(EVERYONE, 1));
     assert_silent(two);
-    assert_int_equal(lab->sw->balance.no_receivers, 1);
+    assert_int_equal(lab->worker->balance.no_receivers, 1);
     isolate(lab, 2, false);
     lab_send(lab, one, sample(EVERYONE, 1));
     assert_heard(two, sample(EVERYONE, 1));
@@ -271,7 +271,7 @@ static void test_static_address_of_a_port_that_is_off(void **state)
     lab_send(lab, one, sample(9, 1));
     assert_silent(two);
     assert_int_equal(drops(lab, 2, DROP_DOWN_OUT), 1);
-    assert_int_equal(lab->sw->balance.egress_drops, 1);
+    assert_int_equal(lab->worker->balance.egress_drops, 1);
     switch_up(lab, 2, true);
     lab_send(lab, one, sample(9, 1));
     assert_heard(two, sample(9, 1));
@@ -289,7 +289,7 @@ static void test_attaching_and_vlans_while_off(void **state)
     lab_vlans(lab, 2, 10, NULL);
     lab_send(lab, one, sample(EVERYONE, 1));
     assert_silent(two);
-    assert_int_equal(lab->sw->balance.no_receivers, 1);
+    assert_int_equal(lab->worker->balance.no_receivers, 1);
     more = lab_attach(lab, 2);
     switch_up(lab, 2, true);
     switch_up(lab, 2, true);
@@ -302,7 +302,7 @@ static void test_attaching_and_vlans_while_off(void **state)
     lab_detach(more);
     switch_up(lab, 2, true); /* nobody is there */
     lab_send(lab, one, sample(EVERYONE, 1));
-    assert_int_equal(lab->sw->balance.no_receivers, 2);
+    assert_int_equal(lab->worker->balance.no_receivers, 2);
     two = lab_attach(lab, 2);
     lab_send(lab, one, sample(EVERYONE, 1));
     assert_heard(two, sample(EVERYONE, 1));
@@ -335,7 +335,7 @@ static void test_switched_off_with_frames_queued(void **state)
     lab_send(lab, one, sample(EVERYONE, 1));
     assert_true(two->waiting);
     switch_up(lab, 2, false);
-    assert_conserved(lab->sw);
+    assert_conserved(lab);
     assert_false(two->waiting);
     assert_int_equal(drops(lab, 2, DROP_DOWN_OUT), 1);
     assert_int_equal(two->endpoint.counters.drops[DROP_DOWN_OUT], 1);
@@ -350,16 +350,16 @@ static void test_switched_off_with_frames_queued(void **state)
 static void test_early_drops(void **state)
 {
     struct lab *lab = *state;
-    struct fake *one = lab_attach(lab, 1);
+    struct fake *one = lab_attach(lab, 1), *other = lab_attach(lab, 1);
 
-    port_drop_early(lab_port(lab, 1), &one->endpoint, DROP_MISSED, 17);
-    port_drop_early(lab_port(lab, 1), NULL, DROP_MISSED, 3);
-    port_drop_early(lab_port(lab, 1), &one->endpoint, DROP_UNEXPECTED_SOURCE, 5);
+    port_drop_early(&one->endpoint, DROP_MISSED, 17);
+    port_drop_early(&other->endpoint, DROP_MISSED, 3);
+    port_drop_early(&one->endpoint, DROP_UNEXPECTED_SOURCE, 5);
     assert_int_equal(drops(lab, 1, DROP_MISSED), 20);
     assert_int_equal(one->endpoint.counters.drops[DROP_MISSED], 17);
     assert_int_equal(one->endpoint.counters.drops[DROP_UNEXPECTED_SOURCE], 5);
-    assert_int_equal(lab->sw->balance.received, 25);
-    assert_conserved(lab->sw);
+    assert_int_equal(lab->worker->balance.received, 25);
+    assert_conserved(lab);
 }
 
 /* --- tags --- */

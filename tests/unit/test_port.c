@@ -46,8 +46,8 @@ static void test_each_endpoint_of_a_port_hears(void **state)
     assert_heard_many(a, 0, 100);
     assert_heard_many(b, 0, 100);
     assert_heard_many(c, 0, 100);
-    assert_int_equal(lab->sw->balance.copies, 300);
-    assert_int_equal(lab->sw->balance.resolved, 100);
+    assert_int_equal(lab->worker->balance.copies, 300);
+    assert_int_equal(lab->worker->balance.resolved, 100);
     assert_int_equal(a->endpoint.counters.out_frames, 100);
     assert_int_equal(lab_port(lab, 1)->counters.out_frames, 300);
 }
@@ -99,7 +99,7 @@ static void test_slow_endpoint_queues_in_order(void **state)
     assert_heard_many(to, 0, 10);
     assert_true(to->waiting);
     assert_int_equal(to->endpoint.queue.frames, 190);
-    assert_int_equal(lab->sw->balance.queued, 190);
+    assert_int_equal(lab->worker->balance.queued, 190);
     fake_resume(to, 5);
     assert_heard_many(to, 10, 15);
     assert_true(to->waiting);
@@ -110,7 +110,7 @@ static void test_slow_endpoint_queues_in_order(void **state)
         fake_resume(to, UNLIMITED);
     assert_false(to->waiting);
     assert_heard_many(to, 15, 210);
-    assert_int_equal(lab->sw->balance.queued, 0);
+    assert_int_equal(lab->worker->balance.queued, 0);
     send_many(lab, from, 210, 220);
     assert_heard_many(to, 210, 220);
     assert_false(to->waiting);
@@ -218,8 +218,8 @@ static void test_detaching_drops_what_is_queued(void **state)
     send_many(lab, from, 0, 30);
     lab_detach(to);
     assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_DETACHED], 30);
-    assert_int_equal(lab->sw->balance.queued, 0);
-    assert_conserved(lab->sw);
+    assert_int_equal(lab->worker->balance.queued, 0);
+    assert_conserved(lab);
     assert_heard_many(stays, 0, 30);
 }
 
@@ -245,15 +245,15 @@ static void test_what_is_refused_later_is_not_handed(void **state)
 
     send_many(lab, from, 0, 20);
     port_drop_late(&to->endpoint, DROP_REFUSED, 3);
-    assert_int_equal(lab->sw->balance.delivered, 17);
-    assert_conserved(lab->sw);
+    assert_int_equal(lab->worker->balance.delivered, 17);
+    assert_conserved(lab);
     to->endpoint.counters = (struct counters){0}; /* people may set them back at any time */
     port_drop_late(&to->endpoint, DROP_REFUSED, UINT64_MAX);
     port_drop_late(&to->endpoint, DROP_REFUSED, 1);
     assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_REFUSED], 20);
     assert_int_equal(to->endpoint.counters.drops[DROP_REFUSED], 17);
-    assert_int_equal(lab->sw->balance.delivered, 0);
-    assert_conserved(lab->sw);
+    assert_int_equal(lab->worker->balance.delivered, 0);
+    assert_conserved(lab);
 }
 
 static void test_error_while_frames_wait(void **state)
@@ -266,9 +266,9 @@ static void test_error_while_frames_wait(void **state)
     to->error = -EPIPE;
     fake_resume(to, UNLIMITED);
     assert_int_equal(to->endpoint.counters.drops[DROP_SEND_ERROR], 20);
-    assert_int_equal(lab->sw->balance.queued, 0);
+    assert_int_equal(lab->worker->balance.queued, 0);
     assert_false(to->waiting);
-    assert_conserved(lab->sw);
+    assert_conserved(lab);
 }
 
 static void test_too_long_for_one_endpoint(void **state)

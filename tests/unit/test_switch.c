@@ -129,9 +129,9 @@ static void test_named(void **state)
 
     strcpy(lab_port(lab, 7)->name, "web");
     lab_port(lab, 3);
-    assert_ptr_equal(switch_port_named(lab->sw, "web"), switch_port(lab->sw, 7));
-    assert_null(switch_port_named(lab->sw, "we"));
-    assert_null(switch_port_named(lab->sw, "")); /* ports without a name have none */
+    assert_ptr_equal(port_named(lab->sw, "web"), switch_port(lab->sw, 7));
+    assert_null(port_named(lab->sw, "we"));
+    assert_null(port_named(lab->sw, "")); /* ports without a name have none */
 }
 
 static void check_events(const struct lab *lab, const enum event_kind *kinds, unsigned count)
@@ -173,20 +173,20 @@ static void test_observers_hear_what_they_asked_for(void **state)
     struct watcher up = {{.kinds = EVENT_BIT(EVENT_PORT_CREATED), .notify = count_event}, 0};
     struct watcher learn = {{.kinds = EVENT_BIT(EVENT_FDB_LEARNED), .notify = count_event}, 0};
 
-    switch_observe(lab->sw, &up.observer);
-    switch_observe(lab->sw, &learn.observer);
+    observers_add(&lab->sw->observers, &up.observer);
+    observers_add(&lab->sw->observers, &learn.observer);
     lab_send(lab, lab_attach(lab, 1), sample(EVERYONE, 1));
     assert_int_equal(up.told, 1);
     assert_int_equal(learn.told, 1);
-    switch_unobserve(lab->sw, &lab->observer);
-    switch_unobserve(lab->sw, &up.observer);
-    assert_false(switch_observed(lab->sw, EVENT_PORT_CREATED));
-    assert_true(switch_observed(lab->sw, EVENT_FDB_LEARNED));
+    observers_remove(&lab->sw->observers, &lab->observer);
+    observers_remove(&lab->sw->observers, &up.observer);
+    assert_false(observers_want(&lab->sw->observers, EVENT_PORT_CREATED));
+    assert_true(observers_want(&lab->sw->observers, EVENT_FDB_LEARNED));
     lab_send(lab, lab_attach(lab, 2), sample(EVERYONE, 2));
     assert_int_equal(up.told, 1);
     assert_int_equal(learn.told, 2);
-    switch_unobserve(lab->sw, &learn.observer);
-    assert_int_equal(lab->sw->observed, 0);
+    observers_remove(&lab->sw->observers, &learn.observer);
+    assert_int_equal(lab->sw->observers.kinds, 0);
 }
 
 /* Several switches side by side: what is learned in one is unknown in the other, and a cable joins them. */

@@ -66,7 +66,7 @@ static void test_create_and_remove(void **state)
 
 static void check_flood_set(struct lab *lab, unsigned vid, const char *ports)
 {
-    const struct port_set *set = vlan_flood_set(&lab->sw->vlans, vid);
+    const struct flood_set *set = vlan_flood_set(&lab->sw->vlans, vid);
     char text[256] = "";
 
     for (unsigned i = 0; i < set->count; i++)
@@ -133,7 +133,7 @@ static void test_flood_set_order(void **state)
 {
     struct lab *lab = *state;
     unsigned last = 0;
-    const struct port_set *set;
+    const struct flood_set *set;
 
     for (unsigned i = 0; i < 60; i++)
         lab_attach(lab, 1 + i * 23 % 61);
@@ -251,7 +251,7 @@ static void test_access_ports(void **state)
     assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_NOT_MEMBER], 1);
     assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_BAD_TAG], 1);
     assert_int_equal(one->endpoint.counters.drops[DROP_NOT_MEMBER], 1);
-    assert_int_equal(lab->sw->balance.no_receivers, 1);
+    assert_int_equal(lab->worker->balance.no_receivers, 1);
 }
 
 static void test_vlan_0_is_no_vlan(void **state)
@@ -285,7 +285,7 @@ static void test_access_to_trunk_and_back(void **state)
     lab_send(lab, trunk, tagged(back, 0xe000));
     assert_silent(access);
     assert_int_equal(lab_port(lab, 2)->counters.drops[DROP_UNTAGGED], 2);
-    assert_int_equal(lab->sw->balance.no_receivers, 1);
+    assert_int_equal(lab->worker->balance.no_receivers, 1);
 }
 
 static void test_native_and_tagged(void **state)

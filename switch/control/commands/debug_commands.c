@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * debug_commands.c - which events the session of the caller is told of
+ * debug_commands.c - which events this session receives
  */
 #include "control/daemon/daemon.h"
 #include "control/session/session.h"
@@ -12,7 +12,7 @@ static int debug_list(struct call *call);
 static int debug_add(struct call *call);
 static int debug_del(struct call *call);
 
-static int set(struct call *call, bool on);
+static int subscribe(struct call *call, bool on);
 static bool matches(const struct call *call, const struct category *category);
 
 static const struct parameter beginning[ARGUMENTS + 1] = {
@@ -71,16 +71,16 @@ static int debug_list(struct call *call)
 
 static int debug_add(struct call *call)
 {
-    return set(call, true);
+    return subscribe(call, true);
 }
 
 static int debug_del(struct call *call)
 {
-    return set(call, false);
+    return subscribe(call, false);
 }
 
-/* Makes this session hear, or not hear, the categories that match. */
-static int set(struct call *call, bool on)
+/* Subscribes this session to the categories that match, or unsubscribes it. */
+static int subscribe(struct call *call, bool on)
 {
     struct session *session = call->caller->session;
     struct category_mask wanted;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * frame_commands.c - whether the switch's books balance (drop.h)
+ * frame_commands.c - shows the terms of the frame balance (core/drop.h)
  */
 #include "control/command.h"
+#include "ports/io/wake.h"
 
 static int frame_balance(struct call *call);
 
@@ -27,7 +28,7 @@ const struct command frame_commands[] = {
 
 static int frame_balance(struct call *call)
 {
-    const struct balance *balance = &call->sw->balance;
+    const struct balance *balance = &call->context->io->core.balance;
 
     reply_number(call->reply, balance->received);
     reply_number(call->reply, balance->resolved);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * fstp_commands.c - there is no spanning tree yet: VDE's commands say that it is off, and cannot switch it on
+ * fstp_commands.c - VDE's commands for spanning tree, which this version does not have: it shows as
+ * off and stays off
  */
 #include "control/command.h"
 #include "control/daemon/daemon.h"
@@ -94,7 +95,7 @@ static int fstp_bonus(struct call *call)
     return refuse(call);
 }
 
-/* As long as there is no tree, this switch is the root of its own. */
+/* Without a spanning tree this switch is the root of its own tree. */
 static int fstp_print(struct call *call)
 {
     const struct vswitch *sw = call->sw;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * hash_commands.c - the FDB, under the name that VDE gave it
+ * hash_commands.c - commands for the FDB, which VDE calls the hash table
  */
 #include "control/command.h"
 #include "control/daemon/daemon.h"
@@ -103,7 +103,8 @@ static int hash_showinfo(struct call *call)
     return 0;
 }
 
-/* As in VDE a power of two, and the table is empty afterwards; but the number is only remembered. */
+/* As in VDE the size becomes a power of two and the table is flushed; but here the size is only
+ * stored. */
 static int hash_setsize(struct call *call)
 {
     unsigned wanted = call->argument[0].number, size = 1;
@@ -209,7 +210,7 @@ static void show_entry(struct reply *reply, const struct fdb_entry *entry)
     reply_flag(reply, entry->is_static);
 }
 
-/* Without a VLAN VDE means the one without a number. */
+/* Defaults to VLAN 0, VDE's "no VLAN". */
 static unsigned vid_argument(const struct argument *argument)
 {
     return argument->given ? argument->number : 0;

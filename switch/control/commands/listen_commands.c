@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * listen_commands.c - where clients find the switch: its doors, and the places that people have added
+ * listen_commands.c - where clients can connect: listeners in the switch's directory, and listen
+ * addresses that users added
  */
 #include "control/command.h"
 #include "ports/listen/acceptor.h"
@@ -9,8 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static int print(struct call *call);
-static int del(struct call *call);
+static int listen_print(struct call *call);
+static int listen_del(struct call *call);
 
 static const struct field place_fields[] = {
     {"clients", FIELD_TEXT, "%s "},
@@ -26,15 +27,15 @@ const struct command listen_commands[] = {
         "print where clients can connect, and what they get",
         .result = RESULT({"places", FIELD_LIST, .element = place_fields}),
         .extension = true,
-        .run = print,
+        .run = listen_print,
     },
     {"listen/del", "no more clients at PLACE, which port/add made",
      PARAMETERS({"place", "PLACE", ARGUMENT_TEXT}), .access = FOR_OWNER, .extension = true,
-     .run = del},
+     .run = listen_del},
     {0},
 };
 
-static int print(struct call *call)
+static int listen_print(struct call *call)
 {
     reply_list(call->reply);
     list_for_each (node, &call->context->acceptors) {
@@ -53,7 +54,7 @@ static int print(struct call *call)
     return 0;
 }
 
-static int del(struct call *call)
+static int listen_del(struct call *call)
 {
     const char *wanted = call->argument[0].text;
     char shown[ARGUMENT_SHOWN];

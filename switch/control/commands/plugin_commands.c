@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * plugin_commands.c - there are no plugins yet, and that is what VDE's commands say
+ * plugin_commands.c - VDE's commands for plugins, of which this version has none
  */
 #include "control/command.h"
 

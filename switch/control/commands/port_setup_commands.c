@@ -153,7 +153,7 @@ static int endpoints(struct call *call)
         reply_number(call->reply, (uint64_t)endpoint->id);
         reply_number(call->reply, endpoint->queue.frames);
         traffic_view(&endpoint->counters, call->reply);
-        drops_view(&endpoint->counters, call->reply);
+        drops_view(&endpoint->port->sw->drops, &endpoint->counters, call->reply);
     }
     reply_list_end(call->reply);
     return 0;
@@ -163,5 +163,5 @@ static void list_drops(const struct port *port, struct reply *reply)
 {
     reply_item(reply);
     reply_number(reply, port->number);
-    drops_view(&port->counters, reply);
+    drops_view(&port->sw->drops, &port->counters, reply);
 }

@@ -11,7 +11,8 @@ static void view_endpoint(const struct daemon *daemon, const struct endpoint *en
                           struct reply *reply);
 static void view_vlans(const struct membership *member, struct reply *reply);
 static const char *state(const struct port *port);
-static uint64_t sum_drops(const struct counters *counters, bool egress);
+static uint64_t sum_drops(const struct drop_table *known, const struct counters *counters,
+                          bool egress);
 
 static const struct field endpoint_fields[] = {
     {"id", FIELD_NUMBER, "  -- endpoint ID %04llu"},
@@ -81,8 +82,8 @@ void port_view(const struct daemon *daemon, const struct port *port, struct repl
     view_vlans(&port->membership, reply);
     reply_number(reply, port->fdb.count);
     reply_number(reply, port->fdb.limit);
-    reply_number(reply, sum_drops(&port->counters, false));
-    reply_number(reply, sum_drops(&port->counters, true));
+    reply_number(reply, sum_drops(&port->sw->drops, &port->counters, false));
+    reply_number(reply, sum_drops(&port->sw->drops, &port->counters, true));
     reply_flag(reply, port->policy.up);
     reply_flag(reply, port->policy.isolated);
     reply_flag(reply, port->policy.offload);
@@ -90,15 +91,16 @@ void port_view(const struct daemon *daemon, const struct port *port, struct repl
     reply_text(reply, port->description);
 }
 
-void drops_view(const struct counters *counters, struct reply *reply)
+void drops_view(const struct drop_table *known, const struct counters *counters,
+                struct reply *reply)
 {
     reply_list(reply);
-    for (unsigned reason = 0; reason < DROP_REASONS; reason++) {
+    for (unsigned reason = 0; reason < DROP_REASONS_MAX; reason++) {
         if (counters->drops[reason] == 0)
             continue;
         reply_item(reply);
-        reply_text(reply, drop_name[reason]);
-        reply_text(reply, drop_is_egress(reason) ? "out" : "in");
+        reply_text(reply, known->kind[reason]->name);
+        reply_text(reply, known->kind[reason]->egress ? "out" : "in");
         reply_number(reply, counters->drops[reason]);
     }
     reply_list_end(reply);
@@ -149,11 +151,14 @@ static const char *state(const struct port *port)
     return port_blocked(port, os_now()) ? "blocked" : "up";
 }
 
-static uint64_t sum_drops(const struct counters *counters, bool egress)
+static uint64_t sum_drops(const struct drop_table *known, const struct counters *counters,
+                          bool egress)
 {
     uint64_t sum = 0;
 
-    for (unsigned reason = 0; reason < DROP_REASONS; reason++)
-        sum += drop_is_egress(reason) == egress ? counters->drops[reason] : 0;
+    for (unsigned reason = 0; reason < DROP_REASONS_MAX; reason++)
+        sum += known->kind[reason] && known->kind[reason]->egress == egress
+                   ? counters->drops[reason]
+                   : 0;
     return sum;
 }

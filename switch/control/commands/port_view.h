@@ -16,7 +16,8 @@ void port_view(const struct daemon *daemon, const struct port *port, struct repl
 
 /* A list of drop reasons, with the direction and how many; none that did not occur. */
 extern const struct field drop_fields[];
-void drops_view(const struct counters *counters, struct reply *reply);
+void drops_view(const struct drop_table *known, const struct counters *counters,
+                struct reply *reply);
 
 /* Frames and bytes, as VDE writes them: in, out. */
 #define TRAFFIC_FIELDS                                                                             \

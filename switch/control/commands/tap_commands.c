@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * tap_commands.c - which TAP of this host belongs to which program? An old question of people with many guests.
+ * tap_commands.c - which programs hold which TAP interfaces of this host
  */
 #include "control/command.h"
 #include "ports/io/tap_holders.h"

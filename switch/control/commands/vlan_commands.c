@@ -20,9 +20,9 @@ static int allprint(struct call *call);
 
 static int set_tagged(struct port *port, unsigned vid, bool tagged);
 static int list_vlans(struct call *call, bool inactive);
-static int collect_ports(const struct vswitch *sw, struct port_set *all);
-static const struct port_set *active_members(const struct vswitch *sw, unsigned vid);
-static void list_members(struct reply *reply, const struct port_set *ports, unsigned vid);
+static int collect_ports(const struct vswitch *sw, struct flood_set *all);
+static const struct flood_set *active_members(const struct vswitch *sw, unsigned vid);
+static void list_members(struct reply *reply, const struct flood_set *ports, unsigned vid);
 static void show_member(struct reply *reply, const struct port *port, unsigned vid);
 
 static const struct parameter vlan_and_port[ARGUMENTS + 1] = {
@@ -133,7 +133,7 @@ static int set_tagged(struct port *port, unsigned vid, bool tagged)
 static int list_vlans(struct call *call, bool inactive)
 {
     const struct vswitch *sw = call->sw;
-    struct port_set all = {0};
+    struct flood_set all = {0};
     unsigned looks = 0;
     int status = inactive ? collect_ports(sw, &all) : 0;
 
@@ -157,29 +157,29 @@ static int list_vlans(struct call *call, bool inactive)
 }
 
 /* All ports that there are, in order. */
-static int collect_ports(const struct vswitch *sw, struct port_set *all)
+static int collect_ports(const struct vswitch *sw, struct flood_set *all)
 {
-    all->member = malloc(((size_t)sw->config.ports + 1) * sizeof(struct port *));
+    all->member = malloc(((size_t)sw->config.ports + 1) * sizeof(*all->member));
     if (!all->member)
         return -ENOMEM;
     switch_for_each_port (sw, port)
-        all->member[all->count++] = port;
+        all->member[all->count++] = &port->vlan_member;
     return 0;
 }
 
 /* In a hub nobody is a member: every port hears everything. */
-static const struct port_set *active_members(const struct vswitch *sw, unsigned vid)
+static const struct flood_set *active_members(const struct vswitch *sw, unsigned vid)
 {
-    static const struct port_set nobody = {0};
+    static const struct flood_set nobody = {0};
 
     return sw->config.hub ? &nobody : vlan_flood_set(&sw->vlans, vid);
 }
 
-static void list_members(struct reply *reply, const struct port_set *ports, unsigned vid)
+static void list_members(struct reply *reply, const struct flood_set *ports, unsigned vid)
 {
     reply_list(reply);
     for (unsigned i = 0; i < ports->count; i++) {
-        const struct port *port = ports->member[i];
+        const struct port *port = container_of(ports->member[i], struct port, vlan_member);
 
         if (!membership_has(&port->membership, vid))
             continue;

@@ -20,12 +20,12 @@ void ageing_start(struct ageing *ageing, struct context *context, struct defer_q
     ageing->learned.kinds = EVENT_BIT(EVENT_FDB_LEARNED);
     ageing->learned.notify = on_learned;
     ev_init(&ageing->timer, on_timer);
-    switch_observe(context->sw, &ageing->learned);
+    observers_add(&context->sw->observers, &ageing->learned);
 }
 
 void ageing_stop(struct ageing *ageing)
 {
-    switch_unobserve(ageing->context->sw, &ageing->learned);
+    observers_remove(&ageing->context->sw->observers, &ageing->learned);
     defer_cancel(&ageing->planning);
     ev_timer_stop(ageing->context->loop, &ageing->timer);
 }

@@ -8,8 +8,6 @@ void daemon_init(struct daemon *daemon)
     list_init(&daemon->context.services);
     list_init(&daemon->context.acceptors);
     daemon->context.reserve_fd = -1;
-    /* As soon as it is deferred. */
-    defer_queue_init(&daemon->deferred, defer_run);
     commands_init(&daemon->commands);
     for (unsigned kind = 0; kind < OUTPUT_KINDS; kind++)
         daemon->output[kind].limit = SESSIONS_OUTPUT;

@@ -10,7 +10,6 @@
 #include "control/events.h"
 #include "control/session/outbox.h"
 #include "control/session/scheduler.h"
-#include "core/defer.h"
 #include "ports/context.h"
 #include "util/version.h"
 
@@ -28,7 +27,6 @@ enum output_kind { OUTPUT_OF_OTHERS, OUTPUT_OF_OWNER, OUTPUT_OF_STDIN, OUTPUT_KI
 
 struct daemon {
     struct context context;
-    struct defer_queue deferred; /* what observers note inside a stage, and do behind the batch */
     struct ageing ageing;
     struct commands commands;
     struct events events;

@@ -39,9 +39,10 @@ void daemonize_ready(int ready)
         dup2(null, fd);
     if (null > STDERR_FILENO)
         close(null);
-    /* Whoever unmounts the file system in which we were started should not have to stop us. */
+    /* Do not keep the file system busy in which we were started. */
     (void)!chdir("/");
-    (void)!write(ready, "", 1); /* the parent may have been killed: no reason to stop */
+    /* the parent may have been killed, which is no reason to stop */
+    (void)!write(ready, "", 1);
     close(ready);
 }
 
@@ -67,12 +68,12 @@ int pidfile_write(struct pidfile *pidfile, const char *path, struct error *err)
 
 void pidfile_remove(struct pidfile *pidfile)
 {
-    struct stat extension, there;
+    struct stat ours, current;
 
     if (!*pidfile->path)
         return;
-    if (fstat(pidfile->fd, &extension) == 0 && lstat(pidfile->path, &there) == 0 &&
-        extension.st_dev == there.st_dev && extension.st_ino == there.st_ino)
+    if (fstat(pidfile->fd, &ours) == 0 && lstat(pidfile->path, &current) == 0 &&
+        ours.st_dev == current.st_dev && ours.st_ino == current.st_ino)
         unlink(pidfile->path);
     close(pidfile->fd);
 }

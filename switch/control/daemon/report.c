@@ -24,12 +24,12 @@ void report_start(struct report *report, struct context *context, struct defer_q
         .queue = queue,
     };
     deferred_init(&report->writing, write_records);
-    switch_observe(context->sw, &report->observer);
+    observers_add(&context->sw->observers, &report->observer);
 }
 
 void report_stop(struct report *report)
 {
-    switch_unobserve(report->context->sw, &report->observer);
+    observers_remove(&report->context->sw->observers, &report->observer);
     defer_cancel(&report->writing);
 }
 

@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SMALL = 64 * 1024 }; /* more than that goes back to the system once it is written */
+enum { SMALL = 64 * 1024 }; /* buffers larger than this are freed once they are written */
 
 static bool make_room(struct outbox *box, size_t length);
-static void take(struct outbox *box, size_t length);
-static void to_front(struct outbox *box);
+static void drop_written(struct outbox *box, size_t length);
+static void move_to_front(struct outbox *box);
 static bool resize(struct outbox *box, size_t size);
 
 void outbox_init(struct outbox *box, int fd, struct outbox_budget *budget)
@@ -42,7 +42,7 @@ int outbox_flush(struct outbox *box)
             outbox_clear(box);
             return (int)written;
         }
-        take(box, (size_t)written);
+        drop_written(box, (size_t)written);
     }
     return 0;
 }
@@ -60,19 +60,20 @@ static bool make_room(struct outbox *box, size_t length)
 
     if (box->start + needed <= box->size)
         return true;
-    to_front(box);
-    /* Small pieces come in numbers; of long replies there is seldom a second. */
+    move_to_front(box);
+    /* Double small buffers, as many small writes follow each other; a long reply is seldom followed
+     * by a second. */
     return needed <= box->size || resize(box, needed + (needed < SMALL ? needed : needed / 8));
 }
 
-/* What has been taken of a long reply goes back to the system, though the rest is still waiting. */
-static void take(struct outbox *box, size_t length)
+/* Frees the part of a long reply that has been written, even if the rest is still waiting. */
+static void drop_written(struct outbox *box, size_t length)
 {
     box->budget->used -= length;
     box->length -= length;
     box->start += length;
     if (box->length > 0 && box->start > SMALL && box->start > box->length) {
-        to_front(box);
+        move_to_front(box);
         resize(box, box->length);
     } else if (box->length == 0) {
         box->start = 0;
@@ -81,7 +82,7 @@ static void take(struct outbox *box, size_t length)
     }
 }
 
-static void to_front(struct outbox *box)
+static void move_to_front(struct outbox *box)
 {
     if (box->start > 0 && box->length > 0)
         memmove(box->bytes, box->bytes + box->start, box->length);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * outbox.h - bytes on their way to a reader who may be slow
+ * outbox.h - output to a reader that may be slow
  *
- * Writing never blocks. What the reader does not take now is kept; what is kept in all outboxes of a budget together is
- * bounded.
+ * Writing never blocks. What the reader does not accept now is kept; the total kept in all outboxes
+ * of a budget is limited.
  */
 #ifndef VSW_CONTROL_SESSION_OUTBOX_H
 #define VSW_CONTROL_SESSION_OUTBOX_H
@@ -13,31 +13,34 @@
 
 struct outbox_budget {
     size_t limit;
-    size_t used; /* bytes that wait */
+    size_t used; /* bytes kept */
 };
 
 struct outbox {
-    int fd; /* the owner's */
+    int fd; /* owned by the owner of the outbox */
     struct outbox_budget *budget;
     char *bytes;
-    size_t start;  /* of what waits */
-    size_t length; /* of what waits */
-    size_t size;   /* of the memory */
+    size_t start;  /* of the bytes kept */
+    size_t length; /* how many these are */
+    size_t size;   /* allocated */
 };
 
+/* outbox_init() - an empty outbox for FD, which stays the caller's; its bytes count against
+ * BUDGET */
 void outbox_init(struct outbox *box, int fd, struct outbox_budget *budget);
 
-/* outbox_put() - appends BYTES, without writing. Return: false if the budget or the memory is used up. */
+/* outbox_put() - appends LENGTH BYTES, without writing. Return: false if that exceeds the budget or
+ * the memory. */
 bool outbox_put(struct outbox *box, const void *bytes, size_t length);
 
-/* outbox_flush() - writes what the reader takes now
+/* outbox_flush() - writes what the reader accepts now
  *
- * Return: 0 if he took some or nothing waits; -EAGAIN if he took none; another -errno if he is gone, and then nothing
- * waits any more.
+ * Return: 0 if it accepted some or nothing is kept; -EAGAIN if it accepted none; another -errno if
+ * it is gone, and nothing is kept then.
  */
 int outbox_flush(struct outbox *box);
 
-/* outbox_clear() - drops what waits, and frees the memory */
+/* outbox_clear() - discards what is kept, and frees the memory */
 void outbox_clear(struct outbox *box);
 
 #endif

@@ -16,19 +16,19 @@ struct script {
     FILE *file;
     char *line;
     size_t size;
-    unsigned number;            /* of the line */
-    char shown[ARGUMENT_SHOWN]; /* the path */
+    unsigned number;            /* of the current line */
+    char shown[ARGUMENT_SHOWN]; /* its path, escaped */
 };
 
 static const char system_rcfile[] = "/etc/vde2/vde_switch.rc";
 
 static const char *default_rcfile(char in_home[PATH_MAX]);
-static void run_quietly(struct caller *caller, char *line);
+static void run_unattended(struct caller *caller, char *line);
 static int push(struct caller *caller, const char *path, FILE *file, struct error *err);
 static void pop(struct caller *caller);
 static FILE *open_plain_file(const char *path, struct error *err);
 
-/* Nothing is served yet: between the lines a signal may tell us to end. */
+/* No client is served yet, but signals are: one of them may stop the daemon between two lines. */
 void script_run_at_start(struct daemon *daemon, const char *path)
 {
     struct caller caller = {.daemon = daemon, .trusted = true};
@@ -44,7 +44,7 @@ void script_run_at_start(struct daemon *daemon, const char *path)
         char *line = script_next(&caller);
 
         if (line)
-            run_quietly(&caller, line);
+            run_unattended(&caller, line);
         ev_run(daemon->context.loop, EVRUN_NOWAIT);
     }
     script_drop_all(&caller);
@@ -90,8 +90,8 @@ static const char *default_rcfile(char in_home[PATH_MAX])
     return home && access(in_home, R_OK) == 0 ? in_home : system_rcfile;
 }
 
-/* Nobody hears the replies; what fails is logged. */
-static void run_quietly(struct caller *caller, char *line)
+/* Discards the reply and logs errors. */
+static void run_unattended(struct caller *caller, char *line)
 {
     const struct script *script = caller->script;
     char shown[ARGUMENT_SHOWN], place[ARGUMENT_SHOWN];
@@ -114,7 +114,7 @@ static void run_quietly(struct caller *caller, char *line)
                 shown, strerror(-status), *err.text ? ": " : "", err.text);
 }
 
-/* FILE is the pile's from now on. */
+/* Takes ownership of FILE, also if this fails. */
 static int push(struct caller *caller, const char *path, FILE *file, struct error *err)
 {
     struct script *script;
@@ -146,7 +146,8 @@ static void pop(struct caller *caller)
     free(script);
 }
 
-/* Return: NULL, with errno and words in ERR, for what is not a plain file: that could keep us waiting. */
+/* Only regular files, because reading any other could block. Return: NULL with errno set, and sets
+ * ERR. */
 static FILE *open_plain_file(const char *path, struct error *err)
 {
     char shown[ARGUMENT_SHOWN];

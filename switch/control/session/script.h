@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * script.h - files of commands: what runs at start, and what a session loads
+ * script.h - files of commands, run at start or loaded by a session
  *
- * A caller has a pile of scripts: the innermost one is where his next command comes from.
+ * A caller has a stack of scripts: its next command comes from the innermost one.
  */
 #ifndef VSW_CONTROL_SESSION_SCRIPT_H
 #define VSW_CONTROL_SESSION_SCRIPT_H
@@ -11,30 +11,32 @@
 
 enum { SCRIPTS_DEEP = 8 };
 
-/* script_run_at_start() - runs the commands in PATH, or else in the first of $HOME/.vde2/vde_switch.rc and
- * /etc/vde2/vde_switch.rc that can be read
+/* script_run_at_start() - runs the commands in PATH; if that is NULL, in $HOME/.vde2/vde_switch.rc
+ * if that is readable, else in /etc/vde2/vde_switch.rc
  *
- * As in VDE a file that is missing is no error, and a command that fails does not keep the next from running; but it
- * is logged, with the line that it stands on.
+ * As in VDE a missing file is no error, and a command that fails does not end the script; but
+ * failures are logged with their line numbers.
  */
 void script_run_at_start(struct daemon *daemon, const char *path);
 
-/* script_open() - puts the file PATH onto CALLER's pile
+/* script_open() - pushes the file PATH onto CALLER's stack
  *
- * Return: 0, or -errno with words in ERR: it cannot be read, is not a plain file, or the pile is SCRIPTS_DEEP.
+ * Return: 0, or -errno and sets ERR: it cannot be read, is not a regular file, or the stack is
+ * SCRIPTS_DEEP already.
  */
 int script_open(struct caller *caller, const char *path, struct error *err);
 
-/* script_next() - the innermost script's next line that is not blank, without its newline
+/* script_next() - reads the innermost script's next line that is not blank, without its newline
  *
- * Return: valid until the next call; NULL if there is none: the script is then off the pile.
+ * Return: valid until the next call; NULL at the end of the script, which is then popped off the
+ * stack.
  */
 char *script_next(struct caller *caller);
 
-/* script_path() - what the innermost script is called, fit to be shown */
+/* script_path() - path of the innermost script, escaped */
 const char *script_path(const struct caller *caller);
 
-/* script_drop_all() - nothing that is left of CALLER's scripts will be run */
+/* script_drop_all() - pops all of CALLER's scripts */
 void script_drop_all(struct caller *caller);
 
 #endif

@@ -13,7 +13,7 @@
 
 static void on_end(struct session *session);
 static bool tolerate(struct session *session, int error);
-static bool in_background(void);
+static bool is_background_job(void);
 static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events);
 
 bool stdio_console_wanted(void)
@@ -50,7 +50,8 @@ void stdio_console_stop(struct stdio_console *console)
         close(console->out);
 }
 
-/* Whoever wrote commands and closed the pipe may still read the replies: it gets a second to do so. */
+/* The program that wrote commands and closed the pipe may still read the replies: it gets a second
+ * to do so. */
 static void on_end(struct session *session)
 {
     struct daemon *daemon = session->caller.daemon;
@@ -60,19 +61,20 @@ static void on_end(struct session *session)
     daemon_stop(daemon);
 }
 
-/* The terminal is another job's: that is no end of input, but what is typed is not for us either. */
+/* EIO because another job has the terminal: not the end of input, but what is typed is not for us
+ * either. Tries again later. */
 static bool tolerate(struct session *session, int error)
 {
     struct stdio_console *console = container_of(session, struct stdio_console, session);
 
-    if (error != EIO || !in_background())
+    if (error != EIO || !is_background_job())
         return false;
     session->asleep = true;
     ev_timer_again(session->caller.daemon->context.loop, &console->retry);
     return true;
 }
 
-static bool in_background(void)
+static bool is_background_job(void)
 {
     pid_t foreground = tcgetpgrp(STDIN_FILENO);
 
@@ -86,7 +88,7 @@ static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events)
 
     (void)events;
     poll(&terminal, 1, 0);
-    if (!(terminal.revents & POLLHUP) && in_background())
+    if (!(terminal.revents & POLLHUP) && is_background_job())
         return;
     ev_timer_stop(loop, watcher);
     session_wake(&console->session);

@@ -35,34 +35,35 @@ struct dgram {
     struct dgram_socket sock;
     struct udp_tx udp; /* unless its sockets are UNIX sockets */
     bool exclusive;    /* the kernel lets in nobody but the peer: no need to ask who sent a frame */
-    bool over;         /* a descriptor's peer is gone for good */
     struct port_logger logger;
 
     /* DGRAM_UNIX */
     bool connected; /* to somebody who, when we last heard of it, was there */
     ev_stat path;   /* remote= */
     struct retry retry;
+    struct deferred peer_left;
 };
 
 static int dgram_check(const struct port_spec *spec, struct error *err);
 static int dgram_open(struct context *context, const struct port_spec *spec, struct port *port,
                       struct error *err);
-static int dgram_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int dgram_rx(struct endpoint *endpoint, struct batch *batch);
 static int dgram_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
-static void dgram_lost(struct fd_endpoint *endpoint, int error);
+static void dgram_lost(struct endpoint *endpoint, int error);
 static void dgram_close(struct endpoint *endpoint);
 
 static int attach(struct dgram *dgram, struct context *context, struct port *port,
                   struct error *err);
 static bool is_shut(int fd);
-static int sift(struct dgram *dgram, struct batch *batch, int count);
+static int check_senders(struct dgram *dgram, struct batch *batch, int count);
 static void peer_gone(struct dgram *dgram);
+static void on_peer_left(struct deferred *work);
 static void watch_path(struct dgram *dgram);
 static void expect_change(struct dgram *dgram);
 static void on_path_changed(struct ev_loop *loop, ev_stat *watcher, int events);
 static void on_retry(struct retry *retry);
 static int reach(struct dgram *dgram);
-static void set_connected(struct dgram *dgram, bool connected);
+static void report_peer(struct dgram *dgram);
 static void introduce(struct dgram *dgram);
 static void describe(struct dgram *dgram);
 
@@ -77,17 +78,14 @@ const struct port_type dgram_type = {
     .open = dgram_open,
 };
 
-static const struct fd_endpoint_ops dgram_ops = {
-    .core =
-        {
-            .type = "dgram",
-            .module = "dgram",
-            .tx = dgram_tx,
-            .wait_writable = fd_endpoint_wait_writable,
-            .close = dgram_close,
-        },
+static const struct endpoint_ops dgram_ops = {
+    .type = "dgram",
+    .module = "dgram",
     .rx = dgram_rx,
+    .tx = dgram_tx,
+    .wait_writable = fd_endpoint_wait_writable,
     .lost = dgram_lost,
+    .close = dgram_close,
 };
 
 static int dgram_check(const struct port_spec *spec, struct error *err)
@@ -122,24 +120,22 @@ static int dgram_open(struct context *context, const struct port_spec *spec, str
 }
 
 /* A connected UDP socket reports what ICMP said of earlier datagrams: no reason to end. */
-static int dgram_rx(struct fd_endpoint *endpoint, struct batch *batch)
+static int dgram_rx(struct endpoint *endpoint, struct batch *batch)
 {
-    struct dgram *dgram = container_of(endpoint, struct dgram, base);
-    struct datagram_vector *vector = endpoint->context->datagrams;
+    struct dgram *dgram = container_of(endpoint, struct dgram, base.endpoint);
+    struct datagram_vector *vector = &io_worker_of(endpoint)->datagrams;
     unsigned missed = 0;
     int count;
 
-    if (dgram->over)
-        return -ECONNREFUSED;
     if (dgram->exclusive)
         count = datagram_rx(dgram->sock.in, vector, batch);
     else
-        count = sift(dgram, batch, datagram_rx_from(dgram->sock.in, vector, batch));
+        count = check_senders(dgram, batch, datagram_rx_from(dgram->sock.in, vector, batch));
     /* A UNIX socket has its senders wait; and of a group the kernel also counts what our filter takes out. */
     if (dgram->spec.kind != DGRAM_GROUP && !address_is_path(&dgram->spec.remote))
         missed = dgram_socket_missed(&dgram->sock);
     if (missed > 0)
-        port_drop_early(endpoint->endpoint.port, &endpoint->endpoint, DROP_MISSED, missed);
+        port_drop_early(endpoint, DROP_MISSED, missed);
     if (count == 0 && dgram->spec.kind == DGRAM_FD && is_shut(dgram->sock.in))
         return -EPIPE;
     return count > 0 ? count : 0;
@@ -161,14 +157,14 @@ static int dgram_tx(struct endpoint *core, const struct tx_desc *descs, unsigned
     return sent;
 }
 
-static void dgram_lost(struct fd_endpoint *endpoint, int error)
+static void dgram_lost(struct endpoint *endpoint, int error)
 {
-    struct dgram *dgram = container_of(endpoint, struct dgram, base);
+    struct dgram *dgram = container_of(endpoint, struct dgram, base.endpoint);
 
     (void)error;
     port_log(&dgram->logger, LOG_WARNING,
              "nobody is at the other end any more; the port waits for another");
-    dgram_close(&endpoint->endpoint);
+    dgram_close(endpoint);
 }
 
 static void dgram_close(struct endpoint *core)
@@ -176,6 +172,7 @@ static void dgram_close(struct endpoint *core)
     struct dgram *dgram = container_of(core, struct dgram, base.endpoint);
     struct ev_loop *loop = dgram->base.context->loop;
 
+    defer_cancel(&dgram->peer_left);
     if (dgram->spec.kind == DGRAM_UNIX) {
         ev_stat_stop(loop, &dgram->path);
         retry_stop(&dgram->retry, loop);
@@ -191,10 +188,10 @@ static int attach(struct dgram *dgram, struct context *context, struct port *por
 {
     int status;
 
-    fd_endpoint_init(&dgram->base, context, &dgram_ops, dgram->sock.in);
-    ev_io_set(&dgram->base.writable, dgram->sock.out, EV_WRITE);
+    fd_endpoint_init(&dgram->base, context, &dgram_ops, dgram->sock.in, dgram->sock.out);
     if (!address_is_path(&dgram->spec.remote))
         udp_tx_init(&dgram->udp, dgram->sock.out);
+    deferred_init(&dgram->peer_left, on_peer_left);
     dgram->exclusive = dgram->spec.kind == DGRAM_GROUP || dgram->spec.kind == DGRAM_FD;
     dgram->base.endpoint.id = dgram->sock.in;
     fd_endpoint_belongs_to(&dgram->base, (uid_t)-1, getpid());
@@ -212,35 +209,39 @@ static bool is_shut(int fd)
     return poll(&way_in, 1, 0) == 1 && way_in.revents & POLLRDHUP;
 }
 
-/* Keeps the peer's among the COUNT frames of BATCH. Return: how many they are. */
-static int sift(struct dgram *dgram, struct batch *batch, int count)
+/* Of the COUNT frames of BATCH, the peer's alone may come in. Return: COUNT. */
+static int check_senders(struct dgram *dgram, struct batch *batch, int count)
 {
-    struct endpoint *endpoint = &dgram->base.endpoint;
-    const struct address *from = dgram->base.context->datagrams->from;
-    int kept = 0;
+    const struct address *from = io_worker_of(&dgram->base.endpoint)->datagrams.from;
 
     for (int i = 0; i < count; i++) {
-        if (address_equal(&from[i], &dgram->spec.remote))
-            batch->frame[kept++] = batch->frame[i];
+        if (!address_equal(&from[i], &dgram->spec.remote))
+            batch->frame[i].drop = DROP_UNEXPECTED_SOURCE;
     }
-    if (kept < count)
-        port_drop_early(endpoint->port, endpoint, DROP_UNEXPECTED_SOURCE, (unsigned)(count - kept));
     if (dgram->connected)
         dgram->exclusive = dgram_socket_empty(&dgram->sock);
-    return kept;
+    return count;
 }
 
-/* A batch is on its way: nothing may be detached now. */
+/* Found out while sending: what follows from it must wait until the batch is through. */
 static void peer_gone(struct dgram *dgram)
 {
-    struct context *context = dgram->base.context;
+    struct endpoint *endpoint = &dgram->base.endpoint;
 
     if (dgram->spec.kind == DGRAM_FD) {
-        dgram->over = true;
-        ev_feed_event(context->loop, &dgram->base.readable, EV_READ);
+        endpoint_fail(endpoint, ECONNREFUSED);
         return;
     }
-    set_connected(dgram, false);
+    dgram->connected = dgram->exclusive = false;
+    defer(&endpoint->worker->deferred, &dgram->peer_left);
+}
+
+static void on_peer_left(struct deferred *work)
+{
+    struct dgram *dgram = container_of(work, struct dgram, peer_left);
+    struct context *context = dgram->base.context;
+
+    report_peer(dgram);
     retry_stop(&dgram->retry, context->loop);
     retry_later(&dgram->retry, context->loop);
 }
@@ -296,19 +297,18 @@ static int reach(struct dgram *dgram)
     }
     retry_succeeded(&dgram->retry);
     dgram->exclusive = dgram_socket_empty(&dgram->sock);
-    set_connected(dgram, true);
+    if (!dgram->connected) {
+        dgram->connected = true;
+        report_peer(dgram);
+    }
     return 0;
 }
 
-static void set_connected(struct dgram *dgram, bool connected)
+static void report_peer(struct dgram *dgram)
 {
-    if (dgram->connected == connected)
-        return;
-    dgram->connected = connected;
-    dgram->exclusive = dgram->exclusive && connected;
     describe(dgram);
     port_log(&dgram->logger, LOG_NOTICE, "%s",
-             connected ? "somebody is there" : "nobody is there any more");
+             dgram->connected ? "somebody is there" : "nobody is there any more");
 }
 
 /* Under what name it appears in the log. */

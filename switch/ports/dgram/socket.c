@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * socket.c - opening the sockets of a dgram port
+ * socket.c - opens the sockets of a dgram port
  *
- * A group has two. The one that receives is bound to the group's address and port, which every member is. What it sent
- * would carry that port, too, and could not be told from what others on this host send: so we send by a socket with a
- * port of its own. The kernel hands a member's datagrams to all members on the host, itself among them; a filter takes
- * ours out before they use up room in the receive buffer.
+ * A group has two. The receiving socket is bound to the group's address and port, as every member's
+ * is. Frames sent from it would come from that port, too, and could not be told from those of other
+ * members on this host, so they are sent from a second socket with a port of its own. The kernel
+ * delivers a member's datagrams to all members on the host, including the sender; a filter drops
+ * our own before they take up space in the receive buffer.
  */
 #include "ports/dgram/socket.h"
 
@@ -18,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* As much as the kernel grants: what does not fit while we are busy is lost. */
+/* The kernel may grant less. What does not fit while the switch is busy is lost. */
 enum { RECEIVE_BUFFER = 4 * 1024 * 1024 };
 
 static int open_udp(struct dgram_socket *sock, const struct dgram_spec *spec, struct error *err);
@@ -26,9 +27,9 @@ static bool is_peer_of_itself(const struct dgram_spec *spec);
 static int open_unix(struct dgram_socket *sock, const struct dgram_spec *spec,
                      const struct switch_dir *dir, struct error *err);
 static int open_group(struct dgram_socket *sock, struct dgram_spec *spec, struct error *err);
-static int join(int fd, const struct dgram_spec *spec, struct error *err);
-static int aim(int fd, struct dgram_spec *spec, struct error *err);
-static int leave_out(int fd, const struct sockaddr_in *source);
+static int join_group(int fd, const struct dgram_spec *spec, struct error *err);
+static int connect_group(int fd, struct dgram_spec *spec, struct error *err);
+static int filter_out(int fd, const struct sockaddr_in *source);
 static int take_inherited(struct dgram_socket *sock, struct dgram_spec *spec, struct error *err);
 static int new_socket(int family);
 
@@ -88,8 +89,8 @@ bool dgram_socket_empty(const struct dgram_socket *sock)
     return recv(sock->in, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
 }
 
-/* Not connected: who else sends to us is to be seen, and ICMP errors are not. Nor may another program bind the same address, as
- * SO_REUSEADDR would let it. */
+/* Left unconnected so that unexpected senders are counted and ICMP errors ignored. No SO_REUSEADDR:
+ * no other program may bind this address. */
 static int open_udp(struct dgram_socket *sock, const struct dgram_spec *spec, struct error *err)
 {
     char shown[ADDRESS_TEXT];
@@ -106,16 +107,17 @@ static int open_udp(struct dgram_socket *sock, const struct dgram_spec *spec, st
     return 0;
 }
 
-/* A socket of all addresses is at each of them. Is remote= one, from which our own frames would come? */
+/* A wildcard socket has each address of this host. Checks whether remote= is one that our own
+ * frames would be sent from. */
 static bool is_peer_of_itself(const struct dgram_spec *spec)
 {
     struct address from = {.length = 0};
-    /* IPv6's stands at the same place. */
+    /* sin6_port is at the same offset. */
     in_port_t *port = &((struct sockaddr_in *)(void *)&from.storage)->sin_port;
     int fd;
 
     if (!address_is_any(&spec->local))
-        return false; /* that they are not the same is known */
+        return false; /* dgram_spec_read() has checked that they differ */
     fd = new_socket(spec->remote.any.sa_family);
     if (connect(fd, &spec->remote.any, spec->remote.length) == 0)
         address_own(fd, &from);
@@ -131,17 +133,18 @@ static int open_unix(struct dgram_socket *sock, const struct dgram_spec *spec,
                             dir->group, err);
 }
 
-/* One hop, and heard by members on this host: both are the kernel's defaults. */
+/* The kernel's defaults are right: a TTL of 1, and delivery to members on this host
+ * (IP_MULTICAST_LOOP). */
 static int open_group(struct dgram_socket *sock, struct dgram_spec *spec, struct error *err)
 {
-    int status = aim(sock->out, spec, err);
+    int status = connect_group(sock->out, spec, err);
 
-    if (status == 0 && leave_out(sock->in, (const void *)&spec->local.storage) < 0)
+    if (status == 0 && filter_out(sock->in, (const void *)&spec->local.storage) < 0)
         status = error_set(err, errno, "cannot filter a socket: %s", strerror(errno));
-    return status < 0 ? status : join(sock->in, spec, err);
+    return status < 0 ? status : join_group(sock->in, spec, err);
 }
 
-static int join(int fd, const struct dgram_spec *spec, struct error *err)
+static int join_group(int fd, const struct dgram_spec *spec, struct error *err)
 {
     const struct sockaddr_in *group = (const void *)&spec->remote.storage;
     const struct ip_mreq membership = {group->sin_addr, spec->interface};
@@ -150,7 +153,8 @@ static int join(int fd, const struct dgram_spec *spec, struct error *err)
 
     address_text(&spec->remote, shown);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
-    /* Or we would also hear interfaces by which others have joined. */
+    /* Otherwise groups joined by other sockets, on other interfaces, would be received as well:
+     * ip(7). */
     setsockopt(fd, IPPROTO_IP, IP_MULTICAST_ALL, &no, sizeof(no));
     if (bind(fd, &spec->remote.any, spec->remote.length) < 0)
         return error_set(err, errno, "cannot use mcast=%s: %s", shown,
@@ -161,8 +165,8 @@ static int join(int fd, const struct dgram_spec *spec, struct error *err)
     return 0;
 }
 
-/* Being connected gives our datagrams one source address, whatever becomes of routes. */
-static int aim(int fd, struct dgram_spec *spec, struct error *err)
+/* Connected, so that the source address stays the same even if routes change. */
+static int connect_group(int fd, struct dgram_spec *spec, struct error *err)
 {
     char shown[ADDRESS_TEXT], address[INET_ADDRSTRLEN];
 
@@ -180,8 +184,8 @@ static int aim(int fd, struct dgram_spec *spec, struct error *err)
     return 0;
 }
 
-/* To a socket's filter a datagram begins with the UDP header. */
-static int leave_out(int fd, const struct sockaddr_in *source)
+/* Drops datagrams from SOURCE. A UDP socket's filter sees the datagram from its UDP header. */
+static int filter_out(int fd, const struct sockaddr_in *source)
 {
     const uint32_t port = ntohs(source->sin_port), address = ntohl(source->sin_addr.s_addr);
     struct sock_filter code[] = {

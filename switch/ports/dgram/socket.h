@@ -11,25 +11,28 @@
 
 struct dgram_socket {
     int in;
-    int out;                 /* the same, but for a group */
+    int out;                 /* same as in, except for a group */
     struct socket_file file; /* of DGRAM_UNIX */
-    uint32_t missed;         /* by the kernel, when it was last asked */
+    uint32_t missed;         /* datagrams dropped by the kernel, as last read */
 };
 
-/* dgram_socket_open() - opens what SPEC asks for, and completes SPEC's addresses
- * @dir: whose mode and group a socket gets that is a file
+/* dgram_socket_open() - opens the socket or sockets that SPEC describes, and fills in the addresses
+ * that SPEC left open
+ * @dir: provides the mode and group of a socket file
  *
- * A UNIX socket is not connected yet. Return: 0, or -errno with words in ERR and nothing open.
+ * A UNIX socket is not connected yet. Return: 0, or -errno and sets ERR, with nothing left open.
  */
 int dgram_socket_open(struct dgram_socket *sock, struct dgram_spec *spec,
                       const struct switch_dir *dir, struct error *err);
 
+/* dgram_socket_close() - closes the sockets and removes the socket file */
 void dgram_socket_close(struct dgram_socket *sock);
 
-/* dgram_socket_missed() - how many datagrams the kernel has dropped for want of room since this was last asked */
+/* dgram_socket_missed() - datagrams dropped since the last call because the receive buffer was
+ * full */
 unsigned dgram_socket_missed(struct dgram_socket *sock);
 
-/* dgram_socket_empty() - does nothing wait to be read? */
+/* dgram_socket_empty() - whether there is nothing to read */
 bool dgram_socket_empty(const struct dgram_socket *sock);
 
 #endif

@@ -45,7 +45,7 @@ static int read_descriptor(const char *fd, struct dgram_spec *wanted, struct err
     return inherited_read(fd, &wanted->fd, err);
 }
 
-/* local= is an address without a port here, as QEMU's localaddr= is. */
+/* local= is an address without a port here, like QEMU's localaddr=. */
 static int read_group(const char *group, const char *local, struct dgram_spec *wanted,
                       struct error *err)
 {
@@ -77,7 +77,7 @@ static int read_pair(const char *local, const char *remote, struct dgram_spec *w
     if (status < 0)
         return status;
     wanted->kind = address_is_path(&wanted->local) ? DGRAM_UNIX : DGRAM_UDP;
-    /* [::] is for IPv4, too. */
+    /* [::] includes all IPv4 addresses. */
     if (wanted->remote.any.sa_family == AF_INET && wanted->local.any.sa_family == AF_INET6 &&
         address_is_any(&wanted->local))
         address_any_ipv4(&wanted->local);
@@ -91,7 +91,7 @@ static bool is_broadcast(const struct address *address)
     return address->any.sa_family == AF_INET && v4->sin_addr.s_addr == htonl(INADDR_BROADCAST);
 }
 
-/* Could the one send to the other, and hear it? */
+/* Checks that local= and remote= can exchange datagrams. */
 static int check_peers(const char *local, const char *remote, const struct dgram_spec *wanted,
                        struct error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * spec.h - what the keys of a dgram port say
+ * spec.h - parsed keys of a dgram port
  */
 #ifndef VSW_PORTS_DGRAM_SPEC_H
 #define VSW_PORTS_DGRAM_SPEC_H
@@ -14,13 +14,14 @@ enum dgram_kind { DGRAM_UDP, DGRAM_UNIX, DGRAM_GROUP, DGRAM_FD };
 
 struct dgram_spec {
     enum dgram_kind kind;
-    struct address local;     /* ours; of a group and of a descriptor known when it is open */
-    struct address remote;    /* the peer's, or the group; of a descriptor known when it is open */
-    int fd;                   /* DGRAM_FD */
-    struct in_addr interface; /* DGRAM_GROUP: its address; INADDR_ANY if the kernel is to choose */
+    struct address local;  /* our own; of a group or a descriptor known once it is open */
+    struct address remote; /* the peer's, or the group's; of a descriptor known once it is open */
+    int fd;                /* of DGRAM_FD, else -1 */
+    struct in_addr interface; /* of DGRAM_GROUP: the interface's address; INADDR_ANY: any */
 };
 
-/* dgram_spec_read() - reads the keys into WANTED, touching nothing. Return: 0, or -EINVAL with words in ERR. */
+/* dgram_spec_read() - parses the keys of SPEC into WANTED, without side effects. Return: 0, or
+ * -EINVAL and sets ERR. */
 int dgram_spec_read(const struct port_spec *spec, struct dgram_spec *wanted, struct error *err);
 
 #endif

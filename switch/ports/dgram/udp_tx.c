@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * udp_tx.c - a batch of frames into a UDP socket
+ * udp_tx.c - sends a batch of frames to a UDP socket with UDP GSO
  *
- * Theory of operation. The frames of a bulk transfer have one length, but for the last one. The kernel takes such a run as one
- * message, carries it through its layers once, and cuts it into datagrams at the end: UDP_SEGMENT, udp(7), Linux 4.18. What
- * goes out is the same, at a fraction of the cost.
+ * Theory of operation. The frames of a bulk transfer all have the same length except for the last
+ * one. The kernel accepts such a run as one message, passes it through its layers once, and splits
+ * it into datagrams at the end: UDP_SEGMENT, udp(7), Linux 4.18. The datagrams are the same, at a
+ * fraction of the cost.
  *
- * It refuses to cut what would have to be fragmented as well (a frame that is longer than the way's MTU), and, before Linux
- * 6.11, for interfaces that leave checksums to us. Then the frames go one by one, and so do all of that length for a
- * minute: ways change. Whatever else a run is refused for, its frames go one by one, that each has its own answer.
+ * It refuses to split datagrams that would have to be fragmented as well (frames longer than the
+ * path MTU), and, before Linux 6.11, to send on interfaces without checksum offload. Frames of that
+ * length are then sent one by one for a minute, after which the route may have changed. If a run is
+ * refused for any other reason, only its frames are sent one by one, so that each gets its own
+ * result.
  */
 #include "ports/dgram/udp_tx.h"
 
@@ -22,34 +25,34 @@
 
 enum {
     RUN_MAX = 64,          /* datagrams: UDP_MAX_SEGMENTS of Linux 4.18 */
-    RUN_BYTES_MAX = 65507, /* what an IPv4 packet has room for behind its headers */
+    RUN_BYTES_MAX = 65507, /* payload of an IPv4 packet after its IP and UDP headers */
     LENGTH_MAX = 1U << 16, /* longer than any frame */
 };
 
 #define FORGET_NS (60 * SECOND)
 
-/* Room for what tells the kernel where to cut. */
-union cut {
+/* The control message that gives the length of the segments. */
+union segment_size {
     struct cmsghdr header;
     char bytes[CMSG_SPACE(sizeof(uint16_t))];
 };
 
-/* What one system call is told. */
+/* Arguments of one sendmmsg(). */
 struct messages {
     unsigned count;
     struct mmsghdr message[BATCH_FRAMES];
-    unsigned run[BATCH_FRAMES]; /* how many frames each is */
-    union cut cut[BATCH_FRAMES];
+    unsigned run[BATCH_FRAMES]; /* number of frames in each message */
+    union segment_size segment_size[BATCH_FRAMES];
     struct iovec iov[BATCH_FRAMES * TX_DESC_IOVS];
 };
 
 static void run_refused(struct udp_tx *tx, unsigned frames, uint32_t length, int error);
-static void lay_out(struct messages *out, const struct udp_tx *tx, const struct tx_desc *descs,
-                    unsigned count, const struct address *to);
+static void build_messages(struct messages *out, const struct udp_tx *tx,
+                           const struct tx_desc *descs, unsigned count, const struct address *to);
 static unsigned run_of(const struct udp_tx *tx, const struct tx_desc *descs, unsigned count);
 static struct iovec *gather(struct msghdr *message, struct iovec *room, const struct tx_desc *descs,
                             unsigned count);
-static void cut_into(struct msghdr *message, union cut *cut, uint32_t length);
+static void set_segment_size(struct msghdr *message, union segment_size *size, uint32_t length);
 
 void udp_tx_init(struct udp_tx *tx, int fd)
 {
@@ -57,9 +60,10 @@ void udp_tx_init(struct udp_tx *tx, int fd)
 
     tx->fd = fd;
     tx->singly = 0;
-    /* An older kernel knows no such option, and would send a run as it is. */
+    /* A kernel without UDP GSO lacks the option, and would send a run as one datagram. */
     tx->cuts = setsockopt(fd, SOL_UDP, UDP_SEGMENT, &none, sizeof(none)) == 0;
-    /* Who opened it may have wanted messages to be joined; ours are frames. */
+    /* The program that opened an inherited socket may have asked to join datagrams; here each one
+     * is a frame. */
     setsockopt(fd, SOL_UDP, UDP_CORK, &none, sizeof(none));
     setsockopt(fd, SOL_UDP, UDP_GRO, &none, sizeof(none));
     tx->cut_below = tx->cuts ? LENGTH_MAX : 0;
@@ -72,7 +76,7 @@ int udp_tx(struct udp_tx *tx, const struct tx_desc *descs, unsigned count, const
 
     if (tx->cuts && tx->cut_below < LENGTH_MAX && os_now() >= tx->forget)
         tx->cut_below = LENGTH_MAX;
-    lay_out(&out, tx, descs, count, to);
+    build_messages(&out, tx, descs, count, to);
     sent = sendmmsg(tx->fd, out.message, out.count, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && out.run[0] > 1 && errno != EAGAIN) {
         run_refused(tx, out.run[0], descs[0].length, errno);
@@ -82,12 +86,13 @@ int udp_tx(struct udp_tx *tx, const struct tx_desc *descs, unsigned count, const
         frames += (int)out.run[i];
     tx->singly -= tx->singly < (unsigned)frames ? tx->singly : (unsigned)frames;
     if (sent < 0 && errno != EAGAIN && tx->singly > 0)
-        tx->singly--; /* it will be dropped */
+        tx->singly--; /* the caller drops that frame */
     return sent > 0 ? frames : -errno;
 }
 
-/* A datagram may be too long for the way's MTU (EINVAL, EMSGSIZE), or its checksum be ours to compute (EIO): that holds for
- * a while. Else it may be one of the frames (a firewall's EPERM), or the size of the whole (ENOBUFS). */
+/* A datagram may exceed the path MTU (EINVAL, EMSGSIZE), or its checksum may have to be computed in
+ * software (EIO): that persists for a while. Otherwise the cause may be a single frame (EPERM from
+ * a firewall), or the total size (ENOBUFS). */
 static void run_refused(struct udp_tx *tx, unsigned frames, uint32_t length, int error)
 {
     tx->singly = frames;
@@ -97,8 +102,8 @@ static void run_refused(struct udp_tx *tx, unsigned frames, uint32_t length, int
     tx->forget = os_now() + FORGET_NS;
 }
 
-static void lay_out(struct messages *out, const struct udp_tx *tx, const struct tx_desc *descs,
-                    unsigned count, const struct address *to)
+static void build_messages(struct messages *out, const struct udp_tx *tx,
+                           const struct tx_desc *descs, unsigned count, const struct address *to)
 {
     struct iovec *room = out->iov;
 
@@ -113,12 +118,13 @@ static void lay_out(struct messages *out, const struct udp_tx *tx, const struct 
         };
         room = gather(message, room, descs + i, run);
         if (run > 1)
-            cut_into(message, &out->cut[out->count], descs[i].length);
+            set_segment_size(message, &out->segment_size[out->count], descs[i].length);
         out->run[out->count] = run;
     }
 }
 
-/* How many of PACKETS, from the front, may be one message: all of one length, the last of them perhaps shorter. */
+/* How many frames at the front of DESCS may be one message: all of the same length, except that the
+ * last may be shorter. */
 static unsigned run_of(const struct udp_tx *tx, const struct tx_desc *descs, unsigned count)
 {
     uint32_t length = descs[0].length, bytes = length;
@@ -132,7 +138,7 @@ static unsigned run_of(const struct udp_tx *tx, const struct tx_desc *descs, uns
     return run;
 }
 
-/* Return: the room that is left. */
+/* Return: the remaining room. */
 static struct iovec *gather(struct msghdr *message, struct iovec *room, const struct tx_desc *descs,
                             unsigned count)
 {
@@ -145,14 +151,14 @@ static struct iovec *gather(struct msghdr *message, struct iovec *room, const st
     return room;
 }
 
-static void cut_into(struct msghdr *message, union cut *cut, uint32_t length)
+static void set_segment_size(struct msghdr *message, union segment_size *size, uint32_t length)
 {
-    message->msg_control = cut;
-    message->msg_controllen = sizeof(*cut);
-    cut->header = (struct cmsghdr){
+    message->msg_control = size;
+    message->msg_controllen = sizeof(*size);
+    size->header = (struct cmsghdr){
         .cmsg_len = CMSG_LEN(sizeof(uint16_t)),
         .cmsg_level = SOL_UDP,
         .cmsg_type = UDP_SEGMENT,
     };
-    *(uint16_t *)(void *)CMSG_DATA(&cut->header) = (uint16_t)length;
+    *(uint16_t *)(void *)CMSG_DATA(&size->header) = (uint16_t)length;
 }

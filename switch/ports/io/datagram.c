@@ -3,17 +3,17 @@
 
 #include <errno.h>
 
-void datagram_prepare(struct datagram_vector *vector, struct batch *batch)
+void datagram_prepare(struct datagram_vector *vector, struct worker *worker)
 {
     for (unsigned i = 0; i < BATCH_FRAMES; i++) {
-        vector->iov[i] = (struct iovec){batch->buffer[i], BATCH_BUFFER};
+        vector->iov[i] = (struct iovec){worker->buffer[i], BATCH_BUFFER};
         vector->message[i].msg_hdr = (struct msghdr){.msg_iov = &vector->iov[i], .msg_iovlen = 1};
     }
 }
 
 int datagram_rx(int fd, struct datagram_vector *vector, struct batch *batch)
 {
-    /* MSG_TRUNC: msg_len is the datagram's true length, even when it is longer than the buffer. */
+    /* MSG_TRUNC: msg_len is the datagram's full length, even if it exceeds the buffer. */
     int received = recvmmsg(fd, vector->message, BATCH_FRAMES, MSG_DONTWAIT | MSG_TRUNC, NULL);
     int count = 0;
 
@@ -22,7 +22,7 @@ int datagram_rx(int fd, struct datagram_vector *vector, struct batch *batch)
     for (int i = 0; i < received; i++) {
         if (vector->message[i].msg_len == 0)
             continue;
-        frame_init(&batch->frame[count], batch->buffer[i], vector->message[i].msg_len);
+        frame_init(&batch->frame[count], vector->iov[i].iov_base, vector->message[i].msg_len);
         count++;
     }
     return count;
@@ -32,7 +32,7 @@ int datagram_rx_from(int fd, struct datagram_vector *vector, struct batch *batch
 {
     int count;
 
-    /* The kernel writes nothing where a sender has no name: what is left of another must not stand there. */
+    /* The kernel writes no address for a sender without a name: clear the previous one. */
     for (unsigned i = 0; i < BATCH_FRAMES; i++) {
         vector->from[i].any.sa_family = AF_UNSPEC;
         vector->message[i].msg_hdr.msg_name = &vector->from[i].storage;
@@ -44,9 +44,11 @@ int datagram_rx_from(int fd, struct datagram_vector *vector, struct batch *batch
         vector->message[i].msg_hdr.msg_name = NULL;
         vector->message[i].msg_hdr.msg_namelen = 0;
     }
-    /* Frames closed up over empty datagrams: so do their senders. */
+    /* datagram_rx() has skipped empty datagrams, so a frame's index may be below its buffer's: move
+     * its sender along. */
     for (int i = 0; i < count; i++) {
-        ptrdiff_t slot = (batch->frame[i].bytes - batch->buffer[0]) / BATCH_BUFFER;
+        ptrdiff_t slot =
+            (batch->frame[i].bytes - (const uint8_t *)vector->iov[0].iov_base) / BATCH_BUFFER;
 
         if (slot != i)
             vector->from[i] = vector->from[slot];

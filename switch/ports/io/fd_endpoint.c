@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/io/fd_endpoint.h"
 
-#include "core/datapath.h"
 #include "core/egress.h"
 #include "util/os_linux.h"
 
@@ -11,12 +10,12 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int events);
 
 void fd_endpoint_init(struct fd_endpoint *endpoint, struct context *context,
-                      const struct fd_endpoint_ops *ops, int fd)
+                      const struct endpoint_ops *ops, int in, int out)
 {
-    endpoint_init(&endpoint->endpoint, &ops->core);
+    endpoint_init(&endpoint->endpoint, ops, &context->io->core);
     endpoint->context = context;
-    ev_io_init(&endpoint->readable, on_readable, fd, EV_READ);
-    ev_io_init(&endpoint->writable, on_writable, fd, EV_WRITE);
+    ev_io_init(&endpoint->readable, on_readable, in, EV_READ);
+    ev_io_init(&endpoint->writable, on_writable, out, EV_WRITE);
 }
 
 void fd_endpoint_belongs_to(struct fd_endpoint *endpoint, uid_t user, pid_t process)
@@ -45,7 +44,7 @@ void fd_endpoint_detach(struct fd_endpoint *endpoint)
 
 void fd_endpoint_wait_writable(struct endpoint *core, bool wait)
 {
-    struct fd_endpoint *endpoint = container_of(core, struct fd_endpoint, endpoint);
+    struct fd_endpoint *endpoint = fd_endpoint_of(core);
 
     if (wait)
         ev_io_start(endpoint->context->loop, &endpoint->writable);
@@ -53,25 +52,11 @@ void fd_endpoint_wait_writable(struct endpoint *core, bool wait)
         ev_io_stop(endpoint->context->loop, &endpoint->writable);
 }
 
-/* One batch, then the others' turn: the loop comes back as long as there is more. */
+/* The loop comes back as long as there is more. */
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
-    struct fd_endpoint *endpoint = container_of(watcher, struct fd_endpoint, readable);
-    const struct fd_endpoint_ops *ops =
-        container_of(endpoint->endpoint.ops, const struct fd_endpoint_ops, core);
-    struct batch *batch = endpoint->context->batch;
-    int count = ops->rx(endpoint, batch);
-
     (void)loop, (void)events;
-    if (count < 0) {
-        ops->lost(endpoint, -count);
-        return;
-    }
-    if (count == 0)
-        return;
-    batch->from = &endpoint->endpoint;
-    batch->count = (unsigned)count;
-    datapath_run(endpoint->context->sw, batch, os_now());
+    endpoint_wake(&container_of(watcher, struct fd_endpoint, readable)->endpoint);
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static void look_at_process(pid_t process,
-                            void (*visit)(void *context, const struct tap_holder *holder),
-                            void *context);
+static void visit_process(pid_t process,
+                          void (*visit)(void *context, const struct tap_holder *holder),
+                          void *context);
 static bool is_tap(const char *fd_path);
 static bool read_interface(pid_t process, const char *fd, struct tap_holder *holder);
 
@@ -26,15 +26,15 @@ void tap_holders_each(void (*visit)(void *context, const struct tap_holder *hold
 
     while (processes && (entry = readdir(processes))) {
         if (text_to_number(entry->d_name, INT32_MAX, &process))
-            look_at_process((pid_t)process, visit, context);
+            visit_process((pid_t)process, visit, context);
     }
     if (processes)
         closedir(processes);
 }
 
-static void look_at_process(pid_t process,
-                            void (*visit)(void *context, const struct tap_holder *holder),
-                            void *context)
+static void visit_process(pid_t process,
+                          void (*visit)(void *context, const struct tap_holder *holder),
+                          void *context)
 {
     char path[64], fd_path[sizeof(path) + NAME_MAX + 1];
     struct tap_holder holder;
@@ -63,7 +63,7 @@ static bool is_tap(const char *fd_path)
            !memcmp(target, device, sizeof(device) - 1);
 }
 
-/* Return: false if the descriptor is no interface's yet, or is gone. */
+/* Return: false if the descriptor has no interface yet, or is gone. */
 static bool read_interface(pid_t process, const char *fd, struct tap_holder *holder)
 {
     char path[64 + NAME_MAX], line[128];

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * holders.h - which processes hold which TAP interfaces
+ * tap_holders.h - processes that have TAP interfaces open
  *
- * The kernel writes the interface of each open TAP descriptor into /proc/PID/fdinfo (a line "iff:"). Of other users'
- * processes only root, or who may trace them, can see that.
+ * The kernel names the interface of an open TAP descriptor in /proc/PID/fdinfo (line "iff:"). For
+ * other users' processes that takes root, or permission to trace them.
  */
 #ifndef VSW_PORTS_IO_TAP_HOLDERS_H
 #define VSW_PORTS_IO_TAP_HOLDERS_H
@@ -14,11 +14,14 @@
 struct tap_holder {
     char ifname[4 * IFNAMSIZ]; /* escaped */
     pid_t process;
-    char program[64]; /* escaped; "" if it is gone meanwhile */
+    char program[64]; /* escaped; "" if the process is gone */
 };
 
-/* tap_holders_each() - calls VISIT for each descriptor that is a TAP's or TUN's. Looks at all descriptors of all processes:
- * some ten milliseconds on a busy host. */
+/* tap_holders_each() - calls VISIT for each open descriptor of a TAP or TUN device; the holder is
+ * valid during the call
+ *
+ * Reads all descriptors of all processes: some ten milliseconds on a busy host.
+ */
 void tap_holders_each(void (*visit)(void *context, const struct tap_holder *holder), void *context);
 
 #endif

@@ -10,7 +10,7 @@
 #ifndef VSW_PORTS_IO_VNET_H
 #define VSW_PORTS_IO_VNET_H
 
-#include "core/offload.h"
+#include "core/tx_desc.h"
 
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_WAKE = 16 /* then the frames get their turn */ };
+enum { ACCEPTS_PER_WAKE = 16 /* then it is the frames' turn again */ };
 
 static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
 
@@ -28,13 +28,13 @@ void acceptor_stop(struct acceptor *acceptor)
 
 void client_refuse(struct context *context, const char *clients, int fd, const char *why)
 {
-    char who[OS_PEER_TEXT];
+    char peer_text[OS_PEER_TEXT];
     struct os_peer peer;
 
     if (os_peer(fd, &peer) < 0)
         peer = (struct os_peer){.uid = (uid_t)-1, .pid = -1};
     log_limited(context->log, &context->refused, os_now(), LOG_WARNING,
-                "refused a %s client (%s): %s", clients, os_peer_text(&peer, who), why);
+                "refused a %s client (%s): %s", clients, os_peer_text(&peer, peer_text), why);
     close(fd);
 }
 

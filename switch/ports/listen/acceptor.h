@@ -2,7 +2,8 @@
  *
  * acceptor.h - a listening socket in the event loop
  *
- * Whatever comes is accepted or refused, a few at a time; refusing works when descriptors run out, too.
+ * Accepts or refuses clients, a few per wake so that frames do not wait for them. Out of
+ * descriptors, clients are refused with the reserve descriptor.
  */
 #ifndef VSW_PORTS_LISTEN_ACCEPTOR_H
 #define VSW_PORTS_LISTEN_ACCEPTOR_H
@@ -13,30 +14,34 @@
 enum { ACCEPTOR_ADDRESS = 2 * SOCKET_PATH, ACCEPTOR_OFFERS = 256 };
 
 struct acceptor {
-    struct list node; /* in runtime->acceptors */
+    struct list node; /* in context->acceptors */
     struct context *context;
     ev_io readable;
-    unsigned number; /* no other has it or had it, from 1 up */
+    unsigned number; /* from 1 up, never reused */
 
-    /* filled in by the owner */
-    const char *clients;          /* what kind comes here: "VDE" */
-    char place[ACCEPTOR_ADDRESS]; /* where that is: an address, as people write it */
-    const struct port *port;      /* the one that who comes gets, or NULL */
-    char offers[ACCEPTOR_OFFERS]; /* else what that is: "any port" */
+    /* set by the owner */
+    const char *clients;          /* protocol of the clients, for messages: "VDE" */
+    char place[ACCEPTOR_ADDRESS]; /* listen address, as users write it */
+    const struct port *port;      /* the port that clients get; NULL if it depends on the client */
+    char offers[ACCEPTOR_OFFERS]; /* which port that is, in words, if so: "any port" */
 
-    /* accepted() - FD is connected, non-blocking, and the callee's to close */
+    /* accepted() - FD is a new connection, non-blocking, which the callee owns */
     void (*accepted)(struct acceptor *acceptor, int fd);
 
-    /* remove() - somebody wants this place no more: stop, release, free. NULL if it goes with something else. */
+    /* remove() - stop, release and free, because a user removes this listener. NULL if it ends with
+     * something else. */
     void (*remove)(struct acceptor *acceptor);
 };
 
-/* acceptor_start() - accepts what comes to FD, a listening socket, which acceptor_stop() closes */
+/* acceptor_start(), acceptor_stop() - accept connections on FD, a listening socket, until
+ * acceptor_stop() closes it */
 void acceptor_start(struct acceptor *acceptor, struct context *context, int fd);
 void acceptor_stop(struct acceptor *acceptor);
 
-/* client_refuse() - closes FD and says to the log who was refused and why: the client itself sees no more than the end
- * @clients: what kind it is, for people: "VDE" */
+/* client_refuse() - closes FD and logs the peer and the reason WHY; the client itself sees only the
+ * end of the connection
+ * @clients: protocol of the client, for the message: "VDE"
+ */
 void client_refuse(struct context *context, const char *clients, int fd, const char *why);
 
 #endif

@@ -12,11 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
-static int ask(int (*call)(int, struct sockaddr *, socklen_t *), int fd, struct address *address);
+static int query_name(int (*call)(int, struct sockaddr *, socklen_t *), int fd,
+                      struct address *address);
 static void unmap(struct address *address);
 static void path_text(const struct address *address, char text[ADDRESS_TEXT]);
 static int read_path(const char *key, const char *text, struct address *address, struct error *err);
-static int split(const char *text, char *host, size_t size, const char **port);
+static int split_port(const char *text, char *host, size_t size, const char **port);
 static int resolve(const char *host, unsigned long port, struct address *address);
 
 int address_read(const char *key, const char *text, bool any, struct address *address,
@@ -29,7 +30,7 @@ int address_read(const char *key, const char *text, bool any, struct address *ad
     memset(address, 0, sizeof(*address));
     if (*text == '/')
         return read_path(key, text, address, err);
-    if (split(text, host, sizeof(host), &port) < 0)
+    if (split_port(text, host, sizeof(host), &port) < 0)
         return error_set(err, EINVAL,
                          "%s=%s is neither an absolute path nor ADDRESS:PORT, as 127.0.0.1:5000 or "
                          "[::1]:5000",
@@ -50,12 +51,12 @@ int address_read(const char *key, const char *text, bool any, struct address *ad
 
 int address_own(int fd, struct address *address)
 {
-    return ask(getsockname, fd, address);
+    return query_name(getsockname, fd, address);
 }
 
 int address_peer(int fd, struct address *address)
 {
-    return ask(getpeername, fd, address);
+    return query_name(getpeername, fd, address);
 }
 
 const char *address_text(const struct address *address, char text[ADDRESS_TEXT])
@@ -141,7 +142,8 @@ static int read_path(const char *key, const char *text, struct address *address,
     return 0;
 }
 
-static int ask(int (*call)(int, struct sockaddr *, socklen_t *), int fd, struct address *address)
+static int query_name(int (*call)(int, struct sockaddr *, socklen_t *), int fd,
+                      struct address *address)
 {
     *address = (struct address){.length = sizeof(address->storage)};
     if (call(fd, &address->any, &address->length) < 0)
@@ -150,7 +152,7 @@ static int ask(int (*call)(int, struct sockaddr *, socklen_t *), int fd, struct 
     return 0;
 }
 
-/* An IPv4 address in IPv6's clothes (RFC 4291 section 2.5.5.2) becomes what it is. */
+/* Converts an IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) to the IPv4 address. */
 static void unmap(struct address *address)
 {
     const struct sockaddr_in6 v6 = *(const struct sockaddr_in6 *)(const void *)&address->storage;
@@ -177,7 +179,7 @@ static void path_text(const struct address *address, char text[ADDRESS_TEXT])
 }
 
 /* "host:port" or "[host]:port" */
-static int split(const char *text, char *host, size_t size, const char **port)
+static int split_port(const char *text, char *host, size_t size, const char **port)
 {
     const char *colon = strrchr(text, ':'), *end = colon;
 
@@ -189,7 +191,7 @@ static int split(const char *text, char *host, size_t size, const char **port)
         if (end < text || *end != ']')
             return -EINVAL;
     } else if (memchr(text, ':', (size_t)(end - text))) {
-        return -EINVAL; /* an IPv6 address without brackets: where does it end? */
+        return -EINVAL; /* an IPv6 address without brackets is ambiguous */
     }
     if ((size_t)(end - text) >= size)
         return -EINVAL;
@@ -199,7 +201,8 @@ static int split(const char *text, char *host, size_t size, const char **port)
     return 0;
 }
 
-/* Neither shorthands nor octal numbers, which getaddrinfo() takes for IPv4 addresses, nor "*", which it takes for no address. */
+/* inet_pton() for IPv4, because getaddrinfo() accepts shorthands and octal numbers; and a colon is
+ * required for IPv6, because getaddrinfo() accepts "*". */
 static int resolve(const char *host, unsigned long port, struct address *address)
 {
     const struct addrinfo hints = {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * address.h - where a socket is, as people write it: /run/x.sock, 192.0.2.1:5000, [2001:db8::1]:5000
+ * address.h - socket addresses as users write them: /run/x.sock, 192.0.2.1:5000, [2001:db8::1]:5000
  *
- * Addresses are numbers. To look a name up would make the switch stand still while somebody's name server is silent.
+ * Addresses are numeric. Resolving a name would block the switch while a name server does not
+ * answer.
  */
 #ifndef VSW_PORTS_LISTEN_ADDRESS_H
 #define VSW_PORTS_LISTEN_ADDRESS_H
@@ -24,34 +25,36 @@ struct address {
     };
 };
 
-/* address_read() - reads TEXT, which stands behind KEY=, as a path if it begins with a slash, else as ADDRESS:PORT
- * @any: whether ADDRESS may be missing, for every address of this host; and PORT may be 0, for one that is free
+/* address_read() - parses TEXT, the value of KEY, as a path if it begins with a slash, else as
+ * ADDRESS:PORT
+ * @any: for listening: ADDRESS may be empty, for all addresses of this host ([::]), and PORT may be
+ *       0, for a free port
  *
- * An IPv4 address that is written as an IPv6 one (RFC 4291 section 2.5.5.2) is the IPv4 address.
- * Return: 0, or -EINVAL with words in ERR.
+ * An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) becomes the IPv4 address.
+ * Return: 0, or -EINVAL and sets ERR.
  */
 int address_read(const char *key, const char *text, bool any, struct address *address,
                  struct error *err);
 
-/* address_own(), address_peer() - where socket FD's own end is, and the other one. What [::] has accepted by IPv4 is an IPv4
- * address. Return: 0 or -errno. */
+/* address_own(), address_peer() - local and remote address of socket FD. A connection over IPv4
+ * that [::] has accepted has IPv4 addresses. Return: 0 or -errno. */
 int address_own(int fd, struct address *address);
 int address_peer(int fd, struct address *address);
 
-/* address_text() - writes ADDRESS, of any family, for people to TEXT, which is returned. A path is escaped; "@name" is
- * abstract (unix(7)), and "" has no name. */
+/* address_text() - formats ADDRESS, of any family, for users. A path is escaped; "@name" is an
+ * abstract socket (unix(7)), and "" one without a name. Return: TEXT. */
 const char *address_text(const struct address *address, char text[ADDRESS_TEXT]);
 
-/* address_any_ipv4() - makes ADDRESS 0.0.0.0, with the port that it has, an IPv6 one */
+/* address_any_ipv4() - replaces ADDRESS, of IPv6, by 0.0.0.0 with the same port */
 void address_any_ipv4(struct address *address);
 
-/* address_is_any() - is ADDRESS every address of this host: 0.0.0.0 or [::]? */
+/* address_is_any() - whether ADDRESS is the wildcard address, 0.0.0.0 or [::] */
 bool address_is_any(const struct address *address);
 
-/* address_is_group() - is ADDRESS a multicast group of IPv4 or IPv6? */
+/* address_is_group() - whether ADDRESS is a multicast group of IPv4 or IPv6 */
 bool address_is_group(const struct address *address);
 
-/* address_equal() - the same family and place? */
+/* address_equal() - whether both are the same address. An IPv6 scope of 0 matches any other. */
 bool address_equal(const struct address *one, const struct address *other);
 
 static inline bool address_is_path(const struct address *address)

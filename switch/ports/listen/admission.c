@@ -46,18 +46,18 @@ int admission_check_number(const struct port *port, const struct os_peer *peer, 
                      port->number, port->type, (unsigned)peer->uid);
 }
 
-/* Two users never share a port. */
+/* A port is never shared by two users. */
 int admission_check(const struct port *port, int fd, const struct os_peer *peer, struct error *err)
 {
     bool open = port->acl_user == (uid_t)-1 && port->acl_group == (gid_t)-1;
-    bool welcome = open || peer->uid == 0 || peer->uid == port->acl_user ||
-                   (port->acl_group != (gid_t)-1 && os_peer_in_group(fd, peer, port->acl_group));
+    bool permitted = open || peer->uid == 0 || peer->uid == port->acl_user ||
+                     (port->acl_group != (gid_t)-1 && os_peer_in_group(fd, peer, port->acl_group));
 
-    if (!welcome && peer->uid == (uid_t)-1)
+    if (!permitted && peer->uid == (uid_t)-1)
         return error_set(err, EACCES,
                          "port %u is open to some users alone, and nobody can tell who this is",
                          port->number);
-    if (!welcome)
+    if (!permitted)
         return error_set(err, EACCES, "port %u is not open to user %u", port->number,
                          (unsigned)peer->uid);
     if (port_user(port) != (uid_t)-1 && port_user(port) != peer->uid)

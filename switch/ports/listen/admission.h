@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * admission.h - which port a client gets that comes by itself, and whether it may have it
+ * admission.h - which port a connecting client gets, and whether it may attach to it
  */
 #ifndef VSW_PORTS_LISTEN_ADMISSION_H
 #define VSW_PORTS_LISTEN_ADMISSION_H
@@ -9,23 +9,34 @@
 #include "util/error.h"
 #include "util/os_linux.h"
 
-/* admission_identify() - who has connected FD? Not this switch itself: that would be a loop.
- * Return: 0 with the answer in PEER, or -errno with words in ERR. */
+/* admission_identify() - credentials of the peer that connected FD; refuses this switch itself,
+ * which would be a loop
+ * Return: 0 and sets PEER, or -errno (-ELOOP) and sets ERR.
+ */
 int admission_identify(struct context *context, int fd, struct os_peer *peer, struct error *err);
 
-/* admission_choose() - port NUMBER, or for PORT_ANY the lowest that is free for the taking; made if it is not there
- * Return: 0 with the port in *PORT and whether it was made in *CREATED, or -errno with words in ERR. */
+/* admission_choose() - finds port NUMBER, or for PORT_ANY the lowest that port_find_free() offers;
+ * creates it if necessary
+ * Return: 0 and sets *PORT and *CREATED, or -errno and sets ERR.
+ */
 int admission_choose(struct vswitch *sw, int number, struct port **port, bool *created,
                      struct error *err);
 
-/* admission_check_number() - may PEER, who asks for PORT by its number, have it at all? A port whose endpoint comes from
- * elsewhere (a TCP peer, a plug, an uplink) is for the switch's own user and root; one that a place made for its client,
- * for them and that client's user.
- * Return: 0 or -EACCES with words in ERR. */
+/* admission_check_number() - whether PEER, which asks for PORT by its number, may use that port at
+ * all
+ *
+ * A port that gets its endpoint otherwise (a TCP peer, a plug, an uplink) is for the switch's own
+ * user and root only; one that a listener created for a client, for these and that client's user.
+ * Return: 0, or -EACCES and sets ERR.
+ */
 int admission_check_number(const struct port *port, const struct os_peer *peer, struct error *err);
 
-/* admission_check() - may PEER, connected by FD, attach to PORT? A port's user and group let in whom they name, and root.
- * Return: 0; -EACCES if PORT is not open to it, -EADDRINUSE if another user is there; with words in ERR. */
+/* admission_check() - whether PEER, connected by FD, may attach to PORT
+ *
+ * A port's user and group restrict it to that user, that group's members, and root.
+ * Return: 0, or sets ERR and returns -EACCES if PORT is not open to PEER, -EADDRINUSE if another
+ * user is attached.
+ */
 int admission_check(const struct port *port, int fd, const struct os_peer *peer, struct error *err);
 
 #endif

@@ -9,18 +9,20 @@
 
 #include <stdbool.h>
 
-/* inherited_read() - reads TEXT, which stands behind fd=, as the number of a descriptor. Return: 0, or -EINVAL with words in
- * ERR. */
+/* inherited_read() - parses TEXT, the value of fd=, as a descriptor number. Return: 0, or -EINVAL
+ * and sets ERR. */
 int inherited_read(const char *text, int *fd, struct error *err);
 
-/* inherited_check() - is FD ours to take, and a connected socket of TYPE, SOCK_STREAM or SOCK_DGRAM? It does not block then.
- * @listening: receives whether it listens instead; NULL if that will not do
+/* inherited_check() - checks that FD was inherited and not claimed, and is a connected UNIX, IPv4
+ * or IPv6 socket; then makes it non-blocking
+ * @type:      SOCK_STREAM or SOCK_DGRAM
+ * @listening: receives whether FD is a listening socket instead; NULL if that is not acceptable
  *
- * Return: 0, or -errno with words in ERR.
+ * Return: 0, or -errno and sets ERR.
  */
 int inherited_check(int fd, int type, bool *listening, struct error *err);
 
-/* inherited_take() - nobody else gets FD from now on */
+/* inherited_take() - claims FD: it cannot be used for another port from now on */
 void inherited_take(int fd);
 
 #endif

@@ -20,14 +20,14 @@ enum { BACKLOG = 128 };
 struct dir_socket {
     struct list node;
     char name[SOCKET_PATH];
-    char hidden[SOCKET_PATH]; /* what it is called until it is revealed */
-    dev_t device;             /* and inode: which file is ours */
+    char hidden[SOCKET_PATH]; /* its name until it is revealed */
+    dev_t device;             /* with the inode: identifies the file that we made */
     ino_t inode;
     bool revealed;
 };
 
-static int make_listening(struct socket_dir *dir, struct dir_socket *sock, mode_t mode, gid_t group,
-                          struct error *err);
+static int create_listening(struct socket_dir *dir, struct dir_socket *sock, mode_t mode,
+                            gid_t group, struct error *err);
 static int reveal(const struct socket_dir *dir, struct dir_socket *sock, struct error *err);
 static bool is_socket(const struct socket_dir *dir, const char *name, struct stat *info);
 static int build_path(const struct socket_dir *dir, const char *name, char path[SOCKET_PATH],
@@ -79,7 +79,7 @@ int socket_dir_listen(struct socket_dir *dir, const char *name, mode_t mode, gid
     list_init(&sock->node);
     text_copy(sock->name, sizeof(sock->name), name);
     status = socket_dir_check_free(dir, name, err);
-    fd = status < 0 ? status : make_listening(dir, sock, mode, group, err);
+    fd = status < 0 ? status : create_listening(dir, sock, mode, group, err);
     if (fd < 0) {
         free(sock);
         return fd;
@@ -188,16 +188,16 @@ void socket_dir_sweep(const struct socket_dir *dir)
     closedir(files);
 }
 
-/* Return: a listening socket that nobody finds yet, or -errno with words in ERR. */
-static int make_listening(struct socket_dir *dir, struct dir_socket *sock, mode_t mode, gid_t group,
-                          struct error *err)
+/* Return: a listening socket under a hidden name, or -errno and sets ERR. */
+static int create_listening(struct socket_dir *dir, struct dir_socket *sock, mode_t mode,
+                            gid_t group, struct error *err)
 {
     struct stat info;
     int status, fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (fd < 0)
         return error_set(err, errno, "cannot make a socket: %s", strerror(errno));
-    /* A dead switch of the same process number may have left some: in a container, numbers come again soon. */
+    /* A killed switch with the same PID may have left some: PIDs recur soon in a container. */
     do {
         snprintf(sock->hidden, sizeof(sock->hidden), ".%d.%u", (int)getpid(), dir->made++);
         status = socket_dir_bind(dir, sock->hidden, fd, mode, (uid_t)-1, group, err);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * socket_dir.h - a directory in which the switch has sockets
+ * socket_dir.h - a directory with sockets of the switch
  *
- * Listening sockets are made under a hidden name and get their own when the whole switch is ready, the first one last:
- * programs that start a switch wait for that file and connect at once. A name is taken over only from a socket that
- * refuses connections, and what somebody else has put in the place of ours meanwhile is left alone.
+ * Listening sockets are created under a hidden name and renamed when the whole switch is ready, the
+ * first one last: programs that start a switch wait for that file and connect at once. An existing
+ * name is taken over only from a socket that refuses connections, and a file that has replaced one
+ * of ours meanwhile is left alone.
  */
 #ifndef VSW_PORTS_LISTEN_SOCKET_DIR_H
 #define VSW_PORTS_LISTEN_SOCKET_DIR_H
@@ -22,42 +23,47 @@ enum {
 struct socket_dir {
     char path[SOCKET_PATH]; /* absolute, links resolved */
     int fd;
-    struct list sockets; /* that listen, in the order in which they were made */
+    struct list sockets; /* listening, in order of creation */
     bool revealed;
-    unsigned made; /* ever */
+    unsigned made; /* hidden names used so far */
 };
 
-/* socket_dir_open() - opens the directory PATH, which exists
- * @room:   bytes that must be left for the names of sockets in it, slash included
- * @follow: whether PATH itself may be a link
+/* socket_dir_open() - opens the existing directory PATH
+ * @room:   bytes that must remain in sun_path for the names of sockets in it, slash included
+ * @follow: whether PATH itself may be a symbolic link
  *
- * Return: 0, or -errno with words in ERR. Either way socket_dir_close() is due.
+ * Return: 0, or -errno and sets ERR. Call socket_dir_close() in either case.
  */
 int socket_dir_open(struct socket_dir *dir, const char *path, size_t room, bool follow,
                     struct error *err);
 
-/* socket_dir_close() - removes what is left of our listening sockets */
+/* socket_dir_close() - removes the files of all listening sockets that still exist, and closes the
+ * directory */
 void socket_dir_close(struct socket_dir *dir);
 
-/* socket_dir_listen() - a socket that listens as DIR/NAME, hidden until socket_dir_reveal()
- * @group: (gid_t)-1: our own
+/* socket_dir_listen() - creates a socket that listens as DIR/NAME, hidden until socket_dir_reveal()
+ * @mode:  mode of the file
+ * @group: group of the file, (gid_t)-1 for our own
  *
- * Return: its descriptor, the caller's to close, or -errno with words in ERR.
+ * Return: its descriptor, which the caller owns, or -errno and sets ERR.
  */
 int socket_dir_listen(struct socket_dir *dir, const char *name, mode_t mode, gid_t group,
                       struct error *err);
 
-/* socket_dir_unlisten() - removes the name of a socket that socket_dir_listen() made */
+/* socket_dir_unlisten() - removes the file of a socket that socket_dir_listen() created */
 void socket_dir_unlisten(struct socket_dir *dir, const char *name);
 
-/* socket_dir_reveal() - gives all sockets their names, the first one last. Return: as socket_dir_check_free(). */
+/* socket_dir_reveal() - renames all hidden sockets to their names, the first one last
+ * Return: 0, or as socket_dir_check_free(). */
 int socket_dir_reveal(struct socket_dir *dir, struct error *err);
 
-/* socket_dir_bind() - gives FD the name DIR/NAME, MODE, and GROUP; and to USER, where we may
- * @user: (uid_t)-1 for ourselves. Its file has no access for others then, whatever MODE says; but if it cannot be given
- *        away (in a user namespace, without CAP_CHOWN), it is ours and MODE stands.
+/* socket_dir_bind() - binds FD to DIR/NAME and sets the file's mode, group and owner
+ * @user:  owner of the file, (uid_t)-1 for this process's. Others have no access then, whatever
+ *         MODE says; but if it cannot be given away (in a user namespace, without CAP_CHOWN), it
+ *         stays ours, with MODE.
+ * @group: group of the file, (gid_t)-1 for this process's
  *
- * Return: 0, or -errno with words in ERR and nothing left behind.
+ * Return: 0, or -errno and sets ERR, with no file left behind.
  */
 int socket_dir_bind(const struct socket_dir *dir, const char *name, int fd, mode_t mode, uid_t user,
                     gid_t group, struct error *err);
@@ -65,11 +71,14 @@ int socket_dir_bind(const struct socket_dir *dir, const char *name, int fd, mode
 /* socket_dir_unlink() - removes DIR/NAME */
 void socket_dir_unlink(const struct socket_dir *dir, const char *name);
 
-/* socket_dir_check_free() - may DIR/NAME become ours? If there is nothing, or a socket on which nobody listens.
- * Return: 0; -EADDRINUSE with words in ERR if a live switch is there; or another -errno with words in ERR. */
+/* socket_dir_check_free() - whether DIR/NAME may be used: nothing is there, or a socket on which
+ * nobody listens
+ * Return: 0; -EADDRINUSE and sets ERR if it is in use; or another -errno and sets ERR.
+ */
 int socket_dir_check_free(const struct socket_dir *dir, const char *name, struct error *err);
 
-/* socket_dir_sweep() - removes the sockets of dead switches and dead clients */
+/* socket_dir_sweep() - removes sockets of the switch and of clients that have ended without
+ * removing them */
 void socket_dir_sweep(const struct socket_dir *dir);
 
 #endif

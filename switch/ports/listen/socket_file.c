@@ -45,7 +45,7 @@ int socket_file_probe(const char *path, int type)
     if (fd < 0)
         return -errno;
     text_copy(address.sun_path, sizeof(address.sun_path), path);
-    /* EAGAIN: its backlog is full, so it has one. */
+    /* EAGAIN: the backlog is full, so there is a listener. */
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 && errno != EAGAIN)
         status = -errno;
     close(fd);
@@ -88,7 +88,7 @@ void socket_file_remove(struct socket_file *file)
     file->path[0] = '\0';
 }
 
-/* A socket of the other type answers a probe by EPROTOTYPE. */
+/* A socket of another type fails a probe with EPROTOTYPE. */
 static int probe_any(const char *path)
 {
     int status = socket_file_probe(path, SOCK_STREAM);

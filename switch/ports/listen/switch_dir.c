@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { NAME_ROOM = 24 }; /* for a client's socket in it: "/65535.1048576" */
+enum { NAME_ROOM = 24 }; /* for the name of a client's data socket: "/65535.1048576" */
 
 static int open_directory(struct switch_dir *dir, const struct switch_dir_options *options,
                           bool *made, struct error *err);
@@ -27,7 +27,7 @@ int switch_dir_open(struct switch_dir *dir, const struct switch_dir_options *opt
                                                  : 0600;
     dir->mgmtmode = options->mgmtmode != MODE_UNSET ? (mode_t)options->mgmtmode : 0600;
     status = open_directory(dir, options, &made, err);
-    /* While a live switch answers there, the directory's owner and mode are that switch's business. */
+    /* While a live switch listens there, the directory's owner and mode are not ours to change. */
     if (status == 0)
         status = socket_dir_check_free(&dir->sockets, "ctl", err);
     if (status == 0)
@@ -53,7 +53,7 @@ void switch_dir_close(struct switch_dir *dir)
     rmdir(dir->sockets.path);
 }
 
-/* The path becomes absolute: a daemon leaves the directory in which it was started. */
+/* Makes the path absolute, because a daemon changes its working directory. */
 static int open_directory(struct switch_dir *dir, const struct switch_dir_options *options,
                           bool *made, struct error *err)
 {
@@ -77,7 +77,7 @@ static int open_directory(struct switch_dir *dir, const struct switch_dir_option
     return status;
 }
 
-/* A directory that was there before keeps its mode, unless the user asked for one. */
+/* An existing directory keeps its mode, unless the user asked for one. */
 static int set_access(const struct switch_dir *dir, const struct switch_dir_options *options,
                       bool made, struct error *err)
 {
@@ -86,14 +86,15 @@ static int set_access(const struct switch_dir *dir, const struct switch_dir_opti
     if (dir->group != (gid_t)-1 && fchown(dir->sockets.fd, (uid_t)-1, dir->group) < 0)
         return error_set(err, errno, "cannot give %s to group %u: %s", dir->sockets.path,
                          (unsigned)dir->group, strerror(errno));
-    /* Somebody else's directory that we may write to is good enough. */
+    /* EPERM is fine for an existing directory that belongs to another user but is writable. */
     if (asked && fchmod(dir->sockets.fd, directory_mode(options)) < 0 && (made || errno != EPERM))
         return error_set(err, errno, "cannot set the mode of %s: %s", dir->sockets.path,
                          strerror(errno));
     return 0;
 }
 
-/* VDE's rules; and where others may write, the sticky bit, lest they replace our sockets by theirs. */
+/* VDE's rules. Where others may write, the sticky bit is added, so that they cannot replace our
+ * sockets. */
 static mode_t directory_mode(const struct switch_dir_options *options)
 {
     mode_t mode = 02700;
@@ -102,8 +103,8 @@ static mode_t directory_mode(const struct switch_dir_options *options)
         mode = (mode_t)options->dirmode;
     } else if (options->mode != MODE_UNSET) {
         mode = 02000 | (mode_t)options->mode;
-        for (mode_t who = 1; who <= 0100; who <<= 3)
-            mode |= mode & (who << 2 | who << 1) ? who : 0;
+        for (mode_t x = 1; x <= 0100; x <<= 3)
+            mode |= mode & (x << 2 | x << 1) ? x : 0;
     }
     return mode & 0022 ? mode | 01000 : mode;
 }

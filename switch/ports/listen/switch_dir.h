@@ -2,9 +2,9 @@
  *
  * switch_dir.h - the directory in which clients find the switch
  *
- * In it listen ctl, mgmt, stream, and for each named port NAME and NAME.stream (socket_dir.h). Each VDE client adds
- * PPP.F, our side of its frames. A switch that was killed leaves all of them behind; the next switch in this directory
- * removes them.
+ * It holds the listening sockets ctl, mgmt, stream, and NAME and NAME.stream for each named port
+ * (socket_dir.h). Each VDE client adds PPP.F, our data socket for it. A switch that was killed
+ * leaves all of them behind; the next switch in this directory removes them.
  */
 #ifndef VSW_PORTS_LISTEN_SWITCH_DIR_H
 #define VSW_PORTS_LISTEN_SWITCH_DIR_H
@@ -13,14 +13,15 @@
 
 enum { MODE_UNSET = -1 };
 
-/* What the user asked for; MODE_UNSET where nothing was. */
+/* Options as the user gave them; MODE_UNSET where none was given. */
 struct switch_dir_options {
     const char *path;
-    /* refuse a directory of another user, or a link: for the default place, where anyone could have made it */
+    /* refuse another user's directory, or a link: for the default path, which anyone could have
+     * created */
     bool must_own;
     int mode;     /* of ctl and data sockets */
     int dirmode;  /* of the directory */
-    gid_t group;  /* of all of them; (gid_t)-1: leave it */
+    gid_t group;  /* of all of them; (gid_t)-1: unchanged */
     int mgmtmode; /* of the console, and of data sockets of port 0, the management port */
     gid_t mgmtgroup;
 };
@@ -33,18 +34,22 @@ struct switch_dir {
     gid_t mgmtgroup;
 };
 
-/* switch_dir_open() - makes the directory, or takes an existing one over from a dead switch
+/* switch_dir_open() - creates the directory, or takes over an existing one if no live switch uses
+ * it
  *
- * Return: 0; -EADDRINUSE with words in ERR if a live switch is there, which is left alone; or another -errno with
- * words in ERR.
+ * Removes what dead switches and clients left there.
+ * Return: 0; -EADDRINUSE and sets ERR if a live switch is there, which is left alone; or another
+ * -errno and sets ERR.
  */
 int switch_dir_open(struct switch_dir *dir, const struct switch_dir_options *options,
                     struct error *err);
 
-/* switch_dir_listen() - socket_dir_listen() for clients */
+/* switch_dir_listen() - creates a listening socket for clients, with DIR's mode and group:
+ * socket_dir_listen() */
 int switch_dir_listen(struct switch_dir *dir, const char *name, struct error *err);
 
-/* switch_dir_close() - removes what is left of ours, and the directory unless clients' own files keep it */
+/* switch_dir_close() - removes our sockets, and the directory unless other files, such as clients',
+ * are left in it */
 void switch_dir_close(struct switch_dir *dir);
 
 #endif

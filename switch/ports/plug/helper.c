@@ -17,17 +17,17 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Where it is installed, seen from vswitchd's own directory. */
+/* Where the helper program is installed, relative to vswitchd's own directory. */
 #ifndef VSW_LIBEXEC
 #define VSW_LIBEXEC "../libexec/vswitchd"
 #endif
 
 #define NAME          "vswplug"
-#define GRACE_SECONDS 1.5 /* it gives itself 1 */
+#define GRACE_SECONDS 1.5 /* vswplug kills itself after 1 */
 
 enum { SEND_BUFFER = 1024 * 1024 };
 
-/* Our ends, and its. */
+/* Both ends of each channel: [0] is ours, [1] the helper's. */
 struct ends {
     int frames[2], status[2], output[2];
 };
@@ -44,7 +44,7 @@ static void watch(struct plug_helper *helper, const struct ends *ends);
 static void unwatch(struct plug_helper *helper);
 static void on_status(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_output(struct ev_loop *loop, ev_io *watcher, int events);
-static void finish(struct plug_helper *helper);
+static void report_end(struct plug_helper *helper);
 static bool read_lines(struct lines *lines, void (*line)(void *, const char *), void *owner);
 static void on_gone(struct ev_loop *loop, ev_child *watcher, int events);
 static void on_overdue(struct ev_loop *loop, ev_timer *timer, int events);
@@ -61,13 +61,13 @@ void plug_helpers_init(struct plug_helpers *helpers, struct context *context,
 void plug_helpers_stop(struct plug_helpers *helpers)
 {
     const struct timespec moment = {.tv_nsec = 5000000};
-    uint64_t late = os_now() + (uint64_t)(GRACE_SECONDS * 1e9);
+    uint64_t deadline = os_now() + (uint64_t)(GRACE_SECONDS * 1e9);
 
     list_for_each_safe (node, &helpers->list) {
         struct plug_helper *helper = container_of(node, struct plug_helper, node);
 
         while (waitpid(helper->process, NULL, WNOHANG) == 0) {
-            if (os_now() >= late)
+            if (os_now() >= deadline)
                 kill_all(helper);
             nanosleep(&moment, NULL);
         }
@@ -120,10 +120,10 @@ struct plug_helper *plug_helper_start(struct plug_helpers *helpers, void *owner,
     return helper;
 }
 
-/* Byte by byte: what follows the line is for the event loop. */
+/* Reads byte by byte, because what follows the line is for the event loop. */
 int plug_helper_first_report(struct plug_helper *helper, int patience, char line[HELPER_LINE])
 {
-    uint64_t late = os_now() + (uint64_t)patience * 1000000;
+    uint64_t deadline = os_now() + (uint64_t)patience * 1000000;
     size_t length = 0;
 
     while (length < HELPER_LINE - 1) {
@@ -138,7 +138,7 @@ int plug_helper_first_report(struct plug_helper *helper, int patience, char line
             line[strcspn(line, "\n")] = '\0';
             return -EPIPE;
         }
-        if (got < 0 && os_now() >= late)
+        if (got < 0 && os_now() >= deadline)
             return 0;
         if (got == 1 && line[length++] == '\n')
             break;
@@ -155,13 +155,14 @@ void plug_helper_end(struct plug_helper *helper)
         release(helper);
         return;
     }
-    /* A signal reaches it in the midst of a call that never returns; one that is stopped is continued for that. */
+    /* The handler runs even if the helper is blocked in a call forever, and SIGCONT wakes it if it
+     * is stopped. */
     kill(helper->process, SIGTERM);
     kill(helper->process, SIGCONT);
     ev_timer_start(helper->helpers->context->loop, &helper->overdue);
 }
 
-/* Beside our own program, as built; or where make install puts it. */
+/* In the directory of our own executable, as built; or where make install puts it. */
 static int find_program(struct plug_helpers *helpers, struct error *err)
 {
     static const char *const places[] = {"", VSW_LIBEXEC "/"};
@@ -241,7 +242,8 @@ static int spawn(const char *program, const struct ends *ends, const struct plug
     return -error;
 }
 
-/* It has these and no other: everything of ours is closed by exec. dup2() of a descriptor to itself keeps it open. */
+/* The helper inherits these descriptors only; all others are close-on-exec. dup2() of a descriptor
+ * to itself clears that flag (posix_spawn_file_actions_adddup2(3p)). */
 static int prepare_descriptors(posix_spawn_file_actions_t *actions, const struct ends *ends,
                                const char *directory)
 {
@@ -260,7 +262,7 @@ static int prepare_descriptors(posix_spawn_file_actions_t *actions, const struct
     return error;
 }
 
-/* What we ignore or hold back is none of its business. */
+/* The helper must not inherit our signal mask and ignored signals. */
 static int prepare_signals(posix_spawnattr_t *attributes)
 {
     sigset_t none, all;
@@ -286,13 +288,15 @@ static void watch(struct plug_helper *helper, const struct ends *ends)
     ev_io_init(&helper->output.readable, on_output, ends->output[0], EV_READ);
     ev_child_init(&helper->gone, on_gone, helper->process, 0);
     ev_timer_init(&helper->overdue, on_overdue, GRACE_SECONDS, 0);
-    ev_set_priority(&helper->status.readable, 1); /* its last words, before the end of its frames */
+    /* Its status before its frames: the reason for its end is read before the end of FRAMES is
+     * noticed. */
+    ev_set_priority(&helper->status.readable, 1);
     ev_io_start(loop, &helper->status.readable);
     ev_io_start(loop, &helper->output.readable);
     ev_child_start(loop, &helper->gone);
 }
 
-/* Of the descriptors alone: its end is awaited. */
+/* Closes the descriptors; the exit of the process is still awaited. */
 static void unwatch(struct plug_helper *helper)
 {
     struct ev_loop *loop = helper->helpers->context->loop;
@@ -310,7 +314,7 @@ static void on_status(struct ev_loop *loop, ev_io *watcher, int events)
 
     (void)loop, (void)events;
     if (!read_lines(&helper->status, helper->helpers->ops->reported, helper->owner))
-        finish(helper);
+        report_end(helper);
 }
 
 static void on_output(struct ev_loop *loop, ev_io *watcher, int events)
@@ -322,8 +326,8 @@ static void on_output(struct ev_loop *loop, ev_io *watcher, int events)
         ev_io_stop(loop, watcher);
 }
 
-/* Its last words first. */
-static void finish(struct plug_helper *helper)
+/* Reads what it wrote last, before it is reported as ended. */
+static void report_end(struct plug_helper *helper)
 {
     const struct plug_helper_ops *ops = helper->helpers->ops;
 
@@ -332,7 +336,8 @@ static void finish(struct plug_helper *helper)
     ops->ended(helper->owner);
 }
 
-/* A line that is too long comes in pieces. Return: false at the end. */
+/* Calls LINE for each line read; one that exceeds the buffer comes in pieces. Return: false at the
+ * end. */
 static bool read_lines(struct lines *lines, void (*line)(void *, const char *), void *owner)
 {
     size_t room = sizeof(lines->text) - 1 - lines->length;
@@ -357,7 +362,8 @@ static bool read_lines(struct lines *lines, void (*line)(void *, const char *), 
     return got > 0;
 }
 
-/* What it has started may still be there. Its number is nobody else's before all of its group have ended. */
+/* Kills what the helper has started: its PID cannot be reused while a process group of that number
+ * exists. */
 static void on_gone(struct ev_loop *loop, ev_child *watcher, int events)
 {
     struct plug_helper *helper = container_of(watcher, struct plug_helper, gone);
@@ -368,7 +374,7 @@ static void on_gone(struct ev_loop *loop, ev_child *watcher, int events)
     kill_all(helper);
     helper->reaped = true;
     if (helper->owner)
-        finish(helper);
+        report_end(helper);
     else
         release(helper);
 }

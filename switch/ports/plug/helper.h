@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * helper.h - the process behind a plug: started, listened to, and ended with all that it has started
+ * helper.h - helper processes of plugs: starting them, reading their reports, and ending them with
+ * all that they started
  *
- * The program is vswplug. Frames go over a socket, what it reports comes by a pipe (switch/vswplug.c says what), and what
- * libraries and programs in it print by another. It leads a session of its own.
+ * The program is vswplug. Frames go over a socket, status reports come over a pipe
+ * (switch/vswplug.c describes them), and what libraries and programs in it print over another one.
+ * It leads a session of its own.
  */
 #ifndef VSW_PORTS_PLUG_HELPER_H
 #define VSW_PORTS_PLUG_HELPER_H
@@ -19,20 +21,20 @@ enum { HELPER_LINE = 512 };
 struct plug_helper;
 
 struct plug_helper_ops {
-    void (*reported)(void *owner, const char *line); /* must not end the helper */
-    void (*printed)(void *owner, const char *line);  /* as it came: not escaped */
-    void (*ended)(void *owner);                      /* by itself: plug_helper_end() is due */
+    void (*reported)(void *owner, const char *line); /* a status line; must not end the helper */
+    void (*printed)(void *owner, const char *line);  /* a line of output, not escaped */
+    void (*ended)(void *owner);                      /* it exited: call plug_helper_end() */
 };
 
-/* All that there are, those on their way out included. */
+/* All helper processes, including those that are being ended. */
 struct plug_helpers {
     struct context *context;
     const struct plug_helper_ops *ops;
     struct list list;
-    char program[PATH_MAX]; /* "" until it was looked for */
+    char program[PATH_MAX]; /* "" until it has been searched for */
 };
 
-/* Lines that come by a pipe. */
+/* A pipe from which lines are read. */
 struct lines {
     ev_io readable;
     size_t length;
@@ -42,43 +44,54 @@ struct lines {
 struct plug_helper {
     struct list node; /* in helpers->list */
     struct plug_helpers *helpers;
-    void *owner; /* NULL once it was told to end */
+    void *owner; /* NULL once plug_helper_end() was called */
     pid_t process;
-    int frames; /* the socket */
+    int frames; /* our end of the socket */
     struct lines status, output;
     ev_child gone;
-    ev_timer overdue; /* it was told to end */
+    ev_timer overdue; /* runs after SIGTERM; then it is killed */
     bool reaped;
 };
 
+/* plug_helpers_init() - makes HELPERS an empty set, whose helpers will report to OPS */
 void plug_helpers_init(struct plug_helpers *helpers, struct context *context,
                        const struct plug_helper_ops *ops);
 
-/* plug_helpers_stop() - returns when all have ended, which is soon; each was told to before */
+/* plug_helpers_stop() - waits until all helpers have exited, for a moment at most, and frees them
+ *
+ * plug_helper_end() must have been called for each of them.
+ */
 void plug_helpers_stop(struct plug_helpers *helpers);
 
-/* plug_helpers_owner() - whose helper is PROCESS, or has started it? Return: NULL if nobody's; HELPERS if it is that of one
- * who has let go of it. */
+/* plug_helpers_owner() - finds the owner of the helper that is PROCESS, or leads PROCESS's session
+ * Return: the owner; NULL if there is no such helper; HELPERS if its owner has called
+ * plug_helper_end().
+ */
 void *plug_helpers_owner(struct plug_helpers *helpers, pid_t process);
 
 struct plug_helper_job {
     const char *vnl;
-    const char *description; /* what the far side is told */
-    const char *directory;   /* to run in; NULL: our own */
+    const char *description; /* given to the far side */
+    const char *directory;   /* to run in; NULL for our own */
 };
 
-/* plug_helper_start() - starts one for OWNER. Return: NULL with words in ERR if that failed. */
+/* plug_helper_start() - starts a helper process for OWNER, which the callbacks receive
+ *
+ * Return: for plug_helper_end(), or NULL and sets ERR.
+ */
 struct plug_helper *plug_helper_start(struct plug_helpers *helpers, void *owner,
                                       const struct plug_helper_job *job, struct error *err);
 
-/* plug_helper_first_report() - waits for its first line, and takes it
+/* plug_helper_first_report() - waits for the first status line and consumes it; blocks
  * @patience: milliseconds
  *
- * Return: 1 with LINE; 0 if it says nothing for so long; -EPIPE if it ended first, with what it printed in LINE.
+ * Return: 1 and sets LINE; 0 if there was none within PATIENCE; -EPIPE if it exited first, with its
+ * output in LINE.
  */
 int plug_helper_first_report(struct plug_helper *helper, int patience, char line[HELPER_LINE]);
 
-/* plug_helper_end() - lets go of it: it has a moment to clean up, and is then killed with all that it has started */
+/* plug_helper_end() - sends HELPER SIGTERM and disowns it; after a grace period it is killed with
+ * all that it started */
 void plug_helper_end(struct plug_helper *helper);
 
 #endif

@@ -74,9 +74,9 @@ static int plug_open(struct context *context, const struct port_spec *spec, stru
 static void plug_forget(struct context *context, struct port *port);
 static bool plug_loops_back(struct context *context, int fd, pid_t process);
 
-static int plug_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int plug_rx(struct endpoint *endpoint, struct batch *batch);
 static int plug_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
-static void plug_lost(struct fd_endpoint *endpoint, int error);
+static void plug_lost(struct endpoint *endpoint, int error);
 static void plug_close(struct endpoint *endpoint);
 
 static void on_reported(void *owner, const char *line);
@@ -114,17 +114,14 @@ const struct port_type plug_type = {
     .loops_back = plug_loops_back,
 };
 
-static const struct fd_endpoint_ops plug_ops = {
-    .core =
-        {
-            .type = "plug",
-            .module = "plug",
-            .tx = plug_tx,
-            .wait_writable = fd_endpoint_wait_writable,
-            .close = plug_close,
-        },
+static const struct endpoint_ops plug_ops = {
+    .type = "plug",
+    .module = "plug",
     .rx = plug_rx,
+    .tx = plug_tx,
+    .wait_writable = fd_endpoint_wait_writable,
     .lost = plug_lost,
+    .close = plug_close,
 };
 
 static const struct plug_helper_ops helper_ops = {
@@ -211,10 +208,10 @@ static bool plug_loops_back(struct context *context, int fd, pid_t process)
     return owner;
 }
 
-static int plug_rx(struct fd_endpoint *endpoint, struct batch *batch)
+static int plug_rx(struct endpoint *endpoint, struct batch *batch)
 {
-    int fd = fd_endpoint_fd(endpoint);
-    int count = datagram_rx(fd, endpoint->context->datagrams, batch);
+    int fd = fd_endpoint_fd(fd_endpoint_of(endpoint));
+    int count = datagram_rx(fd, &io_worker_of(endpoint)->datagrams, batch);
     char byte;
 
     /* The helper sends no empty messages: this one is the end. */
@@ -225,19 +222,18 @@ static int plug_rx(struct fd_endpoint *endpoint, struct batch *batch)
 
 static int plug_tx(struct endpoint *core, const struct tx_desc *descs, unsigned count)
 {
-    return datagram_tx(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), descs,
-                       count);
+    return datagram_tx(fd_endpoint_fd(fd_endpoint_of(core)), descs, count);
 }
 
 /* The helper is gone or about to be; that it is, and why, comes by its pipe. */
-static void plug_lost(struct fd_endpoint *endpoint, int error)
+static void plug_lost(struct endpoint *endpoint, int error)
 {
-    struct plug *plug = container_of(endpoint, struct plug, base);
+    struct plug *plug = container_of(endpoint, struct plug, base.endpoint);
 
     (void)error;
     detach(plug);
     ev_timer_set(&plug->patience, CONNECT_SECONDS, 0);
-    ev_timer_start(endpoint->context->loop, &plug->patience);
+    ev_timer_start(plug->service->context->loop, &plug->patience);
 }
 
 /* Somebody ended it: it shall not come back by itself. */
@@ -393,7 +389,7 @@ static void attach(struct plug *plug)
     struct endpoint *endpoint = &plug->base.endpoint;
     struct error err;
 
-    fd_endpoint_init(&plug->base, context, &plug_ops, plug->helper->frames);
+    fd_endpoint_init(&plug->base, context, &plug_ops, plug->helper->frames, plug->helper->frames);
     endpoint->id = plug->helper->frames;
     fd_endpoint_belongs_to(&plug->base, (uid_t)-1, plug->helper->process);
     if (fd_endpoint_attach(&plug->base, plug->port, &err) < 0) {

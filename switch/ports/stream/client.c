@@ -13,7 +13,7 @@
 
 enum {
     CONNECT_SECONDS = 5,
-    STEADY_SECONDS = 1, /* a connection that lasted so long was a good one */
+    STEADY_SECONDS = 1, /* a connection that lasted this long counts as a success */
 };
 
 struct stream_client {
@@ -23,25 +23,25 @@ struct stream_client {
     struct port *port;
     struct address address;
     struct retry retry;
-    ev_io connecting; /* its descriptor is -1 while we do not connect */
-    ev_timer too_late;
+    ev_io connecting; /* fd is -1 unless a connection attempt is in progress */
+    ev_timer timeout;
     struct stream_peer *peer; /* NULL while not connected */
     int fd;                   /* the peer's, -1 while not connected */
-    uint64_t connected;       /* when */
-    bool told;                /* people know that it does not work */
+    uint64_t connected;       /* since when, in monotonic nanoseconds */
+    bool reported;            /* the failure has been logged */
     struct port_logger logger;
 };
 
 static void try_to_connect(struct retry *retry);
 static int begin_to_connect(struct stream_client *client);
 static void on_connecting(struct ev_loop *loop, ev_io *watcher, int events);
-static void on_too_late(struct ev_loop *loop, ev_timer *timer, int events);
+static void on_timeout(struct ev_loop *loop, ev_timer *timer, int events);
 static void connected(struct stream_client *client, int fd);
 static void failed(struct stream_client *client, const char *why);
 static int stop_connecting(struct stream_client *client);
 static void on_ended(struct stream_owner *owner, bool by_peer);
-static bool is_own_echo(int fd);
-static bool is_end_of(int fd, const struct address *address);
+static bool is_self_connected(int fd);
+static bool is_local_end(int fd, const struct address *address);
 
 int stream_client_open(struct context *context, struct list *clients, struct port *port,
                        const struct address *address, struct error *err)
@@ -59,7 +59,7 @@ int stream_client_open(struct context *context, struct list *clients, struct por
     port_logger_init(&client->logger, context, port, address_text(address, place));
     retry_init(&client->retry, try_to_connect);
     ev_io_init(&client->connecting, on_connecting, -1, EV_WRITE);
-    ev_timer_init(&client->too_late, on_too_late, CONNECT_SECONDS, 0);
+    ev_timer_init(&client->timeout, on_timeout, CONNECT_SECONDS, 0);
     list_append(clients, &client->node);
     try_to_connect(&client->retry);
     return 0;
@@ -85,7 +85,7 @@ bool stream_clients_have(const struct list *clients, int fd)
     list_for_each (node, clients) {
         const struct stream_client *client = container_of(node, struct stream_client, node);
 
-        if (is_end_of(client->fd, &far) || is_end_of(client->connecting.fd, &far))
+        if (is_local_end(client->fd, &far) || is_local_end(client->connecting.fd, &far))
             return true;
     }
     return false;
@@ -119,7 +119,7 @@ static void try_to_connect(struct retry *retry)
         failed(client, strerror(-status));
 }
 
-/* Return: 0 if we are connected, or shall know soon; or -errno. */
+/* Return: 0 if connected or the attempt is in progress, else -errno. */
 static int begin_to_connect(struct stream_client *client)
 {
     int fd = socket(client->address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -132,8 +132,8 @@ static int begin_to_connect(struct stream_client *client)
     } else if (status == -EINPROGRESS) {
         ev_io_set(&client->connecting, fd, EV_WRITE);
         ev_io_start(client->context->loop, &client->connecting);
-        ev_timer_set(&client->too_late, CONNECT_SECONDS, 0);
-        ev_timer_start(client->context->loop, &client->too_late);
+        ev_timer_set(&client->timeout, CONNECT_SECONDS, 0);
+        ev_timer_start(client->context->loop, &client->timeout);
         status = 0;
     } else if (fd >= 0) {
         close(fd);
@@ -149,7 +149,7 @@ static void on_connecting(struct ev_loop *loop, ev_io *watcher, int events)
 
     (void)loop, (void)events;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0 &&
-        !is_own_echo(fd)) {
+        !is_self_connected(fd)) {
         connected(client, fd);
         return;
     }
@@ -157,9 +157,9 @@ static void on_connecting(struct ev_loop *loop, ev_io *watcher, int events)
     failed(client, error ? strerror(error) : "nobody but ourselves is there");
 }
 
-static void on_too_late(struct ev_loop *loop, ev_timer *timer, int events)
+static void on_timeout(struct ev_loop *loop, ev_timer *timer, int events)
 {
-    struct stream_client *client = container_of(timer, struct stream_client, too_late);
+    struct stream_client *client = container_of(timer, struct stream_client, timeout);
 
     (void)loop, (void)events;
     close(stop_connecting(client));
@@ -178,31 +178,33 @@ static void connected(struct stream_client *client, int fd)
     }
     client->fd = fd;
     client->connected = os_now();
-    if (client->told)
+    if (client->reported)
         port_log(&client->logger, LOG_NOTICE, "connected");
-    client->told = false;
+    client->reported = false;
 }
 
 static void failed(struct stream_client *client, const char *why)
 {
-    if (!client->told)
+    if (!client->reported)
         port_log(&client->logger, LOG_WARNING, "not connected, trying again: %s", why);
-    client->told = true;
+    client->reported = true;
     retry_later(&client->retry, client->context->loop);
 }
 
-/* Return: the descriptor that was being connected, for the caller to close or to keep; -1 if there is none. */
+/* Return: the descriptor of the attempt in progress, which the caller owns then; -1 if there is
+ * none. */
 static int stop_connecting(struct stream_client *client)
 {
     int fd = client->connecting.fd;
 
     ev_io_stop(client->context->loop, &client->connecting);
-    ev_timer_stop(client->context->loop, &client->too_late);
+    ev_timer_stop(client->context->loop, &client->timeout);
     ev_io_set(&client->connecting, -1, EV_WRITE);
     return fd;
 }
 
-/* Somebody who accepts and hangs up at once shall not keep us busy. Whom people here have ended stays away. */
+/* The pauses keep growing for a peer that accepts and hangs up at once. A connection that a user
+ * ended is not retried. */
 static void on_ended(struct stream_owner *owner, bool by_peer)
 {
     struct stream_client *client = container_of(owner, struct stream_client, owner);
@@ -218,8 +220,9 @@ static void on_ended(struct stream_owner *owner, bool by_peer)
     failed(client, "the far side hung up");
 }
 
-/* A TCP connection to a free port of this host may meet itself, when its own end gets that very number. */
-static bool is_own_echo(int fd)
+/* A TCP connection to a free port of this host may be connected to itself, if it gets that very
+ * port for its own end. */
+static bool is_self_connected(int fd)
 {
     struct address own, far;
 
@@ -227,8 +230,8 @@ static bool is_own_echo(int fd)
            address_equal(&own, &far);
 }
 
-/* Is ADDRESS that of FD's own end? */
-static bool is_end_of(int fd, const struct address *address)
+/* Whether ADDRESS is the local address of FD. */
+static bool is_local_end(int fd, const struct address *address)
 {
     struct address own;
 

@@ -4,25 +4,25 @@
 #include <errno.h>
 #include <string.h>
 
-/* Return: as stream_input_next(), which takes nothing yet. */
-static int look(const struct stream_input *input, uint32_t *length)
+/* Return: as stream_input_next(), without consuming the frame. */
+static int peek(const struct stream_input *input, uint32_t *length)
 {
     const uint8_t *at = input->buffer + input->begin;
-    size_t there = input->end - input->begin;
+    size_t have = input->end - input->begin;
 
-    if (there < STREAM_PREFIX)
+    if (have < STREAM_PREFIX)
         return 0;
     *length = (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
     if (*length > STREAM_LONGEST)
         return -EPROTO;
-    return there - STREAM_PREFIX >= *length;
+    return have - STREAM_PREFIX >= *length;
 }
 
 uint8_t *stream_input_room(struct stream_input *input, size_t *size)
 {
     size_t rest = input->end - input->begin;
 
-    /* The head of a frame, mostly: a copy of a part of one in a buffer that holds dozens. */
+    /* Usually the start of one frame: little to copy, in a buffer that holds dozens of frames. */
     memmove(input->buffer, input->buffer + input->begin, rest);
     input->begin = 0;
     input->end = rest;
@@ -32,7 +32,7 @@ uint8_t *stream_input_room(struct stream_input *input, size_t *size)
 
 int stream_input_next(struct stream_input *input, const uint8_t **frame, uint32_t *length)
 {
-    int status = look(input, length);
+    int status = peek(input, length);
 
     if (status <= 0)
         return status;
@@ -45,5 +45,5 @@ int stream_input_ready(const struct stream_input *input)
 {
     uint32_t length;
 
-    return look(input, &length) != 0;
+    return peek(input, &length) != 0;
 }

@@ -17,12 +17,12 @@
 enum { BACKLOG = 128, MOST = 256 };
 
 static void on_accepted(struct acceptor *acceptor, int fd);
-static int take_new_port(const struct stream_listener *listener, int fd, const struct os_peer *who,
+static int join_new_port(const struct stream_listener *listener, int fd, const struct os_peer *peer,
                          struct error *err);
-static unsigned most_of(const struct vswitch *sw);
+static unsigned default_most(const struct vswitch *sw);
 static unsigned count_clients(const struct stream_listener *listener);
-static int listen_at(struct stream_listener *listener, struct context *context,
-                     struct address address, struct error *err);
+static int open_socket(struct stream_listener *listener, struct context *context,
+                       struct address address, struct error *err);
 static int new_socket(struct address *address);
 static int bind_to(struct stream_listener *listener, struct context *context, int fd,
                    const struct address *address, struct error *err);
@@ -40,10 +40,10 @@ int stream_listener_open(struct stream_listener **made, struct context *context,
         return error_no_memory(err);
     list_init(&listener->node);
     listener->port = port;
-    listener->most = wanted->most > 0 ? wanted->most : most_of(context->sw);
+    listener->most = wanted->most > 0 ? wanted->most : default_most(context->sw);
     spec_template(spec, listener->template);
     if (fd < 0)
-        fd = listen_at(listener, context, wanted->address, err);
+        fd = open_socket(listener, context, wanted->address, err);
     if (fd < 0) {
         free(listener);
         return fd;
@@ -66,27 +66,28 @@ static void on_accepted(struct acceptor *acceptor, int fd)
 {
     struct stream_listener *listener = container_of(acceptor, struct stream_listener, acceptor);
     struct error err;
-    struct os_peer who;
-    int status = admission_identify(acceptor->context, fd, &who, &err);
+    struct os_peer peer;
+    int status = admission_identify(acceptor->context, fd, &peer, &err);
 
     if (status == 0 && listener->port)
-        status = stream_peer_join(acceptor->context, fd, &who, listener->port, &err);
+        status = stream_peer_join(acceptor->context, fd, &peer, listener->port, &err);
     else if (status == 0)
-        status = take_new_port(listener, fd, &who, &err);
+        status = join_new_port(listener, fd, &peer, &err);
     if (status < 0)
         client_refuse(acceptor->context, acceptor->clients, fd, err.text);
 }
 
-/* Unless most= says otherwise: one place shall not take all ports. */
-static unsigned most_of(const struct vswitch *sw)
+/* Default of most=: one listener must not use up all ports. */
+static unsigned default_most(const struct vswitch *sw)
 {
     unsigned half = (sw->config.ports + 1) / 2;
 
     return half < MOST ? half : MOST;
 }
 
-/* It goes with its client: the next one's shall be as the listener says, whatever has been done to this one. */
-static int take_new_port(const struct stream_listener *listener, int fd, const struct os_peer *who,
+/* The port is temporary: it goes with its client, so that the next client's is as the listener says
+ * again, whatever users have changed. */
+static int join_new_port(const struct stream_listener *listener, int fd, const struct os_peer *peer,
                          struct error *err)
 {
     struct context *context = listener->acceptor.context;
@@ -101,7 +102,7 @@ static int take_new_port(const struct stream_listener *listener, int fd, const s
         return status;
     port->temporary = listener->acceptor.number;
     port_set_allocatable(port, false);
-    status = stream_peer_join(context, fd, who, port, err);
+    status = stream_peer_join(context, fd, peer, port, err);
     if (status < 0)
         port_close(context, port);
     return status;
@@ -117,9 +118,9 @@ static unsigned count_clients(const struct stream_listener *listener)
     return count;
 }
 
-/* Return: a listening socket, or -errno with words in ERR. */
-static int listen_at(struct stream_listener *listener, struct context *context,
-                     struct address address, struct error *err)
+/* Return: a listening socket, or -errno and sets ERR. */
+static int open_socket(struct stream_listener *listener, struct context *context,
+                       struct address address, struct error *err)
 {
     int fd = new_socket(&address), status;
     char text[ADDRESS_TEXT];
@@ -137,7 +138,8 @@ static int listen_at(struct stream_listener *listener, struct context *context,
     return status;
 }
 
-/* A kernel without IPv6 still has all of its IPv4 addresses, which [::] stands for as well. */
+/* Falls back to 0.0.0.0 on a kernel without IPv6, since [::] stands for all IPv4 addresses as
+ * well. */
 static int new_socket(struct address *address)
 {
     const int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -159,14 +161,16 @@ static int bind_to(struct stream_listener *listener, struct context *context, in
         return socket_file_bind(&listener->file, fd, address->local.sun_path, context->dir->mode,
                                 context->dir->group, err);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)); /* [::] is for IPv4, too */
+    /* [::] is for IPv4, too */
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
     if (bind(fd, &address->any, address->length) < 0)
         return error_set(err, errno, "cannot listen on %s: %s", address_text(address, text),
                          strerror(errno));
     return 0;
 }
 
-/* What the kernel has made of it: a port number, if any was good enough. */
+/* Shows the address from getsockname(), which has the port number that the kernel chose for port
+ * 0. */
 static void describe(struct stream_listener *listener, int fd)
 {
     struct address own;

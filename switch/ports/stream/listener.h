@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * listener.h - a place outside the switch's directory where stream clients connect
+ * listener.h - listening sockets for stream clients outside the switch's directory
  */
 #ifndef VSW_PORTS_STREAM_LISTENER_H
 #define VSW_PORTS_STREAM_LISTENER_H
@@ -9,24 +9,26 @@
 #include "ports/stream/spec.h"
 
 struct stream_listener {
-    struct list node; /* the owner's */
+    struct list node; /* in a list of the owner */
     struct acceptor acceptor;
-    struct socket_file file; /* if it is a UNIX socket that we made */
-    struct port *port; /* the one that its only client gets; NULL: a new one for each client */
-    char template[SPEC_TEXT]; /* of the new ones */
-    unsigned most;            /* of the new ones, at a time */
+    struct socket_file file;  /* of a UNIX socket that we made */
+    struct port *port;        /* that of its only client; NULL if each client gets a new one */
+    char template[SPEC_TEXT]; /* port spec of new ones */
+    unsigned most;            /* most clients at a time */
 };
 
-/* stream_listener_open() - begins to listen at WANTED's address, or on its descriptor, which listens already
- * @port: NULL: each client gets a port as SPEC describes it
+/* stream_listener_open() - listens at WANTED's address, or on its descriptor, which is listening
+ * already
+ * @port: the port for the client, or NULL: each client gets a new port as SPEC describes it
  *
- * Return: 0, or -errno with words in ERR and nothing open; the descriptor is still the caller's then.
+ * Return: 0 and sets *LISTENER, or -errno and sets ERR with nothing left open; WANTED's descriptor
+ * stays the caller's then.
  */
 int stream_listener_open(struct stream_listener **listener, struct context *context,
                          const struct stream_spec *wanted, struct port *port,
                          const struct port_spec *spec, struct error *err);
 
-/* stream_listener_close() - ends and frees it. Connections stay. */
+/* stream_listener_close() - stops listening and frees LISTENER; connections stay */
 void stream_listener_close(struct stream_listener *listener);
 
 #endif

@@ -32,15 +32,14 @@ struct stream_peer {
     struct fd_endpoint base;
     struct stream_owner *owner;
     struct stream_input input;
-    ev_timer more;       /* due at once: frames that are read already wait for our next turn */
-    ev_io rest_writable; /* runs while there is a rest */
     size_t rest_begin, rest_end;
     uint8_t rest[STREAM_PREFIX + FRAME_MAX]; /* of a frame whose beginning is sent */
 };
 
-static int stream_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int stream_rx(struct endpoint *endpoint, struct batch *batch);
 static int stream_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
-static void stream_lost(struct fd_endpoint *endpoint, int error);
+static int stream_flush(struct endpoint *endpoint);
+static void stream_lost(struct endpoint *endpoint, int error);
 static void stream_close(struct endpoint *endpoint);
 
 static int explain_busy(const struct port *port, struct error *err);
@@ -50,22 +49,17 @@ static ssize_t receive(struct stream_peer *peer);
 static ssize_t send_all(int fd, const struct tx_desc *descs, unsigned count);
 static unsigned settle(struct stream_peer *peer, const struct tx_desc *descs, size_t sent);
 static void keep_rest(struct stream_peer *peer, const struct tx_desc *desc, size_t sent);
-static int send_rest(struct stream_peer *peer);
-static void on_more(struct ev_loop *loop, ev_timer *timer, int events);
-static void on_rest_writable(struct ev_loop *loop, ev_io *watcher, int events);
 static void end(struct stream_peer *peer, bool by_peer);
 
-static const struct fd_endpoint_ops stream_ops = {
-    .core =
-        {
-            .type = "stream",
-            .module = "stream",
-            .tx = stream_tx,
-            .wait_writable = fd_endpoint_wait_writable,
-            .close = stream_close,
-        },
+static const struct endpoint_ops stream_ops = {
+    .type = "stream",
+    .module = "stream",
     .rx = stream_rx,
+    .tx = stream_tx,
+    .flush = stream_flush,
+    .wait_writable = fd_endpoint_wait_writable,
     .lost = stream_lost,
+    .close = stream_close,
 };
 
 struct stream_peer *stream_peer_attach(struct context *context, int fd, struct port *port,
@@ -80,9 +74,7 @@ struct stream_peer *stream_peer_attach(struct context *context, int fd, struct p
     peer->owner = owner;
     peer->input.begin = peer->input.end = 0;
     peer->rest_begin = peer->rest_end = 0;
-    fd_endpoint_init(&peer->base, context, &stream_ops, fd);
-    ev_timer_init(&peer->more, on_more, 0, 0);
-    ev_io_init(&peer->rest_writable, on_rest_writable, fd, EV_WRITE);
+    fd_endpoint_init(&peer->base, context, &stream_ops, fd, fd);
     identify(peer);
     if (fd_endpoint_attach(&peer->base, port, err) < 0) {
         free(peer->base.endpoint.description);
@@ -111,9 +103,9 @@ void stream_peer_end(struct stream_peer *peer)
     end(peer, false);
 }
 
-static int stream_rx(struct fd_endpoint *endpoint, struct batch *batch)
+static int stream_rx(struct endpoint *endpoint, struct batch *batch)
 {
-    struct stream_peer *peer = container_of(endpoint, struct stream_peer, base);
+    struct stream_peer *peer = container_of(endpoint, struct stream_peer, base.endpoint);
     const uint8_t *bytes;
     uint32_t length;
     int status = 0, count = 0;
@@ -130,14 +122,14 @@ static int stream_rx(struct fd_endpoint *endpoint, struct batch *batch)
         return status;
     /* The rest of what was read is not readable any more: we come back for it ourselves, after the others. */
     if (stream_input_ready(&peer->input))
-        ev_timer_start(endpoint->context->loop, &peer->more);
+        endpoint_wake_again(endpoint);
     return count;
 }
 
 static int stream_tx(struct endpoint *core, const struct tx_desc *descs, unsigned count)
 {
     struct stream_peer *peer = container_of(core, struct stream_peer, base.endpoint);
-    int status = send_rest(peer);
+    int status = stream_flush(core);
     ssize_t sent;
 
     if (status < 0)
@@ -146,10 +138,26 @@ static int stream_tx(struct endpoint *core, const struct tx_desc *descs, unsigne
     return sent < 0 ? (int)sent : (int)settle(peer, descs, (size_t)sent);
 }
 
-static void stream_lost(struct fd_endpoint *endpoint, int error)
+/* If it fails for good, reading fails as well, and that ends the connection. */
+static int stream_flush(struct endpoint *core)
 {
-    struct stream_peer *peer = container_of(endpoint, struct stream_peer, base);
-    struct context *context = endpoint->context;
+    struct stream_peer *peer = container_of(core, struct stream_peer, base.endpoint);
+
+    while (peer->rest_begin < peer->rest_end) {
+        ssize_t sent = send(fd_endpoint_fd(&peer->base), peer->rest + peer->rest_begin,
+                            peer->rest_end - peer->rest_begin, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+        if (sent < 0)
+            return errno == EINTR ? -EAGAIN : -errno;
+        peer->rest_begin += (size_t)sent;
+    }
+    return 0;
+}
+
+static void stream_lost(struct endpoint *endpoint, int error)
+{
+    struct stream_peer *peer = container_of(endpoint, struct stream_peer, base.endpoint);
+    struct context *context = peer->base.context;
     const uint8_t *ignored;
     char label[PORT_LABEL];
     uint32_t length = 0;
@@ -157,11 +165,10 @@ static void stream_lost(struct fd_endpoint *endpoint, int error)
     if (error == EPROTO && stream_input_next(&peer->input, &ignored, &length) < 0)
         log_limited(context->log, &context->failing, os_now(), LOG_WARNING,
                     "%s: its stream announces a frame of %u bytes, %d at most are possible: reset",
-                    port_label(endpoint->endpoint.port, label), length, STREAM_LONGEST);
+                    port_label(endpoint->port, label), length, STREAM_LONGEST);
     else if (error != EPIPE && error != ECONNRESET)
         log_limited(context->log, &context->failing, os_now(), LOG_WARNING,
-                    "%s: its stream broke: %s", port_label(endpoint->endpoint.port, label),
-                    strerror(error));
+                    "%s: its stream broke: %s", port_label(endpoint->port, label), strerror(error));
     end(peer, true);
 }
 
@@ -262,7 +269,7 @@ static unsigned settle(struct stream_peer *peer, const struct tx_desc *descs, si
             return done + 1;
     }
     keep_rest(peer, &descs[done], sent);
-    ev_io_start(peer->base.context->loop, &peer->rest_writable);
+    fd_endpoint_wait_writable(&peer->base.endpoint, true);
     return done + 1;
 }
 
@@ -277,46 +284,12 @@ static void keep_rest(struct stream_peer *peer, const struct tx_desc *desc, size
     }
 }
 
-/* Return: 0 when there is none any more, or -errno. */
-static int send_rest(struct stream_peer *peer)
-{
-    while (peer->rest_begin < peer->rest_end) {
-        ssize_t sent = send(fd_endpoint_fd(&peer->base), peer->rest + peer->rest_begin,
-                            peer->rest_end - peer->rest_begin, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-        if (sent < 0)
-            return -errno;
-        peer->rest_begin += (size_t)sent;
-    }
-    ev_io_stop(peer->base.context->loop, &peer->rest_writable);
-    return 0;
-}
-
-static void on_more(struct ev_loop *loop, ev_timer *timer, int events)
-{
-    (void)events;
-    ev_feed_event(loop, &container_of(timer, struct stream_peer, more)->base.readable, EV_READ);
-}
-
-/* If it fails for good, reading fails as well, and that ends the connection. */
-static void on_rest_writable(struct ev_loop *loop, ev_io *watcher, int events)
-{
-    struct stream_peer *peer = container_of(watcher, struct stream_peer, rest_writable);
-    int status = send_rest(peer);
-
-    (void)events;
-    if (status < 0 && status != -EAGAIN && status != -EINTR)
-        ev_io_stop(loop, watcher);
-}
-
 static void end(struct stream_peer *peer, bool by_peer)
 {
     struct stream_owner *owner = peer->owner;
 
     if (peer->rest_begin < peer->rest_end)
         port_drop_late(&peer->base.endpoint, DROP_DETACHED, 1);
-    ev_timer_stop(peer->base.context->loop, &peer->more);
-    ev_io_stop(peer->base.context->loop, &peer->rest_writable);
     fd_endpoint_detach(&peer->base);
     close(fd_endpoint_fd(&peer->base));
     free(peer);

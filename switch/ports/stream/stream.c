@@ -186,8 +186,7 @@ static void on_accepted(struct dir_listener *listener, int fd)
     int status = admission_identify(context, fd, &who, &err);
 
     if (status == 0 && *listener->name)
-        status = stream_peer_join(context, fd, &who, switch_port_named(context->sw, listener->name),
-                                  &err);
+        status = stream_peer_join(context, fd, &who, port_named(context->sw, listener->name), &err);
     else if (status == 0)
         status = take_any_port(context, fd, &who, &err);
     if (status < 0)

@@ -26,9 +26,9 @@ struct tap {
 static int tap_check(const struct port_spec *spec, struct error *err);
 static int tap_open(struct context *context, const struct port_spec *spec, struct port *port,
                     struct error *err);
-static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int tap_rx(struct endpoint *endpoint, struct batch *batch);
 static int tap_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
-static void tap_lost(struct fd_endpoint *endpoint, int error);
+static void tap_lost(struct endpoint *endpoint, int error);
 static void tap_offload_changed(struct endpoint *endpoint);
 static void tap_close(struct endpoint *endpoint);
 
@@ -50,18 +50,15 @@ const struct port_type tap_type = {
     .open = tap_open,
 };
 
-static const struct fd_endpoint_ops tap_ops = {
-    .core =
-        {
-            .type = "tap",
-            .module = "tuntap",
-            .tx = tap_tx,
-            .wait_writable = fd_endpoint_wait_writable,
-            .offload_changed = tap_offload_changed,
-            .close = tap_close,
-        },
+static const struct endpoint_ops tap_ops = {
+    .type = "tap",
+    .module = "tuntap",
     .rx = tap_rx,
+    .tx = tap_tx,
+    .wait_writable = fd_endpoint_wait_writable,
+    .offload_changed = tap_offload_changed,
     .lost = tap_lost,
+    .close = tap_close,
 };
 
 static int tap_check(const struct port_spec *spec, struct error *err)
@@ -85,7 +82,7 @@ static int tap_open(struct context *context, const struct port_spec *spec, struc
         free(tap);
         return fd;
     }
-    fd_endpoint_init(&tap->base, context, &tap_ops, fd);
+    fd_endpoint_init(&tap->base, context, &tap_ops, fd, fd);
     text_escape(tap->shown, sizeof(tap->shown), ifname, strlen(ifname));
     tap->base.endpoint.id = fd;
     fd_endpoint_belongs_to(&tap->base, (uid_t)-1, getpid());
@@ -101,15 +98,16 @@ static int tap_open(struct context *context, const struct port_spec *spec, struc
 }
 
 /* One read a frame is all that the TAP driver offers, but one wake may bring many; of super-frames a cache full. */
-static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch)
+static int tap_rx(struct endpoint *endpoint, struct batch *batch)
 {
-    int fd = fd_endpoint_fd(endpoint);
+    uint8_t(*buffer)[BATCH_BUFFER] = endpoint->worker->buffer;
+    int fd = fd_endpoint_fd(fd_endpoint_of(endpoint));
     int count = 0;
 
     for (ssize_t bytes = 0; count < BATCH_FRAMES && bytes < BATCH_BYTES; count++) {
         struct frame *frame = &batch->frame[count];
         struct virtio_net_hdr header;
-        struct iovec iov[] = {{&header, sizeof(header)}, {batch->buffer[count], BATCH_BUFFER}};
+        struct iovec iov[] = {{&header, sizeof(header)}, {buffer[count], BATCH_BUFFER}};
         ssize_t length = readv(fd, iov, 2);
 
         if (length < 0 && (errno == EAGAIN || errno == EINTR))
@@ -117,7 +115,7 @@ static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch)
         if (length < 0)
             return count > 0 ? count : -errno;
         /* The driver cuts what is longer than the buffer, which is longer than any frame that passes the core. */
-        frame_init(frame, batch->buffer[count], (uint32_t)(length - (ssize_t)sizeof(header)));
+        frame_init(frame, buffer[count], (uint32_t)(length - (ssize_t)sizeof(header)));
         vnet_read(&header, &frame->offload);
         bytes += length;
     }
@@ -126,7 +124,7 @@ static int tap_rx(struct fd_endpoint *endpoint, struct batch *batch)
 
 static int tap_tx(struct endpoint *core, const struct tx_desc *descs, unsigned count)
 {
-    int fd = fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), status = 0;
+    int fd = fd_endpoint_fd(fd_endpoint_of(core)), status = 0;
     unsigned sent = 0;
 
     while (sent < count && (status = vnet_send(fd, &descs[sent])) == 0)
@@ -135,23 +133,22 @@ static int tap_tx(struct endpoint *core, const struct tx_desc *descs, unsigned c
 }
 
 /* The interface was deleted: its descriptor reads EBADFD for ever. */
-static void tap_lost(struct fd_endpoint *endpoint, int error)
+static void tap_lost(struct endpoint *endpoint, int error)
 {
-    struct tap *tap = container_of(endpoint, struct tap, base);
-    struct context *context = endpoint->context;
+    struct tap *tap = container_of(endpoint, struct tap, base.endpoint);
+    struct context *context = tap->base.context;
     char label[PORT_LABEL];
 
     log_limited(context->log, &context->failing, os_now(), LOG_WARNING,
                 "%s: TAP %s is gone (%s); the port waits for another endpoint",
-                port_label(endpoint->endpoint.port, label), tap->shown,
+                port_label(endpoint->port, label), tap->shown,
                 error == EBADFD ? "interface deleted" : strerror(error));
-    tap_close(&endpoint->endpoint);
+    tap_close(endpoint);
 }
 
 static void tap_offload_changed(struct endpoint *core)
 {
-    core->offloads = ask_offload(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)),
-                                 core->port->policy.offload);
+    core->offloads = ask_offload(fd_endpoint_fd(fd_endpoint_of(core)), core->port->policy.offload);
 }
 
 static void tap_close(struct endpoint *core)

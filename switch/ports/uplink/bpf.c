@@ -10,8 +10,8 @@
 
 enum {
     INSTRUCTIONS = BPF_MAXINSNS,
-    LINEAR = 4,  /* so few are compared one by one */
-    ACCEPT = -1, /* all of the frame */
+    LINEAR = 4,  /* up to so many addresses are compared one by one */
+    ACCEPT = -1, /* return value of a filter: the whole frame */
 };
 
 struct program {
@@ -70,7 +70,7 @@ int bpf_pass_known(int fd, const uint32_t *address, unsigned count)
     return attach(fd, &program);
 }
 
-/* Falls through for what the host sends. */
+/* Decides about received frames; falls through for those that the host sends. */
 static void add_received(struct program *program)
 {
     add_load(program, BPF_W, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE));
@@ -91,7 +91,8 @@ static void add_sent(struct program *program, const uint32_t *address, unsigned 
     add_search(program, address, count);
 }
 
-/* A binary search: what is below the middle follows at once, the rest behind that. */
+/* Binary search: the code for addresses below the middle comes next, that for the others after
+ * it. */
 static void add_search(struct program *program, const uint32_t *address, unsigned count)
 {
     unsigned middle = count / 2, jump;

@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
-/* While new addresses keep coming, the filter stays open for that long. */
+/* How long the filter stays open after a new address, so that a burst of them rebuilds it once. */
 #define OPEN_SECONDS 0.05
 
 struct collection {
     struct filter *filter;
-    unsigned sorted; /* those of the last time */
+    unsigned sorted; /* addresses from earlier calls, which are in order */
     bool overflow;
 };
 
@@ -17,7 +17,7 @@ static void on_due(struct ev_loop *loop, ev_timer *timer, int events);
 static void narrow(struct filter *filter);
 static bool is_complete(const struct filter *filter);
 static bool refresh(struct filter *filter);
-static bool renew(struct filter *filter);
+static bool rebuild(struct filter *filter);
 static void collect(void *context, const struct fdb_entry *entry);
 static int by_value(const void *a, const void *b);
 
@@ -32,17 +32,18 @@ void filter_start(struct filter *filter, struct context *context, const struct p
         .notify = on_address,
     };
     ev_timer_init(&filter->due, on_due, OPEN_SECONDS, 0);
-    switch_observe(context->sw, &filter->addresses);
+    observers_add(&context->sw->observers, &filter->addresses);
     narrow(filter);
 }
 
 void filter_stop(struct filter *filter)
 {
     ev_timer_stop(filter->context->loop, &filter->due);
-    switch_unobserve(filter->context->sw, &filter->addresses);
+    observers_remove(&filter->context->sw->observers, &filter->addresses);
 }
 
-/* A station behind another port, or a port whose stations we do not know: what the host sends there must come up. */
+/* A new station behind another port, or a port whose stations are unknown: what the host sends
+ * there must pass. */
 static void on_address(struct observer *observer, const struct event *event)
 {
     struct filter *filter = container_of(observer, struct filter, addresses);
@@ -61,16 +62,16 @@ static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
     narrow(container_of(timer, struct filter, due));
 }
 
-/* If there are too many addresses, or we do not know them all, it stays open. */
+/* The filter stays open if there are too many addresses or not all are known. */
 static void narrow(struct filter *filter)
 {
-    bool known = is_complete(filter) && (refresh(filter) || renew(filter));
+    bool known = is_complete(filter) && (refresh(filter) || rebuild(filter));
 
     if (!known || bpf_pass_known(filter->fd, filter->known, filter->count) < 0)
         bpf_pass_all(filter->fd);
 }
 
-/* A hub learns nothing, and a port at its limit has addresses that are not in the table. */
+/* A hub learns nothing, and a port at its limit has stations that are not in the FDB. */
 static bool is_complete(const struct filter *filter)
 {
     const struct vswitch *sw = filter->context->sw;
@@ -82,7 +83,8 @@ static bool is_complete(const struct filter *filter)
     return !sw->config.hub;
 }
 
-/* Adds what the switch knows now. Return: whether there is room. */
+/* Adds the addresses that are in the FDB now. Return: false if there was no room for all of
+ * them. */
 static bool refresh(struct filter *filter)
 {
     struct collection collection = {.filter = filter, .sorted = filter->count};
@@ -98,8 +100,8 @@ static bool refresh(struct filter *filter)
     return !collection.overflow;
 }
 
-/* The same without those of earlier times. */
-static bool renew(struct filter *filter)
+/* As refresh(), but forgets the addresses of earlier calls first. */
+static bool rebuild(struct filter *filter)
 {
     filter->count = 0;
     return refresh(filter);

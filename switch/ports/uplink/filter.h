@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * filter.h - which frames on an interface come up to the switch at all, as addresses come and go
+ * filter.h - keeps an uplink's socket filter up to date as addresses come and go
  *
- * What the host sends comes up if it is for a group, or for an address behind the switch. The program that looks for these
- * (bpf.h) is made anew when they change. Until that is done, and at once, all that the host sends comes up, so that nobody's
- * first frames are lost. A guest that has been silent for so long that the switch forgot it must still be found: addresses
- * stay while there is room.
+ * Frames that the host sends are passed to the switch if they are for a group, or for an address
+ * behind the switch. The BPF program that looks for these (bpf.h) is rebuilt when the addresses
+ * change. Meanwhile the filter is opened wide at once, so no first frames are lost. Addresses that
+ * the FDB has aged out are kept while there is room: a guest that has been silent must still be
+ * reached.
  */
 #ifndef VSW_PORTS_UPLINK_FILTER_H
 #define VSW_PORTS_UPLINK_FILTER_H
@@ -18,13 +19,14 @@ struct filter {
     struct context *context;
     const struct port *port;
     struct observer addresses;
-    ev_timer due;                      /* runs while the filter is open */
+    ev_timer due;                      /* active while the filter is wide open */
     uint32_t known[BPF_ADDRESSES_MAX]; /* ascending */
     unsigned count;
 };
 
-/* filter_start() - looks after what comes up through FD, a packet socket that is attached to PORT
- * @filter: zero at first; what it knows outlives filter_stop(), for the next time
+/* filter_start(), filter_stop() - maintain the filter of FD, the packet socket of an uplink
+ * attached to PORT
+ * @filter: zero initially; keeps its addresses after filter_stop(), for the next start
  */
 void filter_start(struct filter *filter, struct context *context, const struct port *port, int fd);
 void filter_stop(struct filter *filter);

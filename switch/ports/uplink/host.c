@@ -47,12 +47,12 @@ void host_close(struct host_way *way)
 int host_follow(struct host_way *way, struct mnl_socket *nl, const struct link *link)
 {
     const uint8_t *mac = way->marks ? NULL : link->mac;
-    struct link extension;
-    int status = way->fd < 0 ? -ENODEV : link_find(nl, NULL, way->index, &extension);
+    struct link tap;
+    int status = way->fd < 0 ? -ENODEV : link_find(nl, NULL, way->index, &tap);
 
     if (status < 0)
         return status;
-    if ((extension.flags & IFF_UP) && (!mac || !memcmp(extension.mac, mac, MAC_BYTES)))
+    if ((tap.flags & IFF_UP) && (!mac || !memcmp(tap.mac, mac, MAC_BYTES)))
         return 0;
     return link_start(nl, way->index, mac);
 }
@@ -60,7 +60,7 @@ int host_follow(struct host_way *way, struct mnl_socket *nl, const struct link *
 int host_send(struct host_way *way, const struct tx_desc *desc)
 {
     struct echo *echo = &way->echoes.echo[way->echoes.next];
-    bool comes_back = !way->marks && mac_is_group(desc->iov[0].iov_base);
+    bool comes_back = !way->marks && mac_is_group(desc->destination);
     int status;
 
     if (comes_back && is_awaited(echo))
@@ -91,7 +91,7 @@ bool host_is_echo(struct host_way *way, const struct frame *frame)
     return false;
 }
 
-/* An echo that takes longer was lost. */
+/* An echo that takes longer than a second has been lost. */
 static bool is_awaited(const struct echo *echo)
 {
     return echo->digest != 0 && os_now() - echo->sent < SECOND;
@@ -120,7 +120,8 @@ static int redirect(struct host_way *way, struct mnl_socket *nl, const struct li
     return status;
 }
 
-/* skb->mark = HOST_MARK; return bpf_redirect(to, BPF_F_INGRESS);  Return: a descriptor or -errno. */
+/* skb->mark = HOST_MARK; return bpf_redirect(to, BPF_F_INGRESS);
+ * Return: a descriptor or -errno. */
 static int load_program(int to)
 {
     const struct bpf_insn program[] = {
@@ -163,7 +164,7 @@ static uint64_t desc_digest(const struct tx_desc *desc)
     return digest(frame);
 }
 
-/* Of all but the tag: the kernel takes that out on the way. */
+/* Of all but the tag, which the kernel strips on the way. */
 static uint64_t digest(struct frame frame)
 {
     frame_parse(&frame);

@@ -26,7 +26,8 @@ static struct nlmsghdr *begin_tc(struct message *message, int type, int index, u
 static int set_mac(struct mnl_socket *nl, int index, const uint8_t *mac);
 static int add_clsact(struct mnl_socket *nl, int index);
 static struct nlmsghdr *begin_filter(struct message *message, int index, const char *kind);
-static int ask(struct mnl_socket *nl, struct message *message, mnl_cb_t read_reply, void *data);
+static int transact(struct mnl_socket *nl, struct message *message, mnl_cb_t read_reply,
+                    void *data);
 static int read_link(const struct nlmsghdr *reply, void *data);
 static int read_attribute(const struct nlattr *attribute, void *data);
 
@@ -45,7 +46,7 @@ void link_drain(struct mnl_socket *watch)
     struct message message;
     ssize_t length;
 
-    /* ENOBUFS: more happened than the socket could hold */
+    /* ENOBUFS: notifications were lost, but there may be more to read */
     do
         length = mnl_socket_recvfrom(watch, message.bytes, sizeof(message.bytes));
     while (length > 0 || (length < 0 && errno == ENOBUFS));
@@ -58,7 +59,7 @@ int link_find(struct mnl_socket *nl, const char *name, int index, struct link *l
 
     if (name)
         mnl_attr_put_strz(request, IFLA_IFNAME, name);
-    return ask(nl, &message, read_link, link);
+    return transact(nl, &message, read_link, link);
 }
 
 int link_start(struct mnl_socket *nl, int index, const uint8_t *mac)
@@ -68,20 +69,20 @@ int link_start(struct mnl_socket *nl, int index, const uint8_t *mac)
     struct nlattr *families, *inet6;
     int status;
 
-    /* Where there is no IPv6 the kernel refuses this, and it is not needed. */
+    /* A kernel without IPv6 refuses this, and does not need it. */
     families = mnl_attr_nest_start(request, IFLA_AF_SPEC);
     inet6 = mnl_attr_nest_start(request, AF_INET6);
     mnl_attr_put_u8(request, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
     mnl_attr_nest_end(request, inet6);
     mnl_attr_nest_end(request, families);
-    ask(nl, &message, NULL, NULL);
+    transact(nl, &message, NULL, NULL);
     status = mac ? set_mac(nl, index, mac) : 0;
     if (status < 0)
         return status;
     request = begin_link(&message, RTM_NEWLINK, NLM_F_ACK, index);
     ((struct ifinfomsg *)mnl_nlmsg_get_payload(request))->ifi_flags = IFF_UP;
     ((struct ifinfomsg *)mnl_nlmsg_get_payload(request))->ifi_change = IFF_UP;
-    return ask(nl, &message, NULL, NULL);
+    return transact(nl, &message, NULL, NULL);
 }
 
 int link_run_program(struct mnl_socket *nl, int index, int program)
@@ -99,13 +100,13 @@ int link_run_program(struct mnl_socket *nl, int index, int program)
     mnl_attr_put_strz(request, TCA_BPF_NAME, "vswitchd");
     mnl_attr_put_u32(request, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
     mnl_attr_nest_end(request, options);
-    return ask(nl, &message, NULL, NULL);
+    return transact(nl, &message, NULL, NULL);
 }
 
 int link_redirect(struct mnl_socket *nl, int index, int to)
 {
-    /* One key, whose mask is zero: it matches all frames that have the bytes it looks at. The payload, which is where
-     * offsets count from, may be empty; the addresses are always there. */
+    /* u32 needs one key; with a zero mask it matches any value at its offset. Offsets count from
+     * the payload, which may be empty; the MAC addresses in front of it always exist. */
     union {
         struct tc_u32_sel selector;
         uint8_t bytes[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)];
@@ -134,7 +135,7 @@ int link_redirect(struct mnl_socket *nl, int index, int to)
     mnl_attr_nest_end(request, first);
     mnl_attr_nest_end(request, actions);
     mnl_attr_nest_end(request, options);
-    return ask(nl, &message, NULL, NULL);
+    return transact(nl, &message, NULL, NULL);
 }
 
 static struct mnl_socket *open_socket(int flags, unsigned groups)
@@ -179,7 +180,7 @@ static int set_mac(struct mnl_socket *nl, int index, const uint8_t *mac)
     struct nlmsghdr *request = begin_link(&message, RTM_NEWLINK, NLM_F_ACK, index);
 
     mnl_attr_put(request, IFLA_ADDRESS, MAC_BYTES, mac);
-    return ask(nl, &message, NULL, NULL);
+    return transact(nl, &message, NULL, NULL);
 }
 
 static int add_clsact(struct mnl_socket *nl, int index)
@@ -189,7 +190,7 @@ static int add_clsact(struct mnl_socket *nl, int index)
 
     ((struct tcmsg *)mnl_nlmsg_get_payload(request))->tcm_handle = TC_H_MAKE(TC_H_CLSACT, 0);
     mnl_attr_put_strz(request, TCA_KIND, "clsact");
-    return ask(nl, &message, NULL, NULL);
+    return transact(nl, &message, NULL, NULL);
 }
 
 static struct nlmsghdr *begin_filter(struct message *message, int index, const char *kind)
@@ -203,15 +204,17 @@ static struct nlmsghdr *begin_filter(struct message *message, int index, const c
     return request;
 }
 
-/* Sends MESSAGE and reads what the kernel has to say, by READ_REPLY if there is one. Return: 0 or -errno. */
-static int ask(struct mnl_socket *nl, struct message *message, mnl_cb_t read_reply, void *data)
+/* Sends MESSAGE and passes the kernel's reply to READ_REPLY unless that is NULL. Return: 0 or
+ * -errno. */
+static int transact(struct mnl_socket *nl, struct message *message, mnl_cb_t read_reply, void *data)
 {
     struct nlmsghdr *request = (struct nlmsghdr *)message->bytes;
     const struct nlmsghdr *answer;
     struct message reply;
     ssize_t length;
 
-    /* any number that the last request had not: a reply that could not be read then may still be waiting */
+    /* must differ from the previous request's, whose reply may still be waiting if reading it
+     * failed */
     request->nlmsg_seq = (uint32_t)os_now();
     if (mnl_socket_sendto(nl, request, request->nlmsg_len) < 0)
         return -errno;

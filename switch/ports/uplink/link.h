@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * link.h - what rtnetlink says of a network interface, and what we ask it to do to one of ours
+ * link.h - rtnetlink: state of network interfaces, and configuration of our own
  *
- * rtnetlink(7), by libmnl. All functions are synchronous: the kernel answers in the call.
+ * rtnetlink(7), by libmnl. All functions are synchronous: the kernel replies within the call.
  */
 #ifndef VSW_PORTS_UPLINK_LINK_H
 #define VSW_PORTS_UPLINK_LINK_H
@@ -23,33 +23,42 @@ struct link {
     int master;          /* index of the bridge or bond that it is a port of, or 0 */
 };
 
-/* link_running() - is it set up, and is there anybody at the other end? */
+/* link_running() - whether LINK is administratively up and has a carrier */
 static inline bool link_running(const struct link *link)
 {
     return (link->flags & IFF_UP) && (link->flags & IFF_RUNNING);
 }
 
-/* link_socket() - a socket for the functions below; NULL with errno set. mnl_socket_close() ends it. */
+/* link_socket() - opens a socket for the functions below. Return: for mnl_socket_close(), or NULL
+ * with errno set. */
 struct mnl_socket *link_socket(void);
 
-/* link_watch_socket() - one that becomes readable when any interface changes; non-blocking */
+/* link_watch_socket() - as link_socket(), but non-blocking, and readable whenever any interface
+ * changes */
 struct mnl_socket *link_watch_socket(void);
 
-/* link_drain() - forgets what WATCH has to tell, so that it wakes us again: it is enough to know that there was something */
+/* link_drain() - discards pending notifications of WATCH: that there was a change is all the caller
+ * needs to know */
 void link_drain(struct mnl_socket *watch);
 
-/* link_find() - the interface called NAME, or if NAME is NULL the one with INDEX. Return: 0, -ENODEV or another -errno. */
+/* link_find() - reads into LINK the interface called NAME, or the one with INDEX if NAME is NULL
+ * Return: 0, -ENODEV or another -errno. */
 int link_find(struct mnl_socket *nl, const char *name, int index, struct link *link);
 
-/* link_start() - sets an interface of ours up, without IPv6 of its own
- * @mac: its address from now on, or NULL
+/* link_start() - sets interface INDEX, one of ours, up, without IPv6 addresses of its own
+ * @mac: its MAC address from now on, or NULL to keep it
  *
  * Return: 0 or -errno.
  */
 int link_start(struct mnl_socket *nl, int index, const uint8_t *mac);
 
-/* link_run_program(), link_redirect() - what comes in at INDEX goes through the BPF program (cls_bpf, direct action), or comes
- * in at interface TO instead (u32 matching all, mirred). For an interface that has no clsact yet. Return: 0 or -errno. */
+/* link_run_program(), link_redirect() - set up the ingress of interface INDEX, which must not have
+ * a clsact qdisc yet
+ *
+ * link_run_program() runs the BPF program with descriptor PROGRAM (cls_bpf, direct action);
+ * link_redirect() redirects all frames to the ingress of interface TO (u32 that matches all,
+ * mirred). Return: 0 or -errno.
+ */
 int link_run_program(struct mnl_socket *nl, int index, int program);
 int link_redirect(struct mnl_socket *nl, int index, int to);
 

@@ -11,12 +11,13 @@
 #include <unistd.h>
 
 enum {
-    BUFFER_BYTES = 8 * 1024 * 1024, /* so many super-frames as come while we are not running */
+    /* room for the GSO frames that arrive while the switch is not running */
+    BUFFER_BYTES = 8 * 1024 * 1024,
 };
 
 static int set_up(int fd, int index, bool outgoing);
 static int set_option(int fd, int level, int option, int value);
-static void prepare(struct packet_vector *vector, struct batch *batch);
+static void prepare(struct packet_vector *vector, struct worker *worker);
 static void read_control(struct packet_vector *vector, unsigned i, struct frame *frame,
                          unsigned *missed);
 static void restore_tag(struct frame *frame, const struct tpacket_auxdata *auxdata);
@@ -47,18 +48,19 @@ bool packet_socket_is_bound(int fd, int index)
            address.sll_ifindex == index;
 }
 
-int packet_socket_read(int fd, struct packet_vector *vector, struct batch *batch, unsigned *missed)
+int packet_socket_read(int fd, struct packet_vector *vector, struct worker *worker,
+                       struct batch *batch, unsigned *missed)
 {
     uint64_t bytes = 0;
     int received;
     unsigned count = 0;
 
     *missed = 0;
-    prepare(vector, batch);
+    prepare(vector, worker);
     received = recvmmsg(fd, vector->message, vector->room, MSG_DONTWAIT | MSG_TRUNC, NULL);
     if (received < 0) {
-        /* EINVAL: a frame that this interface's header cannot describe; it is gone. ENETDOWN is no end: the interface may
-         * be set up again, and if it is removed netlink says so. */
+        /* EINVAL: a frame that virtio_net_hdr cannot describe, which has been discarded. ENETDOWN
+         * is not fatal: the interface may be set up again, and netlink reports its removal. */
         *missed = errno == EINVAL;
         return errno == EAGAIN || errno == EINTR || errno == EINVAL || errno == ENETDOWN ? 0
                                                                                          : -errno;
@@ -117,7 +119,7 @@ static int set_up(int fd, int index, bool outgoing)
     if (status < 0)
         return status;
     if (!outgoing)
-        set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1); /* the filter says so, too */
+        set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1); /* saves running the filter */
     if (set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES) < 0)
         set_option(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES);
     if (set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES) < 0)
@@ -133,14 +135,15 @@ static int set_option(int fd, int level, int option, int value)
     return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
-/* The batch's buffers stay where they are, but the kernel writes into the headers. In front of each frame is room for a tag. */
-static void prepare(struct packet_vector *vector, struct batch *batch)
+/* The iovecs are set up for every batch because the kernel writes to the message headers. Each
+ * frame has room for a tag in front of it: see put_tag(). */
+static void prepare(struct packet_vector *vector, struct worker *worker)
 {
     if (vector->room == 0)
         vector->room = BATCH_FRAMES;
     for (unsigned i = 0; i < vector->room; i++) {
         vector->iov[i][0] = (struct iovec){&vector->header[i], sizeof(vector->header[i])};
-        vector->iov[i][1] = (struct iovec){batch->buffer[i] + TAG_BYTES, BATCH_BUFFER - TAG_BYTES};
+        vector->iov[i][1] = (struct iovec){worker->buffer[i] + TAG_BYTES, BATCH_BUFFER - TAG_BYTES};
         vector->message[i].msg_hdr = (struct msghdr){
             .msg_iov = vector->iov[i],
             .msg_iovlen = 2,
@@ -150,7 +153,8 @@ static void prepare(struct packet_vector *vector, struct batch *batch)
     }
 }
 
-/* What the kernel says beside message I. */
+/* Reads the control messages of message I: its VLAN tag, and the number of frames dropped so
+ * far. */
 static void read_control(struct packet_vector *vector, unsigned i, struct frame *frame,
                          unsigned *missed)
 {
@@ -183,7 +187,7 @@ static void restore_tag(struct frame *frame, const struct tpacket_auxdata *auxda
         frame->stripped_tag = auxdata->tp_vlan_tci;
 }
 
-/* Another kind of tag is part of the payload to us: back to where it was. */
+/* Puts a tag that is not 802.1Q's back into the frame: to the switch it is payload. */
 static void put_tag(struct frame *frame, uint16_t type, uint16_t tci)
 {
     uint8_t *bytes = (uint8_t *)(uintptr_t)frame->bytes - TAG_BYTES;
@@ -201,14 +205,8 @@ static void put_tag(struct frame *frame, uint16_t type, uint16_t tci)
         frame->offload.csum_start += TAG_BYTES;
 }
 
-/* The kernel checks ordinary frames alone. */
+/* The kernel checks the length of frames without GSO only. */
 static bool fits(const struct tx_desc *desc, unsigned mtu)
 {
-    const struct iovec *run = desc->iov;
-    const uint8_t *type = run[0].iov_len > FRAME_ADDRESSES
-                              ? (const uint8_t *)run[0].iov_base + FRAME_ADDRESSES
-                              : run[1].iov_base;
-    bool tagged = read_be16(type) == ETHERTYPE_CTAG;
-
-    return desc->wire_length <= mtu + FRAME_HEADER + (tagged ? TAG_BYTES : 0);
+    return desc->wire_length <= mtu + FRAME_HEADER + (desc->tci != TAG_NONE ? TAG_BYTES : 0);
 }

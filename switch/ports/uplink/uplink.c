@@ -51,6 +51,7 @@ struct uplink {
     struct packet_vector vector;
     struct filter filter;
     struct port_logger logger;
+    struct deferred gso_refused; /* by the interface: to be logged */
 };
 
 static int uplink_check(const struct port_spec *spec, struct error *err);
@@ -60,9 +61,9 @@ static int uplink_open(struct context *context, const struct port_spec *spec, st
                        struct error *err);
 static void uplink_forget(struct context *context, struct port *port);
 
-static int uplink_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int uplink_rx(struct endpoint *endpoint, struct batch *batch);
 static int uplink_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
-static void uplink_lost(struct fd_endpoint *endpoint, int error);
+static void uplink_lost(struct endpoint *endpoint, int error);
 static void uplink_offload_changed(struct endpoint *endpoint);
 static void uplink_close(struct endpoint *endpoint);
 
@@ -84,6 +85,7 @@ static void describe(struct uplink *uplink);
 static bool is_for_host(const struct uplink *uplink, const struct tx_desc *desc);
 static int send_to_host(struct uplink *uplink, const struct tx_desc *descs, unsigned count);
 static int send_to_wire(struct uplink *uplink, const struct tx_desc *descs, unsigned count);
+static void on_gso_refused(struct deferred *work);
 static int explain_privilege(struct error *err, const struct uplink *uplink, const char *missing);
 
 static const char *const uplink_keys[] = {"ifname", "host", NULL};
@@ -101,18 +103,15 @@ const struct port_type uplink_type = {
     .forget = uplink_forget,
 };
 
-static const struct fd_endpoint_ops uplink_ops = {
-    .core =
-        {
-            .type = "uplink",
-            .module = "uplink",
-            .tx = uplink_tx,
-            .wait_writable = fd_endpoint_wait_writable,
-            .offload_changed = uplink_offload_changed,
-            .close = uplink_close,
-        },
+static const struct endpoint_ops uplink_ops = {
+    .type = "uplink",
+    .module = "uplink",
     .rx = uplink_rx,
+    .tx = uplink_tx,
+    .wait_writable = fd_endpoint_wait_writable,
+    .offload_changed = uplink_offload_changed,
     .lost = uplink_lost,
+    .close = uplink_close,
 };
 
 static int uplink_check(const struct port_spec *spec, struct error *err)
@@ -179,6 +178,7 @@ static int uplink_open(struct context *context, const struct port_spec *spec, st
     uplink->port = port;
     uplink->joins_host = true;
     port_logger_init(&uplink->logger, context, port, "");
+    deferred_init(&uplink->gso_refused, on_gso_refused);
     spec_switch(spec, "host", &uplink->joins_host, NULL);
     list_append(&service->uplinks, &uplink->node);
     status = attach(uplink, &link, err);
@@ -207,15 +207,16 @@ static void uplink_forget(struct context *context, struct port *port)
     }
 }
 
-static int uplink_rx(struct fd_endpoint *endpoint, struct batch *batch)
+static int uplink_rx(struct endpoint *endpoint, struct batch *batch)
 {
-    struct uplink *uplink = container_of(endpoint, struct uplink, base);
+    struct uplink *uplink = container_of(endpoint, struct uplink, base.endpoint);
     unsigned missed;
-    int read = packet_socket_read(fd_endpoint_fd(endpoint), &uplink->vector, batch, &missed);
+    int read = packet_socket_read(fd_endpoint_fd(&uplink->base), &uplink->vector, endpoint->worker,
+                                  batch, &missed);
     int count = 0;
 
     if (missed > 0)
-        port_drop_early(uplink->port, &endpoint->endpoint, DROP_MISSED, missed);
+        port_drop_early(endpoint, DROP_MISSED, missed);
     for (int i = 0; i < read; i++) {
         if (!host_is_echo(&uplink->host, &batch->frame[i]))
             batch->frame[count++] = batch->frame[i];
@@ -234,9 +235,9 @@ static int uplink_tx(struct endpoint *core, const struct tx_desc *descs, unsigne
     return host ? send_to_host(uplink, descs, run) : send_to_wire(uplink, descs, run);
 }
 
-static void uplink_lost(struct fd_endpoint *endpoint, int error)
+static void uplink_lost(struct endpoint *endpoint, int error)
 {
-    struct uplink *uplink = container_of(endpoint, struct uplink, base);
+    struct uplink *uplink = container_of(endpoint, struct uplink, base.endpoint);
 
     port_log(&uplink->logger, LOG_WARNING, "%s; the port waits for the interface", strerror(error));
     detach(uplink);
@@ -359,7 +360,7 @@ static int open_descriptors(struct uplink *uplink, struct error *err)
         close(fd);
         return status == -EPERM ? explain_privilege(err, uplink, "CAP_NET_ADMIN") : status;
     }
-    fd_endpoint_init(&uplink->base, service->context, &uplink_ops, fd);
+    fd_endpoint_init(&uplink->base, service->context, &uplink_ops, fd, fd);
     return 0;
 }
 
@@ -377,6 +378,7 @@ static void destroy(struct uplink *uplink)
 {
     if (uplink->attached)
         detach(uplink);
+    defer_cancel(&uplink->gso_refused);
     list_remove(&uplink->node);
     free(uplink);
 }
@@ -483,7 +485,7 @@ static void describe(struct uplink *uplink)
 
 static bool is_for_host(const struct uplink *uplink, const struct tx_desc *desc)
 {
-    return uplink->joins_host && !memcmp(desc->iov[0].iov_base, uplink->link.mac, MAC_BYTES);
+    return uplink->joins_host && !memcmp(desc->destination, uplink->link.mac, MAC_BYTES);
 }
 
 static int send_to_host(struct uplink *uplink, const struct tx_desc *descs, unsigned count)
@@ -504,14 +506,19 @@ static int send_to_wire(struct uplink *uplink, const struct tx_desc *descs, unsi
     if (sent == -EINVAL && descs[0].offload.gso != GSO_NONE &&
         uplink->base.endpoint.offloads != OFFLOAD_CSUM) {
         uplink->base.endpoint.offloads = OFFLOAD_CSUM;
-        port_log(&uplink->logger, LOG_WARNING,
-                 "the interface refuses super-frames: they are cut before they leave from now on");
+        defer(&uplink->base.endpoint.worker->deferred, &uplink->gso_refused);
     }
     for (int i = 0; i < sent && uplink->joins_host; i++) {
-        if (mac_is_group(descs[i].iov[0].iov_base))
+        if (mac_is_group(descs[i].destination))
             host_send(&uplink->host, &descs[i]);
     }
     return sent;
+}
+
+static void on_gso_refused(struct deferred *work)
+{
+    port_log(&container_of(work, struct uplink, gso_refused)->logger, LOG_WARNING,
+             "the interface refuses super-frames: they are cut before they leave from now on");
 }
 
 static int explain_privilege(struct error *err, const struct uplink *uplink, const char *missing)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * client.c - from a request to an endpoint, and the endpoint's life
+ * client.c - VDE clients, from a request to the end of the connection
  *
- * Order matters. Our socket is connected to the client's before the reply is sent, because some clients unlink
- * theirs as soon as they have it; and it is bound with its final owner and mode before anybody knows its name.
+ * The order matters. Our data socket is connected to the client's before the reply is sent, because
+ * some clients unlink theirs as soon as they have the reply; and it gets its final owner and mode
+ * before any other process knows its name.
  */
 #include "ports/vde/client.h"
 
@@ -22,18 +23,17 @@
 
 enum {
     DATA_NAME = 32,
-    SEND_BUFFER =
-        1024 *
-        1024, /* the kernel may grant less; what does not fit waits in the endpoint's queue */
+    /* the kernel may grant less; what does not fit waits in the endpoint's queue */
+    SEND_BUFFER = 1024 * 1024,
 };
 
 struct vde_client {
     struct fd_endpoint base; /* our data socket */
     ev_io ctl;               /* readable when the client hangs up */
-    char name[DATA_NAME];    /* of our data socket, in the directory */
+    char name[DATA_NAME];    /* of our data socket, in the switch's directory */
 };
 
-static int vde_rx(struct fd_endpoint *endpoint, struct batch *batch);
+static int vde_rx(struct endpoint *endpoint, struct batch *batch);
 static int vde_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
 static void vde_client_close(struct endpoint *endpoint);
 
@@ -48,16 +48,13 @@ static int reply(const struct vde_client *client, struct error *err);
 static void release(struct vde_client *client);
 static void on_ctl_readable(struct ev_loop *loop, ev_io *watcher, int events);
 
-static const struct fd_endpoint_ops vde_ops = {
-    .core =
-        {
-            .type = "vde",
-            .module = "unix prog",
-            .tx = vde_tx,
-            .wait_writable = fd_endpoint_wait_writable,
-            .close = vde_client_close,
-        },
+static const struct endpoint_ops vde_ops = {
+    .type = "vde",
+    .module = "unix prog",
     .rx = vde_rx,
+    .tx = vde_tx,
+    .wait_writable = fd_endpoint_wait_writable,
+    .close = vde_client_close,
 };
 
 int vde_client_plug(struct context *context, int ctl, const struct vde_request *request,
@@ -92,21 +89,22 @@ int vde_client_plug(struct context *context, int ctl, const struct vde_request *
     return 0;
 }
 
-/* A socket that the client closed may report that once. The plug is ctl, so this is no reason to leave. */
-static int vde_rx(struct fd_endpoint *endpoint, struct batch *batch)
+/* If the client closes its socket, ours may report that once. Only the end of ctl unplugs it, so
+ * errors are ignored. */
+static int vde_rx(struct endpoint *endpoint, struct batch *batch)
 {
-    int count = datagram_rx(fd_endpoint_fd(endpoint), endpoint->context->datagrams, batch);
+    int count = datagram_rx(fd_endpoint_fd(fd_endpoint_of(endpoint)),
+                            &io_worker_of(endpoint)->datagrams, batch);
 
     return count > 0 ? count : 0;
 }
 
 static int vde_tx(struct endpoint *core, const struct tx_desc *descs, unsigned count)
 {
-    return datagram_tx(fd_endpoint_fd(container_of(core, struct fd_endpoint, endpoint)), descs,
-                       count);
+    return datagram_tx(fd_endpoint_fd(fd_endpoint_of(core)), descs, count);
 }
 
-/* Closing ctl is what tells the client that it is unplugged. */
+/* Closing ctl tells the client that it is unplugged. */
 static void vde_client_close(struct endpoint *core)
 {
     struct vde_client *client = container_of(core, struct vde_client, base.endpoint);
@@ -119,7 +117,8 @@ static void vde_client_close(struct endpoint *core)
     release(client);
 }
 
-/* Return: 0 and the port that REQUEST asks for; *CREATED if there was none of that number. */
+/* Return: 0 and the port that REQUEST asks for, or that NAME names; sets *CREATED if it was
+ * created. */
 static int choose_port(struct vswitch *sw, const struct vde_request *request, const char *name,
                        struct port **port, bool *created, struct error *err)
 {
@@ -129,11 +128,12 @@ static int choose_port(struct vswitch *sw, const struct vde_request *request, co
 
     if (!name)
         return admission_choose(sw, number, port, created, err);
-    *port = switch_port_named(sw, name);
+    *port = port_named(sw, name);
     return *port ? 0 : error_set(err, ENXIO, "there is no port \"%s\" any more", name);
 }
 
-/* Return: a client whose data socket is connected, not yet bound or attached; or NULL with words in ERR. */
+/* Return: a client whose data socket is connected, not yet bound or attached; or NULL and sets
+ * ERR. */
 static struct vde_client *make_client(struct context *context, int ctl,
                                       const struct vde_request *request, const struct os_peer *peer,
                                       struct error *err)
@@ -152,14 +152,15 @@ static struct vde_client *make_client(struct context *context, int ctl,
         return NULL;
     }
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
-    fd_endpoint_init(&client->base, context, &vde_ops, fd);
+    fd_endpoint_init(&client->base, context, &vde_ops, fd, fd);
     ev_io_init(&client->ctl, on_ctl_readable, ctl, EV_READ);
     client->base.endpoint.id = ctl;
     fd_endpoint_belongs_to(&client->base, peer->uid, peer->pid);
     return client;
 }
 
-/* Return: 0 with the client told where to send, or -errno with words in ERR and CLIENT not attached. */
+/* Return: 0, and the client has been sent the address of our data socket; or -errno and sets ERR,
+ * with CLIENT not attached. */
 static int attach(struct vde_client *client, struct port *port, struct error *err)
 {
     int status = bind_data_socket(client, port, err);
@@ -177,7 +178,8 @@ static int attach(struct vde_client *client, struct port *port, struct error *er
     return status;
 }
 
-/* A switch that runs as root gives the socket to the client's user; else -m and -g say who may write to it. */
+/* A switch that runs as root gives the socket to the client's user; otherwise -m and -g decide who
+ * may write to it. */
 static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err)
 {
     const struct switch_dir *dir = client->base.context->dir;
@@ -186,12 +188,13 @@ static int bind_data_socket(struct vde_client *client, const struct port *port, 
     int fd = fd_endpoint_fd(&client->base);
 
     snprintf(client->name, sizeof(client->name), "%03u.%d", port->number, fd);
-    socket_dir_unlink(&dir->sockets, client->name); /* as in VDE: a dead switch may have left it */
+    /* as in VDE: a dead switch may have left it */
+    socket_dir_unlink(&dir->sockets, client->name);
     return socket_dir_bind(&dir->sockets, client->name, fd, management ? dir->mgmtmode : dir->mode,
                            user, management ? dir->mgmtgroup : dir->group, err);
 }
 
-/* The address of our data socket, 110 bytes; the client connects to it. */
+/* Sends the address of our data socket, 110 bytes; the client connects to it. */
 static int reply(const struct vde_client *client, struct error *err)
 {
     struct sockaddr_un address = {0};
@@ -207,7 +210,7 @@ static int reply(const struct vde_client *client, struct error *err)
     return error_set(err, errno, "cannot reply: %s", strerror(errno));
 }
 
-/* Of a client that is not attached. Its ctl stays with the caller. */
+/* Frees a client that is not attached. Its ctl stays the caller's. */
 static void release(struct vde_client *client)
 {
     close(fd_endpoint_fd(&client->base));

@@ -36,7 +36,8 @@ int vde_request_parse(const uint8_t *bytes, size_t length, struct vde_request *r
     second = read_u32(bytes + 4);
     if (second == 3)
         return read_body(bytes, length, read_u32(bytes + 8), V3_ADDRESS, request, err);
-    /* Here version 1 has its type. It cannot name a port: the number would look like a version. */
+    /* In version 1 this is the type. It cannot name a port, whose number would look like a
+     * version. */
     if (second == NEW_CONTROL || second == NEW_PORT0)
         return read_body(bytes, length, second, V1_ADDRESS, request, err);
     return error_set(err, EPROTO, "request of VDE protocol version %u; 1 and 3 are known", second);
@@ -73,7 +74,7 @@ static uint32_t read_u32(const uint8_t *at)
     return value;
 }
 
-/* Only User Mode Linux, of those that write padding, has a data socket without a path. */
+/* Of the clients that write padding, only User Mode Linux has a data socket without a path. */
 static bool is_padding(const struct vde_request *request, size_t rest)
 {
     return rest == PADDING && request->address.sun_path[0] == '\0';

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * vde.c - VDE clients that have connected and not asked for anything yet
+ * vde.c - VDE clients that have connected and not sent a complete request yet
  *
- * Theory of operation. A connection is pending until its whole request has arrived (clients send it in one piece, but
- * nothing obliges them to); it then becomes an endpoint (client.c), or is closed, which is the only way in which the
- * protocol can say no. Pending ones are bounded in number and time, so silent connections keep nobody else out.
+ * Theory of operation. A connection is pending until its whole request has arrived (clients send it
+ * in one piece, but need not); it then becomes an endpoint (client.c), or is closed, which is the
+ * only way in which the protocol can refuse it. Pending connections are limited in number and time,
+ * so silent ones keep no others out.
  */
 #include "ports/vde/vde.h"
 
@@ -38,7 +39,7 @@ struct pending {
     struct vde_server *server;
     ev_io readable;
     ev_timer timeout;
-    char name[PORT_NAME]; /* the door's */
+    char name[PORT_NAME]; /* of the port whose listener it connected to; "" for any port */
     uint8_t request[VDE_REQUEST_MAX];
     size_t length;
 };
@@ -145,7 +146,7 @@ static void add_pending(struct vde_server *server, int fd, const char *name)
     server->pending_count++;
 }
 
-/* Return: its connection, for the caller to close or to keep. */
+/* Return: its connection, which the caller owns. */
 static int end_pending(struct pending *pending)
 {
     struct vde_server *server = pending->server;
