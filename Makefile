@@ -34,11 +34,13 @@ ALL_CFLAGS  = -std=gnu17 -D_GNU_SOURCE -Iswitch -DVSW_LIBEXEC='"$(LIBEXEC)"' $(W
 ALL_LDFLAGS = $(MODE_LDFLAGS) $(LDFLAGS)
 LIBS     := -lev -lmnl
 
-# MODE=plain is what users get, MODE=asan what the tests run.
+# MODE=plain is what users get, MODE=asan what the tests run, MODE=tsan what tells whether threads share anything.
 MODE ?= plain
-ifeq ($(MODE),asan)
-OUT          := $(BUILD)/asan
-SANITIZE     := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+ifneq ($(filter asan tsan,$(MODE)),)
+OUT          := $(BUILD)/$(MODE)
+SANITIZE_asan := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+SANITIZE_tsan := -fsanitize=thread
+SANITIZE     := $(SANITIZE_$(MODE)) -fno-omit-frame-pointer
 MODE_CFLAGS   = -O1 -g $(SANITIZE)
 MODE_LDFLAGS  = $(SANITIZE)
 CFLAGS       := $(filter-out -O%,$(CFLAGS))
@@ -95,9 +97,9 @@ FORCE:
 
 BUILD_PACKAGES := gcc libc6-dev make libev-dev libmnl-dev libvdeplug-dev
 GUEST_PACKAGES := qemu-system-x86 busybox-static iperf3 cpio python3
-CHECK_PACKAGES := $(GUEST_PACKAGES) clang libclang-rt-14-dev libcmocka-dev python3-pytest libvdeplug-dev \
-                  vdeplug vde2 vde-switch vde-wirefilter libvdeplug-slirp libvdeplug-pcap iproute2 procps util-linux \
-                  groff-base socat dnsmasq-base tshark ethtool passt libvirt-clients libxml2-utils
+CHECK_PACKAGES := $(GUEST_PACKAGES) clang libclang-rt-14-dev libcmocka-dev python3-pytest python3-pytest-xdist \
+                  libvdeplug-dev vdeplug vde2 vde-switch vde-wirefilter libvdeplug-slirp libvdeplug-pcap \
+                  iproute2 procps util-linux valgrind groff-base socat dnsmasq-base tshark ethtool passt libvirt-clients libxml2-utils
 LINT_PACKAGES  := clang clang-format cppcheck shellcheck python3
 # Installing Open vSwitch may start its service; the bench does without, its own has private sockets.
 BENCH_PACKAGES := $(GUEST_PACKAGES) vde-switch openvswitch-switch iproute2 util-linux
@@ -147,15 +149,14 @@ demo: deps-guest
 # ---- tests ----------------------------------------------------------------------------------------------------------
 
 # What the suites need built, under the sanitizers.
-UNIT_OUT  := $(BUILD)/asan/unit
 FUZZ_OUT  := $(BUILD)/fuzz
 FUZZERS   := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 check: deps-check
-	@$(PYTHON) tests/run.py build unit fuzz e2e
+	@$(PYTHON) tests/run.py build unit cost fuzz e2e
 
 check-full: deps-check
-	@$(PYTHON) tests/run.py --full build unit fuzz e2e
+	@$(PYTHON) tests/run.py --full build unit cost fuzz e2e
 
 check-unit: deps-check
 	@$(PYTHON) tests/run.py unit
@@ -171,21 +172,32 @@ bench: deps
 	@$(MAKE) --no-print-directory -s all
 	@$(PYTHON) tests/bench/bench.py $(ARGS)
 
-.PHONY: deps-guest deps-check unit-tests fuzzers
+.PHONY: deps-guest deps-check unit-tests thread-tests fuzzers core-cost
 
-# The runner calls these: MODE=asan for the unit tests, clang for the fuzzers.
+# The runner calls these: MODE=asan for the unit tests, MODE=tsan for those with threads, clang for the fuzzers.
 unit-tests: $(UNITS:%=$(OUT)/unit/%)
+thread-tests: $(OUT)/unit/test_threads
 
-$(OUT)/unit/%: tests/unit/%.c $(UNIT_COMMON) $(OBJECTS) $(HEADERS) $(OUT)/flags
+$(UNITS:%=$(OUT)/unit/%): $(OUT)/unit/%: $(OUT)/obj/tests/unit/%.o $(UNIT_COMMON:%.c=$(OUT)/obj/%.o) $(OBJECTS)
 	@mkdir -p $(@D)
-	$(call say,TEST,$@) $(CC) $(ALL_CFLAGS) $(EXTRA_CFLAGS) -Itests/unit $(ALL_LDFLAGS) -o $@ $< $(UNIT_COMMON) $(OBJECTS) $(LIBS) -lcmocka
+	$(call say,TEST,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka -pthread
+
+# What a frame costs in the core is counted in what users get.
+core-cost: $(OUT)/core_cost
+
+$(OUT)/core_cost: $(OUT)/obj/tests/bench/core_cost.o $(OBJECTS)
+	$(call say,LINK,$@) $(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
 
 fuzzers: $(FUZZERS:%=$(FUZZ_OUT)/%)
 
-$(FUZZ_OUT)/%: tests/fuzz/%.c $(SOURCES) $(HEADERS)
+FUZZ_CC = clang -std=gnu17 -D_GNU_SOURCE -Iswitch $(WARNINGS) -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+
+$(FUZZERS:%=$(FUZZ_OUT)/%): $(FUZZ_OUT)/%: tests/fuzz/%.c $(SOURCES:%.c=$(FUZZ_OUT)/obj/%.o) $(HEADERS)
+	$(call say,FUZZ,$@) $(FUZZ_CC) -fsanitize=fuzzer -o $@ $(filter-out %.h,$^) $(LIBS)
+
+$(FUZZ_OUT)/obj/%.o: %.c $(HEADERS)
 	@mkdir -p $(@D)
-	$(call say,FUZZ,$@) clang -std=gnu17 -D_GNU_SOURCE -Iswitch $(WARNINGS) -g -O1 -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined -o $@ $< $(SOURCES) $(LIBS)
+	$(call say,CC,$<) $(FUZZ_CC) -fsanitize=fuzzer-no-link -c -o $@ $<
 
 lint:
 	$(call need,$(LINT_PACKAGES),to check the sources)

@@ -1,12 +1,13 @@
 #!/usr/bin/python3
 """Runs the test suites and closes with one line, N passed, N failed, over all of them.
 
-    tests/run.py [--full] SUITE...      suites: build unit fuzz e2e
+    tests/run.py [--full] SUITE...      suites: build unit cost fuzz e2e
 
 build   the sources compile without a warning with gcc and with clang
-unit    the core with fake ports and a fake clock (cmocka), under ASan and UBSan
+unit    the core with fake ports and a fake clock (cmocka), under ASan and UBSan; two workers also under TSan
+cost    the instructions that a frame costs in the core are no more than were accepted
 fuzz    each parser of outside bytes, from its saved corpus (briefly; --full: a minute each)
-e2e     real clients, real guests, against the ASan and UBSan build (pytest); --full adds the long ones
+e2e     real clients, real guests, against the ASan and UBSan build (pytest), side by side; --full adds the long ones
 """
 
 import concurrent.futures
@@ -21,12 +22,14 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
+PYTHON = "/usr/bin/python3"  # Debian's, which has its pytest
 JOBS = f"-j{os.cpu_count()}"
 
 # Where a leak or an undefined operation is an end, not a line in some log.
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": "halt_on_error=1:exitcode=99",
 }
 
 
@@ -58,13 +61,25 @@ def run(argv, **options):
     return process.wait(), "".join(lines)
 
 
-def make(tally, name, *arguments):
-    """One build step counts as one test: it fails on any warning."""
-    status, output = run(["make", "--no-print-directory", "-s", JOBS, *arguments], quiet=True)
-    if status != 0 or "warning:" in output:
+def side_by_side(work, items):
+    """Does WORK on as many ITEMS at a time as there are processors. Yields the results in the order of the items."""
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield from pool.map(work, items)
+
+
+def step(tally, name, argv):
+    """A step counts as one test, which fails on any warning. Returns whether the command succeeded."""
+    status, output = run(argv, quiet=True)
+    clean = status == 0 and "warning:" not in output
+    if not clean:
         print(output)
-    tally.add(name, *((1, 0) if status == 0 and "warning:" not in output else (0, 1)))
+    tally.add(name, int(clean), int(not clean))
     return status == 0
+
+
+def make(tally, name, *arguments):
+    """Runs make with a job for each processor."""
+    return step(tally, name, ["make", "--no-print-directory", "-s", JOBS, *arguments])
 
 
 def build(tally, full):
@@ -73,30 +88,40 @@ def build(tally, full):
 
 
 def unit(tally, full):
-    if not make(tally, "build unit tests", "unit-tests", "MODE=asan"):
+    if not make(tally, "build unit tests", "unit-tests", "MODE=asan") or \
+       not make(tally, "build thread tests", "thread-tests", "MODE=tsan"):
         return
-    for test in sorted((BUILD / "asan" / "unit").glob("test_*")):
-        if test.suffix or not (ROOT / "tests" / "unit" / f"{test.name}.c").exists():
-            continue
-        print(f"--- {test.name}", flush=True)
-        env = {"ORACLE_SEEDS": "2000"} if full else {}
-        status, output = run([str(test)], quiet=True, env=env)
+    env = {"ORACLE_SEEDS": "2000"} if full else {}
+    names = [source.stem for source in sorted((ROOT / "tests" / "unit").glob("test_*.c"))]
+    programs = [[str(BUILD / "asan" / "unit" / name)] for name in names]
+    # ThreadSanitizer knows where a program's memory is only if the kernel does not move it about.
+    names.append("test_threads, ThreadSanitizer")
+    programs.append(["setarch", "-R", str(BUILD / "tsan" / "unit" / "test_threads")])
+    for name, (status, output) in zip(names, side_by_side(lambda argv: run(argv, quiet=True, env=env), programs)):
+        print(f"--- {name}", flush=True)
         passed = sum(map(int, re.findall(r"\[  PASSED  \] (\d+) test", output)))
         failed = sum(map(int, re.findall(r"\[  FAILED  \] (\d+) test", output)))
         if status != 0 or passed == 0:
             print(output)
             failed = max(failed, 1)
-        tally.add(test.name, passed, failed)
+        tally.add(name, passed, failed)
+
+
+def cost(tally, full):
+    """Built by gcc, whatever CC is: the accepted figures are gcc's."""
+    if make(tally, "build what counts instructions", "core-cost", "CC=gcc", f"BUILD={BUILD}/gcc"):
+        status, output = run([PYTHON, "tests/bench/core_cost.py", str(BUILD / "gcc" / "core_cost")], quiet=True)
+        print(output, end="")
+        tally.add("cost", int(status == 0), int(status != 0))
 
 
 def fuzz(tally, full):
     if not make(tally, "build fuzzers", "fuzzers"):
         return
-    sources = sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for source, (status, output) in zip(sources, pool.map(lambda source: fuzz_target(source.stem, full), sources)):
-            print(f"--- {source.stem}\n{output if status else ''}", end="", flush=True)
-            tally.add(source.stem, *((1, 0) if status == 0 else (0, 1)))
+    names = [source.stem for source in sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.c"))]
+    for name, (status, output) in zip(names, side_by_side(lambda name: fuzz_target(name, full), names)):
+        print(f"--- {name}\n{output if status else ''}", end="", flush=True)
+        tally.add(name, *((1, 0) if status == 0 else (0, 1)))
 
 
 def fuzz_target(name, full):
@@ -120,12 +145,24 @@ def privileged():
 
 
 def e2e(tally, full):
-    if not make(tally, "build the switch", "all", "MODE=asan"):
-        return
-    chosen = [] if full else ["-m", "not full"]
     prefix = privileged()
-    status, output = run([*prefix, "/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider",
-                          "--durations=10", *chosen, "tests/e2e"])
+    # The guest's kernel is downloaded now, outside: neither a worker nor a user namespace has a network to do it.
+    outside = [] if "unshare" in prefix else prefix
+    guest = [*outside, PYTHON, "tests/e2e/guest_image.py", "build/guest"]
+    if not make(tally, "build the switch", "all", "MODE=asan") or not step(tally, "make the test guest", guest):
+        return
+    chosen = "" if full else "not full and "
+    # Tests mostly wait, so there are more of them at a time than processors. A worker that dies ends the run: pytest-xdist
+    # would give its test to one worker after the other.
+    workers = ["-n", str(2 * os.cpu_count()), "--dist", "loadgroup", "--max-worker-restart=0"]
+    pytest(tally, "e2e", prefix, "-m", f"{chosen}not alone", *workers)
+    pytest(tally, "e2e, one at a time", prefix, "-m", f"{chosen}alone")
+
+
+def pytest(tally, name, prefix, *arguments):
+    """Runs the end-to-end tests that ARGUMENTS choose; each counts."""
+    status, output = run([*prefix, PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--durations=10", *arguments,
+                          "tests/e2e"])
     closing = output.rstrip().rsplit("\n", 1)[-1]
     passed = sum(map(int, re.findall(r"(\d+) passed", closing)))
     failed = sum(map(int, re.findall(r"(\d+) (?:failed|error)", closing)))
@@ -136,12 +173,12 @@ def e2e(tally, full):
         failed += 1
     if (status != 0 and failed == 0) or passed == 0:
         failed += 1
-    tally.add("e2e", passed, failed)
+    tally.add(name, passed, failed)
 
 
 def main():
     full = "--full" in sys.argv
-    suites = {"build": build, "unit": unit, "fuzz": fuzz, "e2e": e2e}
+    suites = {"build": build, "unit": unit, "cost": cost, "fuzz": fuzz, "e2e": e2e}
     chosen = [name for name in sys.argv[1:] if name != "--full"]
     unknown = [name for name in chosen if name not in suites]
     if unknown or not chosen:

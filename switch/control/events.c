@@ -325,7 +325,8 @@ static void format_message(const struct event_record *record, const char *descri
     case EVENT_ADDRESS_SHARED:
         format_address(record, text, size);
         break;
-    case EVENT_LEARNING: /* nobody can subscribe to it */
+    case EVENT_PORT_CONFIGURED: /* nobody can subscribe to these */
+    case EVENT_LEARNING:
     case EVENT_KINDS:
         *text = '\0';
         break;

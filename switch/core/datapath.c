@@ -135,7 +135,7 @@ static void datapath_resolve(struct worker *worker, struct batch *batch, struct 
             datapath_check_loop(worker->sw, from, frame, now);
         if (to == from) {
             datapath_drop(worker, batch, frame, DROP_SAME_PORT);
-        } else if (to && to->policy.isolated && from->policy.isolated) {
+        } else if (to && to->config.isolated && from->config.isolated) {
             datapath_drop(worker, batch, frame, DROP_ISOLATED);
         } else if (to) {
             datapath_enqueue(worker, out, to, i);
@@ -153,7 +153,7 @@ static void datapath_egress(struct worker *worker, const struct batch *batch,
                             const struct departures *out, uint64_t now)
 {
     for (struct egress_list *list = out->first; list; list = list->next) {
-        if (!list->port->policy.up)
+        if (!list->port->config.up)
             egress_drop(worker, batch, list, DROP_DOWN_OUT);
         else if (port_blocked(list->port, now))
             egress_drop(worker, batch, list, DROP_LOOP_OUT);
@@ -175,17 +175,17 @@ static enum drop_reason datapath_admit(const struct vswitch *sw, const struct po
     unsound = malformed == DROP_RUNT ? DROP_RUNT : offload_parse(frame);
     if (unsound != DROP_NONE)
         return unsound;
-    if (!port->policy.up)
+    if (!port->config.up)
         return DROP_DOWN_IN;
     if (port_blocked(port, now))
         return DROP_LOOP_IN;
-    if (port->policy.reserved != RESERVED_FORWARD && frame_is_reserved(frame))
-        return port->policy.reserved == RESERVED_DROP ? DROP_RESERVED_IN : DROP_CONSUMED;
+    if (port->config.reserved != RESERVED_FORWARD && frame_is_reserved(frame))
+        return port->config.reserved == RESERVED_DROP ? DROP_RESERVED_IN : DROP_CONSUMED;
     if (sw->config.hub) {
         frame->vid = 0;
         return DROP_NONE;
     }
-    return malformed != DROP_NONE ? malformed : vlan_ingress(&port->membership, frame);
+    return malformed != DROP_NONE ? malformed : vlan_ingress(&port->config.membership, frame);
 }
 
 /* Return: whether the sender is known to be behind PORT now. */
@@ -240,10 +240,10 @@ static bool datapath_flood(struct worker *worker, const struct batch *batch, uns
     for (unsigned m = 0; m < set->count; m++) {
         struct port *to = container_of(set->member[m], struct port, vlan_member);
 
-        if (to == from || (to->policy.isolated && from->policy.isolated))
+        if (to == from || (to->config.isolated && from->config.isolated))
             continue;
         heard = true;
-        if (reserved && to->policy.reserved != RESERVED_FORWARD)
+        if (reserved && to->config.reserved != RESERVED_FORWARD)
             egress_drop_frame(worker, to, &batch->frame[i], DROP_RESERVED_OUT);
         else
             datapath_enqueue(worker, out, to, i);

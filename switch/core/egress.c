@@ -25,7 +25,8 @@ static void egress_count(struct endpoint *endpoint, const struct tx_desc *descs,
 
 static int egress_tag(const struct port *port, const struct frame *frame)
 {
-    return port->sw->config.hub ? frame_own_tag(frame) : vlan_egress(&port->membership, frame);
+    return port->sw->config.hub ? frame_own_tag(frame)
+                                : vlan_egress(&port->config.membership, frame);
 }
 
 /* At an untrusted edge: would the tag below FRAME's own choose the VLAN there? A tag of VID 0 is as good as none. */
@@ -37,7 +38,7 @@ static bool egress_hides_tag(const struct port *port, const struct frame *frame,
 
 static bool egress_has_capability(const struct endpoint *endpoint, const struct frame *frame)
 {
-    unsigned have = endpoint->port->policy.offload ? endpoint->offloads : 0;
+    unsigned have = endpoint->port->config.offload ? endpoint->offloads : 0;
 
     return (offload_needs(&frame->offload) & ~have) == 0;
 }

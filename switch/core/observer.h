@@ -18,6 +18,7 @@ struct tx_desc;
 
 enum event_kind {
     EVENT_PORT_CREATED,       /* port */
+    EVENT_PORT_CONFIGURED,    /* port: what people decide about it changed */
     EVENT_PORT_DOWN,          /* port: its last endpoint left */
     EVENT_ENDPOINT_UP,        /* port, endpoint */
     EVENT_ENDPOINT_DOWN,      /* port, endpoint */
@@ -26,7 +27,7 @@ enum event_kind {
     EVENT_FDB_MOVED,          /* port: the new one; other: the old one; entry */
     EVENT_FDB_AGED,           /* port, entry: aged, evicted or flushed */
     EVENT_ADDRESS_SHARED,     /* port, other, entry: both keep using the address */
-    EVENT_LEARNING,           /* what can be learned changed: hub mode, a port's limit or policy */
+    EVENT_LEARNING,           /* what can be learned changed: hub mode, a port's limit, or up */
     EVENT_LOOP_BLOCKED,       /* port: the blocked one; other; entry: the address that showed it */
     EVENT_KINDS
 };

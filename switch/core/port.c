@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int check_config(const struct port *port, const struct port_config *wanted);
+static void take_effect(struct port *port, const struct port_config *before);
+static void endpoint_follow(struct endpoint *endpoint, const struct port_config *before);
 static void end_failed(struct deferred *work);
 static void count_drops(struct worker *worker, struct port *port, struct endpoint *endpoint,
                         enum drop_reason reason, uint64_t count);
@@ -18,12 +21,6 @@ static void leave_flood_sets(struct port *port);
 static void flush_left_vlans(struct port *port, const struct membership *before);
 static unsigned drop_queued(struct endpoint *endpoint, enum drop_reason reason);
 static void emit_endpoint(enum event_kind kind, struct endpoint *endpoint);
-
-const char *const reserved_policy_name[] = {
-    [RESERVED_FORWARD] = "forward",
-    [RESERVED_DROP] = "drop",
-    [RESERVED_CONSUME] = "consume",
-};
 
 int port_create(struct vswitch *sw, int number, struct port **created)
 {
@@ -44,16 +41,13 @@ int port_create(struct vswitch *sw, int number, struct port **created)
         return -ENOMEM;
     port->sw = sw;
     port->number = (unsigned)number;
-    port->allocatable = true;
+    port->config = port_config_defaults();
     port->for_guests = true;
-    port->policy = port_policy_defaults();
-    port->acl_user = (uid_t)-1;
-    port->acl_group = (gid_t)-1;
-    port->vlan_member = (struct vlan_member){port->number, &port->membership};
+    port->vlan_member = (struct vlan_member){port->number, &port->config.membership};
     list_init(&port->endpoints);
     list_init(&port->hooks);
     fdb_owner_init(&port->fdb, port->number);
-    port->fdb.limit = sw->config.learn_limit;
+    port->fdb.limit = port_address_limit(port);
     sw->port[number] = port;
     *created = port;
     observers_tell(&sw->observers, &(struct event){.kind = EVENT_PORT_CREATED, .port = port});
@@ -83,8 +77,7 @@ int port_remove(struct port *port)
 
 void port_free(struct port *port)
 {
-    membership_clear(&port->membership);
-    free(port->description);
+    port_config_clear(&port->config);
     free(port);
 }
 
@@ -93,7 +86,7 @@ struct port *port_named(const struct vswitch *sw, const char *name)
     if (!*name)
         return NULL;
     switch_for_each_port (sw, port) {
-        if (!strcmp(port->name, name))
+        if (!strcmp(port->config.name, name))
             return port;
     }
     return NULL;
@@ -101,11 +94,17 @@ struct port *port_named(const struct vswitch *sw, const char *name)
 
 const char *port_label(const struct port *port, char text[PORT_LABEL])
 {
-    if (*port->name)
-        snprintf(text, PORT_LABEL, "%s", port->name);
+    if (*port->config.name)
+        snprintf(text, PORT_LABEL, "%s", port->config.name);
     else
         snprintf(text, PORT_LABEL, "port %u", port->number);
     return text;
+}
+
+unsigned port_address_limit(const struct port *port)
+{
+    return port->config.max_addresses == PORT_ADDRESSES_DEFAULT ? port->sw->config.learn_limit
+                                                                : port->config.max_addresses;
 }
 
 uid_t port_user(const struct port *port)
@@ -121,7 +120,7 @@ int port_attach(struct port *port, struct endpoint *endpoint)
     bool first = !port_active(port);
 
     if (first) {
-        if (port->policy.up && enter_flood_sets(port) < 0)
+        if (port->config.up && enter_flood_sets(port) < 0)
             return -ENOMEM;
         port->attached = ++sw->attachments;
         port->blocked_until = 0;
@@ -154,80 +153,31 @@ void port_detach(struct endpoint *endpoint)
     fdb_flush_owner(sw->fdb, &port->fdb, FDB_ANY_VID);
 }
 
-int port_describe(struct port *port, const char *text)
+int port_configure(struct port *port, const struct port_config *wanted)
 {
-    char *description;
+    struct port_config before = port->config, after;
+    bool moves =
+        wanted->up != before.up || !membership_equal(&wanted->membership, &before.membership);
+    int status = check_config(port, wanted);
 
-    if (strlen(text) >= PORT_DESCRIPTION)
-        return -EINVAL;
-    description = *text ? text_escaped(text, strlen(text)) : NULL;
-    if (*text && !description)
+    if (status < 0 || port_config_equal(wanted, &before))
+        return status;
+    if (port_config_copy(&after, wanted) < 0)
         return -ENOMEM;
-    free(port->description);
-    port->description = description;
-    return 0;
-}
-
-void port_set_learn_limit(struct port *port, unsigned limit)
-{
-    fdb_set_limit(port->sw->fdb, &port->fdb, limit);
-    observers_tell(&port->sw->observers, &(struct event){.kind = EVENT_LEARNING, .port = port});
-}
-
-void port_set_allocatable(struct port *port, bool allocatable)
-{
-    port->allocatable = allocatable;
-    may_be_free(port->sw, port->number);
-}
-
-int port_set_policy(struct port *port, const struct port_policy *policy)
-{
-    bool up = policy->up && !port->policy.up, down = port->policy.up && !policy->up;
-    bool offload = policy->offload != port->policy.offload;
-
-    if (up && port_active(port) && enter_flood_sets(port) < 0)
-        return -ENOMEM;
-    port->policy = *policy;
-    if (down) {
+    if (moves)
         leave_flood_sets(port);
-        fdb_flush_owner(port->sw->fdb, &port->fdb, FDB_ANY_VID);
-    }
-    list_for_each (node, &port->endpoints) {
-        struct endpoint *endpoint = container_of(node, struct endpoint, node);
-
-        /* What waits must not leave a port that is off, nor much later, when it is on again. */
-        if (down && drop_queued(endpoint, DROP_DOWN_OUT) > 0)
-            endpoint->ops->wait_writable(endpoint, false);
-        if (offload && endpoint->ops->offload_changed)
-            endpoint->ops->offload_changed(endpoint);
-    }
-    observers_tell(&port->sw->observers, &(struct event){.kind = EVENT_LEARNING, .port = port});
-    return 0;
-}
-
-int port_set_membership(struct port *port, const struct membership *wanted)
-{
-    struct vswitch *sw = port->sw;
-    struct membership before = port->membership, after;
-
-    for (unsigned vid = 0; vid < VID_COUNT && !wanted->transparent; vid++) {
-        if (membership_has(wanted, vid) && !vlan_exists(&sw->vlans, vid))
-            return -ENXIO;
-    }
-    if (membership_copy(&after, wanted) < 0)
-        return -ENOMEM;
-    vlan_leave(&sw->vlans, &port->vlan_member);
-    port->membership = after;
-    if (port_in_use(port) && vlan_enter(&sw->vlans, &port->vlan_member) < 0) {
-        membership_clear(&port->membership);
-        port->membership = before;
-        vlan_enter(
-            &sw->vlans,
-            &port->vlan_member); /* takes back the places that it just left: needs no memory */
+    port->config = after;
+    if (moves && port_in_use(port) && enter_flood_sets(port) < 0) {
+        port->config = before;
+        if (port_in_use(port))
+            enter_flood_sets(port); /* takes back the places that it just left: needs no memory */
+        port_config_clear(&after);
         return -ENOMEM;
     }
-    flush_left_vlans(port, &before);
-    membership_clear(&before);
+    take_effect(port, &before);
+    port_config_clear(&before);
+    observers_tell(&port->sw->observers,
+                   &(struct event){.kind = EVENT_PORT_CONFIGURED, .port = port});
     return 0;
 }
 
@@ -323,6 +273,56 @@ void endpoint_fail(struct endpoint *endpoint, int error)
     defer(&endpoint->worker->deferred, &endpoint->failure);
 }
 
+static int check_config(const struct port *port, const struct port_config *wanted)
+{
+    const struct port *namesake = port_named(port->sw, wanted->name);
+    const struct membership *member = &wanted->membership;
+
+    if (namesake && namesake != port)
+        return -EEXIST;
+    if (wanted->description && strlen(wanted->description) >= PORT_DESCRIPTION)
+        return -EINVAL;
+    if (wanted->max_addresses > FDB_CAPACITY_MAX && wanted->max_addresses != PORT_ADDRESSES_DEFAULT)
+        return -EINVAL;
+    for (unsigned vid = 0; vid < VID_COUNT && !member->transparent; vid++) {
+        if (membership_has(member, vid) && !vlan_exists(&port->sw->vlans, vid))
+            return -ENXIO;
+    }
+    return 0;
+}
+
+/* PORT has a new configuration and is in the flood sets that follow from it: what else follows cannot fail. */
+static void take_effect(struct port *port, const struct port_config *before)
+{
+    const struct port_config *now = &port->config;
+    struct vswitch *sw = port->sw;
+    bool down = before->up && !now->up;
+
+    if (!membership_equal(&before->membership, &now->membership))
+        flush_left_vlans(port, &before->membership);
+    if (down)
+        fdb_flush_owner(sw->fdb, &port->fdb, FDB_ANY_VID);
+    if (now->max_addresses != before->max_addresses)
+        fdb_set_limit(sw->fdb, &port->fdb, port_address_limit(port));
+    if (now->allocatable != before->allocatable)
+        may_be_free(sw, port->number);
+    list_for_each (node, &port->endpoints)
+        endpoint_follow(container_of(node, struct endpoint, node), before);
+    if (now->up != before->up || now->max_addresses != before->max_addresses)
+        observers_tell(&sw->observers, &(struct event){.kind = EVENT_LEARNING, .port = port});
+}
+
+static void endpoint_follow(struct endpoint *endpoint, const struct port_config *before)
+{
+    const struct port_config *now = &endpoint->port->config;
+
+    /* What waits must not leave a port that is off, nor much later, when it is on again. */
+    if (before->up && !now->up && drop_queued(endpoint, DROP_DOWN_OUT) > 0)
+        endpoint->ops->wait_writable(endpoint, false);
+    if (now->offload != before->offload && endpoint->ops->offload_changed)
+        endpoint->ops->offload_changed(endpoint);
+}
+
 static void end_failed(struct deferred *work)
 {
     struct endpoint *endpoint = container_of(work, struct endpoint, failure);
@@ -344,7 +344,7 @@ static void count_drops(struct worker *worker, struct port *port, struct endpoin
 
 static bool is_free(const struct port *port)
 {
-    return !port || (port->allocatable && !port_active(port));
+    return !port || (port->config.allocatable && !port_active(port));
 }
 
 /* Port NUMBER is not what it was: port_find_free() looks at it again. */
@@ -378,7 +378,7 @@ static void leave_flood_sets(struct port *port)
 static void flush_left_vlans(struct port *port, const struct membership *before)
 {
     for (unsigned vid = 0; vid < VID_COUNT; vid++) {
-        if (!membership_has(before, vid) || membership_has(&port->membership, vid))
+        if (!membership_has(before, vid) || membership_has(&port->config.membership, vid))
             continue;
         fdb_flush_owner(port->sw->fdb, &port->fdb, (int)vid);
         fdb_flush_statics(port->sw->fdb, &port->fdb, (int)vid);

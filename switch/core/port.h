@@ -13,6 +13,7 @@
 #ifndef VSW_CORE_PORT_H
 #define VSW_CORE_PORT_H
 
+#include "core/port_config.h"
 #include "core/worker.h"
 
 #include <sys/types.h>
@@ -50,7 +51,7 @@ struct endpoint_ops {
     /* wait_writable() - whether endpoint_writable() is to be called once the endpoint takes frames again */
     void (*wait_writable)(struct endpoint *endpoint, bool wait);
 
-    /* offload_changed() - port->policy.offload changed: may frames be handed over with offloads? May be NULL. */
+    /* offload_changed() - port->config.offload changed: may frames be handed over with offloads? May be NULL. */
     void (*offload_changed)(struct endpoint *endpoint);
 
     /* lost() - the endpoint failed with ERROR (positive errno): say so, detach, release, free. Called behind the batch in
@@ -96,42 +97,17 @@ struct endpoint {
     char *description; /* escaped text, or NULL; owned */
 };
 
-enum { PORT_NAME = 64, PORT_DESCRIPTION = 256 };
-#define PORT_NAME_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
-
-/* What a port does with frames to 01-80-C2-00-00-00 to -0F: spanning tree, LACP, LLDP, pause. */
-enum reserved_policy { RESERVED_FORWARD, RESERVED_DROP, RESERVED_CONSUME, RESERVED_POLICIES };
-
-/* Indexed by enum reserved_policy: how people write it. */
-extern const char *const reserved_policy_name[RESERVED_POLICIES];
-
-/* What people decide about a port, besides its VLANs. */
-struct port_policy {
-    bool up;       /* off: nothing comes in or leaves */
-    bool isolated; /* reaches only ports that are not */
-    bool offload;  /* frames may come and leave unfinished */
-    enum reserved_policy reserved;
-};
-
-static inline struct port_policy port_policy_defaults(void)
-{
-    return (struct port_policy){.up = true, .offload = true, .reserved = RESERVED_FORWARD};
-}
-
 struct port {
     struct vswitch *sw;
     unsigned number;
-    char name[PORT_NAME]; /* "" if it has none */
-    char *description;    /* by people, escaped; NULL if there is none; owned */
-    const char *type;     /* the port type that it was made for; NULL: none in particular */
-    bool allocatable;     /* may be given to a client that asks for any port */
-    bool for_guests;      /* whoever knows its name may plug in, by any protocol */
-    unsigned temporary;   /* gone with its client: the place that made it, from 1 up; else 0 */
-    bool untrusted_edge;  /* somebody else's network is behind it: see frame_hides_tag() */
-    struct port_policy policy;
-    uid_t acl_user;  /* only this user may attach; (uid_t)-1: anyone */
-    gid_t acl_group; /* or members of this group; (gid_t)-1: anyone */
-    struct membership membership;
+    struct port_config config; /* changed by port_configure() alone */
+    bool untrusted_edge;       /* another network begins behind it: see frame_hides_tag() */
+
+    /* kept here for the code that made the port */
+    const char *type;   /* the port type that it was made for; NULL: none in particular */
+    bool for_guests;    /* any guest that knows its name may plug in, by any protocol */
+    unsigned temporary; /* gone with its client: the listener that made it, from 1 up; else 0 */
+
     struct vlan_member vlan_member;
     struct list endpoints;
     struct list hooks; /* struct batch_hook, by order */
@@ -176,38 +152,30 @@ unsigned port_find_free(struct vswitch *sw);
 enum { PORT_LABEL = PORT_NAME };
 const char *port_label(const struct port *port, char text[PORT_LABEL]);
 
+/* port_address_limit() - how many addresses PORT may have in the FDB, by its own configuration or the switch's */
+unsigned port_address_limit(const struct port *port);
+
 /* port_user() - whose endpoints are attached: VDE's "current user"; (uid_t)-1 if none or unknown */
 uid_t port_user(const struct port *port);
 
 /* port_in_use() - is it attached and not switched off: does it hear floods? */
 static inline bool port_in_use(const struct port *port)
 {
-    return port_active(port) && port->policy.up;
+    return port_active(port) && port->config.up;
 }
 
 /* port_attach(), port_detach() - begin and end ENDPOINT's life on PORT. Attaching can fail with -ENOMEM. */
 int port_attach(struct port *port, struct endpoint *endpoint);
 void port_detach(struct endpoint *endpoint);
 
-/* port_describe() - what people say about PORT, escaped; "" for nothing
- * Return: 0, -EINVAL (PORT_DESCRIPTION bytes or more) or -ENOMEM. */
-int port_describe(struct port *port, const char *text);
-
-/* port_set_learn_limit() - how many addresses PORT may have; it forgets the oldest above that at once */
-void port_set_learn_limit(struct port *port, unsigned limit);
-
-/* port_set_allocatable() - whether port_find_free() may find it */
-void port_set_allocatable(struct port *port, bool allocatable);
-
-/* port_set_policy() - replaces what is decided about PORT; switched off, it forgets its addresses and hears nothing.
- * Return: 0, or -ENOMEM with nothing changed. */
-int port_set_policy(struct port *port, const struct port_policy *policy);
-
-/* port_set_membership() - replaces PORT's VLANs, forgetting what was learned in those it leaves
+/* port_configure() - makes PORT what WANTED says: its VLANs, limits and policies take effect at once
  *
- * All VLANs named must exist (-ENXIO).
+ * WANTED stays the caller's, and is copied. A shallow copy of port->config will do for it, with some fields replaced; after the
+ * call what that points to is gone.
+ * Return: 0; -ENXIO (a VLAN that does not exist), -EEXIST (another port has that name), -EINVAL (a description or a number
+ * that is too long), or -ENOMEM. Then nothing has changed.
  */
-int port_set_membership(struct port *port, const struct membership *membership);
+int port_configure(struct port *port, const struct port_config *wanted);
 
 /* port_add_hook(), port_remove_hook() - HOOK, which stays the caller's, sees what comes in at PORT in between */
 void port_add_hook(struct port *port, struct batch_hook *hook);

@@ -89,7 +89,9 @@ int switch_remove_vlan(struct vswitch *sw, unsigned vid)
     if (!vlan_exists(&sw->vlans, vid))
         return -ENXIO;
     switch_for_each_port (sw, port) {
-        if (!port->membership.transparent && membership_has(&port->membership, vid))
+        const struct membership *member = &port->config.membership;
+
+        if (!member->transparent && membership_has(member, vid))
             return -EADDRINUSE;
     }
     fdb_flush_vlan(sw->fdb, (int)vid);

@@ -131,6 +131,14 @@ bool membership_has_tagged(const struct membership *member, unsigned vid)
     return member->tagged && vidset_has(member->tagged, vid);
 }
 
+bool membership_equal(const struct membership *one, const struct membership *other)
+{
+    if (one->untagged != other->untagged || one->transparent != other->transparent ||
+        !one->tagged != !other->tagged)
+        return false;
+    return !one->tagged || !memcmp(one->tagged, other->tagged, sizeof(*one->tagged));
+}
+
 int membership_copy(struct membership *to, const struct membership *from)
 {
     *to = *from;

@@ -73,6 +73,9 @@ void flood_set_remove(struct flood_set *set, const struct vlan_member *member);
 bool membership_has(const struct membership *member, unsigned vid);
 bool membership_has_tagged(const struct membership *member, unsigned vid);
 
+/* The same VLANs in the same way. */
+bool membership_equal(const struct membership *one, const struct membership *other);
+
 /* membership_copy() - a deep copy. Return: 0 or -ENOMEM. */
 int membership_copy(struct membership *to, const struct membership *from);
 void membership_clear(struct membership *member);

@@ -12,7 +12,7 @@
 #include "util/os_linux.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <limits.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,16 +25,21 @@ static int make_port(struct context *context, const struct port_spec *spec, stru
                      struct error *err);
 static int set_up(struct context *context, const struct port_spec *spec, struct port *port,
                   struct error *err);
-static int check_name_is_free(const struct vswitch *sw, const char *name, struct error *err);
+static bool renamed(const struct port *port, const struct port_config *wanted);
+static void give_name(struct port_config *wanted);
+static int configure(struct context *context, struct port *port, const struct port_config *wanted,
+                     struct vidset *created, struct error *err);
+static int check_name_is_free(const struct vswitch *sw, const struct port *port, const char *name,
+                              struct error *err);
 static unsigned own_keys(const struct port_spec *spec);
 static bool is_kept(const struct port_spec *spec);
-static int move_listeners(struct context *context, const struct port *port, const char *name,
+static int open_listeners(struct context *context, const struct port *port, const char *name,
                           struct error *err);
-static void close_listeners(struct context *context, const char *name, unsigned count);
+static void close_listeners(struct context *context, const struct port *port, const char *name);
+static void close_first(struct context *context, const char *name, unsigned count);
 static int create_vlans(struct vswitch *sw, const struct membership *member, struct vidset *created,
                         struct error *err);
 static void remove_vlans(struct vswitch *sw, const struct vidset *created);
-static int set_rest(const struct port_spec *spec, struct port *port, struct error *err);
 
 int port_open(struct context *context, const char *text, bool trusted, struct port **made,
               struct error *err)
@@ -56,57 +61,40 @@ int port_open(struct context *context, const char *text, bool trusted, struct po
     return status < 0 ? status : 0;
 }
 
-/* What a user can get wrong comes first, and can be taken back. What is left then fails for want of memory alone. */
 int port_change(struct context *context, struct port *port, const char *text, struct error *err)
 {
-    struct vidset created = {0};
+    struct vidset created;
     struct port_spec spec;
     int status = spec_parse_settings(text, port, &spec, err);
 
     if (status < 0)
         return status;
-    status = create_vlans(context->sw, &spec.membership, &created, err);
-    if (status == 0 && spec_value(&spec, "name"))
-        status = port_rename(context, port, spec.name, err);
-    if (status == 0 && port_set_membership(port, &spec.membership) < 0)
-        status = error_no_memory(err);
-    if (status == 0)
-        status = set_rest(&spec, port, err);
-    if (status < 0)
-        remove_vlans(context->sw, &created);
+    if (renamed(port, &spec.config))
+        give_name(&spec.config);
+    status = configure(context, port, &spec.config, &created, err);
     spec_clear(&spec);
     return status;
 }
 
 int port_rename(struct context *context, struct port *port, const char *name, struct error *err)
 {
-    int status = 0;
+    struct port_config wanted = port->config;
+    struct vidset created;
+    int status = *name ? spec_check_name(name, err) : 0;
 
-    if (!strcmp(port->name, name))
-        return 0;
-    if (*name)
-        status = spec_check_name(name, err);
-    if (status == 0)
-        status = check_name_is_free(context->sw, name, err);
-    if (status == 0)
-        status = move_listeners(context, port, name, err);
     if (status < 0)
         return status;
-    strcpy(port->name, name);
-    if (*name)
-        port->temporary = 0; /* who names it wants to find it again */
-    /* Only who can ask for it by number or name finds a port that has one. */
-    if (*name)
-        port_set_allocatable(port, false);
-    return 0;
+    strcpy(wanted.name, name);
+    if (renamed(port, &wanted))
+        give_name(&wanted);
+    return configure(context, port, &wanted, &created, err);
 }
 
 int port_close(struct context *context, struct port *port)
 {
     if (port_active(port))
         return -EADDRINUSE;
-    if (*port->name)
-        move_listeners(context, port, "", NULL);
+    close_listeners(context, port, port->config.name);
     for (unsigned i = 0; port_types[i]; i++) {
         if (port_types[i]->forget && port->type == port_types[i]->name)
             port_types[i]->forget(context, port);
@@ -196,7 +184,7 @@ static int check_restricted(const struct port_spec *spec, struct error *err)
 static int make_port(struct context *context, const struct port_spec *spec, struct port **port,
                      struct error *err)
 {
-    int status = check_name_is_free(context->sw, spec->name, err);
+    int status = check_name_is_free(context->sw, NULL, spec->config.name, err);
 
     if (status < 0)
         return status;
@@ -210,37 +198,73 @@ static int make_port(struct context *context, const struct port_spec *spec, stru
 static int set_up(struct context *context, const struct port_spec *spec, struct port *port,
                   struct error *err)
 {
-    struct vidset created = {0};
-    int status = create_vlans(context->sw, &spec->membership, &created, err);
+    struct port_config wanted = spec->config;
+    struct vidset created;
+    int status;
 
     port->type = spec->type->name;
     port->untrusted_edge = spec->type->untrusted_edge;
     port->for_guests = spec->type->listen && own_keys(spec) == 0;
-    if (status == 0 && port_set_membership(port, &spec->membership) < 0)
-        status = error_no_memory(err);
-    if (status == 0)
-        status = port_rename(context, port, spec->name, err);
-    if (status == 0)
-        status = set_rest(spec, port, err);
+    wanted.allocatable = spec->port == PORT_ANY && !*wanted.name && !is_kept(spec);
+    status = configure(context, port, &wanted, &created, err);
     if (status == 0 && spec->type->open)
         status = spec->type->open(context, spec, port, err);
     if (status < 0) {
         port_close(context, port);
         remove_vlans(context->sw, &created);
-        return status;
     }
-    if (spec->port != PORT_ANY || is_kept(spec))
-        port_set_allocatable(port, false);
-    return 0;
+    return status;
 }
 
-static int check_name_is_free(const struct vswitch *sw, const char *name, struct error *err)
+static bool renamed(const struct port *port, const struct port_config *wanted)
+{
+    return strcmp(port->config.name, wanted->name) != 0;
+}
+
+/* A client finds a port that has a name only if it asks for it. */
+static void give_name(struct port_config *wanted)
+{
+    if (*wanted->name)
+        wanted->allocatable = false;
+}
+
+/* port_configure() with all that goes along with it outside the core: VLANs are created, and clients find the port by its name.
+ * CREATED tells which VLANs. Return: 0, or -errno with words in ERR and nothing changed. */
+static int configure(struct context *context, struct port *port, const struct port_config *wanted,
+                     struct vidset *created, struct error *err)
+{
+    bool moves = renamed(port, wanted);
+    char before[PORT_NAME];
+    int status = moves ? check_name_is_free(context->sw, port, wanted->name, err) : 0;
+
+    *created = (struct vidset){0};
+    strcpy(before, port->config.name);
+    if (status == 0)
+        status = create_vlans(context->sw, &wanted->membership, created, err);
+    if (status == 0 && moves)
+        status = open_listeners(context, port, wanted->name, err);
+    if (status == 0) {
+        status = port_configure(port, wanted);
+        if (status < 0)
+            error_set(err, -status, "cannot configure the port: %s", strerror(-status));
+        if (moves)
+            close_listeners(context, port, status < 0 ? wanted->name : before);
+    }
+    if (status < 0)
+        remove_vlans(context->sw, created);
+    else if (moves && *wanted->name)
+        port->temporary = 0; /* it has a name to be found by again */
+    return status;
+}
+
+static int check_name_is_free(const struct vswitch *sw, const struct port *port, const char *name,
+                              struct error *err)
 {
     const struct port *other = port_named(sw, name);
 
-    return other ? error_set(err, EEXIST, "port name \"%s\" is in use by port %u", name,
-                             other->number)
-                 : 0;
+    return other && other != port ? error_set(err, EEXIST, "port name \"%s\" is in use by port %u",
+                                              name, other->number)
+                                  : 0;
 }
 
 /* How many keys of its type say where the port's endpoint comes from? */
@@ -260,46 +284,36 @@ static bool is_kept(const struct port_spec *spec)
     return own_keys(spec) > 0 && (spec->type->forget || spec->pairs > own_keys(spec));
 }
 
-/* Everywhere where clients might look for PORT: first the new doors, which may fail, then the old ones go. */
-static int move_listeners(struct context *context, const struct port *port, const char *name,
+/* Everywhere where clients might look for PORT by NAME. Return: 0, or -errno with words in ERR and none open. */
+static int open_listeners(struct context *context, const struct port *port, const char *name,
                           struct error *err)
 {
-    int status = 0;
-    unsigned i;
-
-    if (!port->for_guests)
+    if (!port->for_guests || !*name)
         return 0;
-    for (i = 0; port_types[i] && status == 0; i++) {
-        if (*name && port_types[i]->listen)
-            status = port_types[i]->listen(context, name, err);
+    for (unsigned i = 0; port_types[i]; i++) {
+        int status = port_types[i]->listen ? port_types[i]->listen(context, name, err) : 0;
+
+        if (status < 0) {
+            close_first(context, name, i);
+            return status;
+        }
     }
-    if (status == 0)
-        close_listeners(context, port->name, i);
-    else
-        close_listeners(context, name, i - 1);
-    return status;
+    return 0;
+}
+
+static void close_listeners(struct context *context, const struct port *port, const char *name)
+{
+    if (port->for_guests && *name)
+        close_first(context, name, UINT_MAX);
 }
 
 /* Those of the first COUNT port types. */
-static void close_listeners(struct context *context, const char *name, unsigned count)
+static void close_first(struct context *context, const char *name, unsigned count)
 {
-    for (unsigned i = 0; i < count && *name; i++) {
+    for (unsigned i = 0; i < count && port_types[i]; i++) {
         if (port_types[i]->unlisten)
             port_types[i]->unlisten(context, name);
     }
-}
-
-static int set_rest(const struct port_spec *spec, struct port *port, struct error *err)
-{
-    const char *description = spec_value(spec, "descr");
-
-    if (port_set_policy(port, &spec->policy) < 0)
-        return error_no_memory(err);
-    if (description && port_describe(port, description) < 0)
-        return error_no_memory(err);
-    if (spec->learn_limit >= 0)
-        port_set_learn_limit(port, (unsigned)spec->learn_limit);
-    return 0;
 }
 
 /* Creates those that do not exist; CREATED tells which, for the caller to remove if something else fails. */

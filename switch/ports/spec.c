@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -26,6 +27,7 @@ static int find_type(const char *name, const struct port_type *const *types, str
 static int read_pair(struct port_spec *spec, char *field, struct error *err);
 static int begin(struct port_spec *spec, const char *text, struct error *err);
 static int read_common(struct port_spec *spec, struct error *err);
+static int read_description(struct port_spec *spec, const char *text, struct error *err);
 static int read_vlans(struct port_spec *spec, struct error *err);
 static int read_trunk(struct membership *member, const char *trunk, struct error *err);
 static int read_policy(struct port_spec *spec, struct error *err);
@@ -39,11 +41,10 @@ int spec_parse(const char *text, const struct port_type *const *types, struct po
     char *rest = spec->text;
     int status = begin(spec, text, err);
 
-    spec->policy = port_policy_defaults();
     if (status == 0)
         status = find_type(next_field(&rest), types, spec, err);
     if (status == 0 && spec->type->untrusted_edge)
-        spec->policy.reserved = RESERVED_DROP;
+        spec->config.reserved = RESERVED_DROP;
     while (status == 0 && rest)
         status = read_pair(spec, next_field(&rest), err);
     if (status == 0)
@@ -61,8 +62,7 @@ int spec_parse_settings(const char *text, const struct port *port, struct port_s
     char *rest = spec->text;
     int status = begin(spec, text, err);
 
-    spec->policy = port->policy;
-    if (status == 0 && membership_copy(&spec->membership, &port->membership) < 0)
+    if (status == 0 && port_config_copy(&spec->config, &port->config) < 0)
         status = error_no_memory(err);
     while (status == 0 && rest)
         status = read_pair(spec, next_field(&rest), err);
@@ -75,7 +75,7 @@ int spec_parse_settings(const char *text, const struct port *port, struct port_s
 
 void spec_clear(struct port_spec *spec)
 {
-    membership_clear(&spec->membership);
+    port_config_clear(&spec->config);
 }
 
 void spec_template(const struct port_spec *spec, char text[SPEC_TEXT])
@@ -168,7 +168,7 @@ static int begin(struct port_spec *spec, const char *text, struct error *err)
 {
     memset(spec, 0, sizeof(*spec));
     spec->port = PORT_ANY;
-    spec->learn_limit = -1;
+    spec->config = port_config_defaults();
     if (strlen(text) >= sizeof(spec->text))
         return error_set(err, EINVAL, "port specification is longer than %zu bytes",
                          sizeof(spec->text) - 1);
@@ -251,29 +251,47 @@ static int read_common(struct port_spec *spec, struct error *err)
         spec->port = (int)number;
     }
     /* name= with nothing takes a name away, from a port that exists. */
-    if (name && (*name || spec->type)) {
-        int status = spec_check_name(name, err);
+    if (name) {
+        int status = *name || spec->type ? spec_check_name(name, err) : 0;
 
         if (status < 0)
             return status;
-        strcpy(spec->name, name);
+        strcpy(spec->config.name, name);
     }
-    if (descr && strlen(descr) >= PORT_DESCRIPTION)
-        return error_set(err, EINVAL, "descr= has at most %d bytes", PORT_DESCRIPTION - 1);
+    if (descr) {
+        int status = read_description(spec, descr, err);
+
+        if (status < 0)
+            return status;
+    }
     if (learn) {
         if (!text_to_number(learn, FDB_CAPACITY_MAX, &number))
             return error_set(err, EINVAL, "learn=%s is not a number of addresses (0 to %d)", learn,
                              FDB_CAPACITY_MAX);
-        spec->learn_limit = (long)number;
+        spec->config.max_addresses = (unsigned)number;
     }
     return read_vlans(spec, err) < 0 ? -EINVAL : read_policy(spec, err);
+}
+
+static int read_description(struct port_spec *spec, const char *text, struct error *err)
+{
+    char *description;
+
+    if (strlen(text) >= PORT_DESCRIPTION)
+        return error_set(err, EINVAL, "descr= has at most %d bytes", PORT_DESCRIPTION - 1);
+    description = *text ? strdup(text) : NULL;
+    if (*text && !description)
+        return error_no_memory(err);
+    free(spec->config.description);
+    spec->config.description = description;
+    return 0;
 }
 
 /* Changes the membership to what the keys say. */
 static int read_vlans(struct port_spec *spec, struct error *err)
 {
     const char *vlan = spec_value(spec, "vlan"), *trunk = spec_value(spec, "trunk");
-    struct membership *member = &spec->membership;
+    struct membership *member = &spec->config.membership;
     unsigned long vid;
     int status;
 
@@ -322,12 +340,12 @@ static int read_trunk(struct membership *member, const char *trunk, struct error
 static int read_policy(struct port_spec *spec, struct error *err)
 {
     const char *reserved = spec_value(spec, "reserved");
-    struct port_policy *policy = &spec->policy;
+    struct port_config *config = &spec->config;
     unsigned word = 0;
 
-    if (spec_switch(spec, "up", &policy->up, err) < 0 ||
-        spec_switch(spec, "isolated", &policy->isolated, err) < 0 ||
-        spec_switch(spec, "offload", &policy->offload, err) < 0)
+    if (spec_switch(spec, "up", &config->up, err) < 0 ||
+        spec_switch(spec, "isolated", &config->isolated, err) < 0 ||
+        spec_switch(spec, "offload", &config->offload, err) < 0)
         return -EINVAL;
     if (!reserved)
         return 0;
@@ -335,7 +353,7 @@ static int read_policy(struct port_spec *spec, struct error *err)
         word++;
     if (word == RESERVED_POLICIES)
         return error_set(err, EINVAL, "reserved=%s is not one of forward, drop, consume", reserved);
-    policy->reserved = (enum reserved_policy)word;
+    config->reserved = (enum reserved_policy)word;
     return 0;
 }
 

@@ -32,10 +32,7 @@ struct port_type;
 struct port_spec {
     const struct port_type *type; /* NULL: settings of a port that exists */
     int port;                     /* number or PORT_ANY */
-    char name[PORT_NAME];         /* "" if none */
-    long learn_limit;             /* -1 if not given */
-    struct membership membership; /* owned; spec_clear() */
-    struct port_policy policy;    /* what the port's is to be */
+    struct port_config config;    /* what the port's is to be; owned; spec_clear() */
 
     /* every pair as it was written, the common ones included; they point into text */
     struct {

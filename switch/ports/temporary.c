@@ -1,39 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/temporary.h"
 
+#include "ports/io/wake.h"
 #include "ports/port_type.h"
 
 static void on_left(struct observer *observer, const struct event *event);
-static void on_due(struct ev_loop *loop, ev_timer *timer, int events);
+static void remove_ports(struct deferred *work);
 
 void temporary_start(struct temporary_ports *ports, struct context *context)
 {
     ports->context = context;
     ports->left = (struct observer){.kinds = EVENT_BIT(EVENT_PORT_DOWN), .notify = on_left};
-    ev_timer_init(&ports->due, on_due, 0, 0);
+    deferred_init(&ports->removal, remove_ports);
     observers_add(&context->sw->observers, &ports->left);
 }
 
 void temporary_stop(struct temporary_ports *ports)
 {
     observers_remove(&ports->context->sw->observers, &ports->left);
-    ev_timer_stop(ports->context->loop, &ports->due);
+    defer_cancel(&ports->removal);
 }
 
-/* Not at once: whoever ended the endpoint may still hold the port in hand. */
+/* Not at once: the code that ended the endpoint may still use the port. */
 static void on_left(struct observer *observer, const struct event *event)
 {
     struct temporary_ports *ports = container_of(observer, struct temporary_ports, left);
 
     if (event->port->temporary)
-        ev_timer_start(ports->context->loop, &ports->due);
+        defer(&ports->context->io->core.deferred, &ports->removal);
 }
 
-static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
+static void remove_ports(struct deferred *work)
 {
-    struct temporary_ports *ports = container_of(timer, struct temporary_ports, due);
+    struct temporary_ports *ports = container_of(work, struct temporary_ports, removal);
 
-    (void)loop, (void)events;
     switch_for_each_port (ports->context->sw, port) {
         if (port->temporary && !port_active(port))
             port_close(ports->context, port);

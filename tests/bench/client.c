@@ -1,4 +1,4 @@
-/* client.c - the ways to be attached, and the two ways in which frames go over a socket */
+/* client.c - the forms of attachment, and frames over datagram sockets and streams */
 #define _GNU_SOURCE
 #include "client.h"
 #include "vde.h"
@@ -92,7 +92,7 @@ void client_batch_prepare(struct client_batch *batch, size_t size)
     }
 }
 
-/* ---- being attached ---- */
+/* ---- attachment ---- */
 
 static int attach_stream(struct client *client, const char *where)
 {
@@ -181,9 +181,9 @@ static int datagrams_receive(const struct client *client, struct client_batch *b
     return n < 0 ? -errno : n;
 }
 
-/* ---- a stream of frames, each behind its length ---- */
+/* ---- a stream of frames, each preceded by its length ---- */
 
-/* A blocking socket takes all, or something is wrong. */
+/* A blocking socket accepts everything, or has failed. */
 static int stream_send(const struct client *client, struct client_batch *batch, int n)
 {
     struct iovec iov[CLIENT_BATCH];
@@ -216,7 +216,7 @@ static int stream_receive(const struct client *client, struct client_batch *batc
     return take_frames(input, take, context);
 }
 
-/* Return: how many there were, or -EPROTO. Part of a frame stays behind. */
+/* Return: the number of frames, or -EPROTO. An incomplete frame is kept. */
 static int take_frames(struct stream_input *input, client_take *take, void *context)
 {
     size_t at = 0;

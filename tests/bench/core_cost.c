@@ -4,8 +4,9 @@
  *
  *     core_cost BATCH ROUNDS
  *
- * Two ports with one endpoint each, two addresses, 64-byte frames in batches of BATCH, to and fro. The endpoints take
- * every frame at once. core_cost.py has callgrind count what datapath_run() does.
+ * Two ports with one endpoint each, two addresses, 64-byte frames in batches of BATCH, to and fro.
+ * The endpoints take every frame at once. core_cost.py has callgrind count what datapath_run()
+ * does.
  */
 #include "core/datapath.h"
 #include "core/switch.h"

@@ -1,17 +1,17 @@
 /*
  * load.c - sender, receivers and the clocks around them
  *
- * A run is: note the switch's CPU time, send, wait until the receivers and the
- * switch have been quiet for a while, note the CPU time again. The switch sleeps
- * at both notes, so the difference belongs to the frames of this run alone, to
- * the nanosecond; the CPU clock of a process is the sum of sum_exec_runtime of
- * its threads, which is also what /proc/PID/task/N/schedstat shows. (Compared once,
+ * A run: read the switch's CPU time, send, wait until the receivers and the switch
+ * have been idle for a while, read the CPU time again. The switch sleeps at both
+ * readings, so the difference belongs to the frames of this run alone, to the
+ * nanosecond; the CPU clock of a process is the sum of sum_exec_runtime of its
+ * threads, which is also what /proc/PID/task/N/schedstat shows. (Compared once,
  * on Linux 6.18, around runs of vswitchd, vde_switch and the relay: the two clocks
  * agreed to the nanosecond, and a run's share was 99.6 to 99.9 % of a process'
  * whole CPU time, whose rest went into attaching and learning.)
  *
- * Frames carry a sequence number after the header. It goes on from run to run, so that a frame which is
- * late (a machine that stands still looks quiet) is not taken for one of the next run.
+ * Frames carry a sequence number after the header. It is not reset between runs, so that a late
+ * frame (a stalled machine looks idle) is not taken for one of the next run.
  */
 #define _GNU_SOURCE
 #include "load.h"
@@ -31,7 +31,7 @@
 #define HEADER                 14
 #define SMALLEST               60
 #define ETHERTYPE_EXPERIMENTAL 0x88b5
-#define QUIET_MS               60 /* nothing received and no CPU used for so long: the run is over */
+#define QUIET_MS               60 /* the run is over after this long without frames or CPU use */
 #define DRAIN_MAX_MS           5000
 #define LEARN_ATTEMPTS         20
 #define RECEIVE_TIMEOUT_MS     20
@@ -150,7 +150,8 @@ static int send_flat_out(const struct load_plan *plan, const struct client *send
     return rc;
 }
 
-/* What is due is computed from the start of the run, so a late wake-up is made good by the next burst. */
+/* The number of frames due is computed from the start of the run, so the next burst makes up for a
+ * late wake-up. */
 static int send_paced(const struct load_plan *plan, const struct client *sender,
                       struct client_batch *batch, uint64_t *sent)
 {
@@ -182,7 +183,7 @@ static int send_paced(const struct load_plan *plan, const struct client *sender,
 
 /* ---- the receivers ---- */
 
-/* What one look at a receiver's socket brings. */
+/* Result of one receive call. */
 struct arrivals {
     uint64_t last_sequence;
     uint64_t count;

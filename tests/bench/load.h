@@ -32,12 +32,12 @@ struct load_plan {
     int receivers;
     enum load_target target;
     double seconds;
-    double rate;     /* frames/s, or 0 for as fast as the switch takes them */
+    double rate;     /* frames/s, or 0 for as fast as the switch accepts them */
     int burst_us;    /* a paced sender wakes this often */
     int rx_sleep_us; /* receivers look this often instead of being woken; 0: woken */
-    int sender_core; /* -1: wherever the kernel likes */
+    int sender_core; /* -1: any */
     int receiver_core;
-    int processes; /* whose CPU time is measured: the switch and whoever works for it */
+    int processes; /* whose CPU time is measured: the switch and its helpers */
     int pid[LOAD_PROCESSES];
 };
 
@@ -71,8 +71,8 @@ int load_run(const struct load_plan *plan, const struct client *sender,
 
 /*
  * load_latency() - send one frame there and back @count times
- * Both ends are attached by datagrams and live in this one thread: besides it only the switch is
- * ever runnable.
+ * Both clients are attached by datagrams and run in this one thread: apart from it only the switch
+ * is ever runnable.
  * Return: 0, or -errno.
  */
 int load_latency(const struct client *a, const struct client *b, int size, int count,

@@ -73,7 +73,7 @@ class Network:
     def ask(self, end, *argv, timeout):
         """Runs a program at END to its end. Returns what it printed."""
         try:
-            done = subprocess.run([*process.LEASH, *self.ends[end].prefix, *map(str, argv)], timeout=timeout,
+            done = subprocess.run([*process.DIE_WITH_PARENT, *self.ends[end].prefix, *map(str, argv)], timeout=timeout,
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True)
         except subprocess.TimeoutExpired:
             raise CannotRun(self.dead() or f"{Path(argv[0]).name}: no result after {timeout:g} s") from None
@@ -212,7 +212,7 @@ class OvsTaps(TwoEnds):
         self.give_both()
 
     def _run(self, *argv):
-        subprocess.run([*process.LEASH, *map(str, argv)], env=self.env, check=True, text=True,
+        subprocess.run([*process.DIE_WITH_PARENT, *map(str, argv)], env=self.env, check=True, text=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        timeout=2 * START_TIMEOUT)
 

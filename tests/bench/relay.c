@@ -1,17 +1,16 @@
 /*
- * relay.c - the floor: frames in, frames out, and no switching in between
+ * relay.c - the lower bound of cost: frames in, frames out, and no switching in between
  *
  *   relay -s DIR
  *
- * Most of what a VDE switch costs is what the kernel's datagram sockets cost. This
- * program shows how much that is on the machine at hand: it reads and writes as
- * sparingly as a switch can, 64 frames a system call, and knows where a frame goes
- * because it knows the addresses that load.c gives out. It learns, checks, counts and
- * queues nothing.
+ * Most of the cost of a VDE switch is that of the kernel's datagram sockets. This
+ * program shows how much that is on this machine: it reads and writes as economically
+ * as a switch can, 64 frames per system call, and knows where a frame goes because it
+ * knows the addresses that load.c uses. It learns, checks, counts and queues nothing.
  *
- * It loses nothing either. A dropped frame is cheap, and a floor that dropped would be
- * too low; so when a receiver's socket is full, everybody waits for that receiver. A
- * client that never reads therefore stops the relay, which then heeds signals alone.
+ * It loses nothing either. Dropping a frame is cheap, so a relay that dropped frames
+ * would set the bound too low; when a receiver's socket is full, all wait for that
+ * receiver. A client that never reads therefore blocks the relay, except for signals.
  *
  * It ends when stdin does, or by SIGTERM or SIGINT, and removes its files.
  */
@@ -47,7 +46,7 @@ enum {
     EVENT_STDIN,
 };
 
-/* A client's number is the order of its coming, which is also how load.c numbers receivers. */
+/* Clients are numbered in the order in which they connect, as are load.c's receivers. */
 struct port {
     int ctl, data; /* our ends; data is -1 when the port is free */
     struct sockaddr_un address;
@@ -103,7 +102,8 @@ int main(int argc, char **argv)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     watch(listener, EVENT_LISTENER);
-    watch(STDIN_FILENO, EVENT_STDIN); /* refused for /dev/null and files, which are no leash */
+    watch(STDIN_FILENO,
+          EVENT_STDIN); /* refused for /dev/null and files, which are no controlling stdin */
     run(listener);
 }
 
@@ -130,7 +130,7 @@ static int listen_in(const char *dir)
     return fd;
 }
 
-/* Everybody waits while a client states its request. No clock runs yet, and it is simple. */
+/* Blocks while a client sends its request: that is simple, and nothing is measured yet. */
 static void admit(int listener)
 {
     const struct timeval patience = {.tv_sec = 1};
@@ -174,7 +174,8 @@ static int plug(int ctl, const struct sockaddr_un *theirs)
     return 0;
 }
 
-/* Connects before anybody replies, since the client may unlink its socket once it has the reply. */
+/* Connects before the reply is sent, since the client may unlink its socket once it has the
+ * reply. */
 static int open_data(struct port *port, int number, const struct sockaddr_un *theirs)
 {
     const int size = SEND_BUFFER;
@@ -263,7 +264,7 @@ static void send_all(int fd, struct mmsghdr *messages, int n)
         int sent = sendmmsg(fd, messages, (unsigned)n, MSG_NOSIGNAL);
 
         if (sent == n || (sent < 0 && errno != EAGAIN))
-            return; /* passed on; or the receiver is gone, which its ctl will tell */
+            return; /* sent; or the receiver is gone, which its ctl will report */
         if (sent > 0) {
             messages += sent;
             n -= sent;
@@ -300,7 +301,7 @@ static int watch(int fd, int event)
     return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &about);
 }
 
-/* What comes on ctl after the request, and on stdin, means nothing; only its end does. */
+/* Data on ctl after the request, and on stdin, is ignored; only the end counts. */
 static bool ended(int fd)
 {
     char ignored[256];
@@ -308,7 +309,8 @@ static bool ended(int fd)
     return read(fd, ignored, sizeof(ignored)) <= 0;
 }
 
-/* Comes at any time, perhaps while a full socket is waited for. All that it calls may be called here. */
+/* May run at any time, also while waiting for a full socket; calls async-signal-safe functions
+ * only (signal-safety(7)). */
 static void on_signal(int number)
 {
     (void)number;

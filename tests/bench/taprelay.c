@@ -1,15 +1,15 @@
 /*
- * taprelay.c - the upper bound for two TAPs: whatever one says, the other hears
+ * taprelay.c - the upper bound of throughput between two TAPs: every frame goes to the other one
  *
  *   taprelay IFNAME IFNAME
  *
- * Makes the two TAPs with every offload that the kernel has, so that a TCP super-frame of
- * 64 KiB comes and goes in one piece with its checksum still to be filled in, and carries
- * frames from one to the other: one read() and one write() a frame, which is all that the
- * TAP driver offers. It looks at no frame, not even at the header in front that says what
- * is left to be done: the other TAP understands it.
+ * Creates both TAPs with every offload that the kernel has, so that a TCP GSO frame of
+ * 64 KiB is read and written in one piece, needing its checksum, and copies frames from
+ * one to the other: one read() and one write() per frame, as the TAP driver requires.
+ * It does not even look at the virtio_net_hdr before each frame, which the other TAP
+ * understands.
  *
- * It prints "ready" and lives until it is killed; the TAPs go with it.
+ * It prints "ready" and runs until it is killed; the TAPs are deleted with it.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -93,7 +93,7 @@ static int offer_offloads(int fd)
     return 0;
 }
 
-/* What the other TAP does not take, because it is down or its queue is full, is lost. */
+/* A frame that the other TAP does not accept, because it is down or its queue is full, is lost. */
 static void carry(int from, int to)
 {
     static unsigned char frame[FRAME_MAX];

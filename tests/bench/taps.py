@@ -19,7 +19,7 @@ taps: two namespaces, 10.0.0.0/24, MTU 1500, and between them
 -------------------------------------------------------------
   vswitchd       two TAPs that it opens itself and that are then moved to the namespaces,
                  as all TAPs below.
-  kernel bridge  two veth pairs, default settings. A super-frame of 64 KiB passes it in one
+  kernel bridge  two veth pairs, default settings. A GSO frame of 64 KiB passes it in one
                  piece.
   OVS            ovs-vswitchd with datapath_type=netdev and two TAPs (type=tap): with veths,
                  which it reads by packet sockets, it was half as fast (0.7 against 1.4
@@ -41,8 +41,8 @@ uplink: a guest, its host, the LAN
                  host keeps its address on eth0.
   kernel bridge  has eth0 and a veth to the guest; the host's address is the bridge's.
 
-The LAN is a namespace at the other end of eth0, which is a veth: it takes super-frames,
-with checksums that nobody has filled in. A real network card would segment.
+The LAN is a namespace at the other end of eth0, which is a veth: it accepts GSO frames,
+with incomplete checksums. A real network card would segment.
 """
 
 import contextlib

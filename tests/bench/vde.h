@@ -9,7 +9,7 @@
 #define VDE_REQUEST_MAGIC 0xfeedfaceU
 #define VDE_REQUEST_FIXED offsetof(struct vde_request, description)
 
-/* What a client says on ctl. The answer is the address of the switch's data socket, nothing else. */
+/* What a client sends on ctl. The reply is the address of the switch's data socket. */
 struct vde_request {
     uint32_t magic;
     uint32_t version;
@@ -26,7 +26,8 @@ struct vde_request {
  * @number: distinguishes the clients of this process; becomes part of a file name
  *
  * The client's own socket file is gone again on return, as with libvdeplug 4.
- * Return: 0, or -errno with both sockets at -1; -ECONNREFUSED when the switch closed without a reply.
+ * Return: 0, or -errno with both sockets at -1; -ECONNREFUSED when the switch closed without a
+ * reply.
  */
 int vde_attach(int *ctl, int *data, const char *dir, int number);
 

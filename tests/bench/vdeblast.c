@@ -2,7 +2,7 @@
  * vdeblast.c - a load generator for anything that speaks VDE, and for streams and datagrams
  *
  *   vdeblast blast   -s DIR [...]   send for some seconds, print what arrived
- *   vdeblast latency -s DIR [...]   one frame there and back, many times
+ *   vdeblast latency -s DIR [...]   one frame back and forth, many times
  *   vdeblast hold    -s DIR -n N    attach N clients, print "ready", wait for the end of stdin
  *
  * The result is one JSON object on stdout. Exit status: 0, 1 when the switch could
@@ -149,7 +149,7 @@ static int attach_and_learn(const struct options *options, int receivers, struct
     return rc;
 }
 
-/* The clients are never given back: they are attached for as long as the process runs. */
+/* The clients are never freed: they stay attached for as long as the process runs. */
 static int attach(const struct options *options, struct client *clients, int first, int n,
                   const char *way)
 {

@@ -3,7 +3,6 @@
 import contextlib
 import resource
 import signal
-import subprocess
 
 import pytest
 
@@ -11,19 +10,32 @@ import netns
 from console import Console
 from dgramnet import WAYS, DgramNet
 from guest import Guest
-from switch import ROOT, Switch
+from switch import Switch, make
 from users import public_dir
 
 
 def pytest_configure(config):
-    """Namespaces and TAPs need root, if only root of a user namespace. Done while there is one thread."""
+    """Namespaces and TAPs need root, at least of a user namespace. Called while there is one thread."""
     config.addinivalue_line("markers", "full: long; part of make check-full only")
+    config.addinivalue_line("markers", "alone: measures what other tests would change by running at the same time")
     netns.become_root()
+    if hasattr(config, "workerinput"):  # a worker of pytest-xdist: ports and groups are its own
+        netns.leave_network()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Among workers, tests that share a fixture of their module stay together, for guests boot only once then. They go
+    first, so that no long group of them is left for the end."""
+    for item in items:
+        if any(found[-1].scope == "module" for found in item._fixtureinfo.name2fixturedefs.values()):
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture
 def stack():
-    """What is opened on it is closed at the end of the test."""
+    """An ExitStack that is closed at the end of the test."""
     with contextlib.ExitStack() as opened:
         yield opened
 
@@ -42,7 +54,7 @@ def console(switch):
 
 @pytest.fixture
 def many_files():
-    """Lets this process open what a thousand clients need."""
+    """Raises this process's file limit to what a thousand clients need."""
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (before[1], before[1]))
     yield
@@ -54,7 +66,7 @@ TEST_SECONDS = 180
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_protocol(item):
-    """No test, with its set-up and clean-up, may hang the run."""
+    """Limits the time of a test, with its set-up and clean-up, so that none can hang the run."""
     def late(*_):
         raise TimeoutError(f"{item.nodeid} took more than {TEST_SECONDS} s")
 
@@ -66,14 +78,14 @@ def pytest_runtest_protocol(item):
 
 @pytest.fixture
 def namespaces():
-    """Gives as many new network namespaces as are asked for: `a, b = namespaces(2)`."""
+    """Creates new network namespaces: `a, b = namespaces(2)`."""
     with contextlib.ExitStack() as stack:
         yield lambda number: [stack.enter_context(netns.Namespace()) for _ in range(number)]
 
 
 @pytest.fixture
 def dgram(stack):
-    """Makes hosts where a switch with a dgram port and QEMU find each other: `net = dgram("unix")`."""
+    """Creates hosts on which a dgram port and QEMU are connected: `net = dgram("unix")`."""
     return lambda way: DgramNet(stack, WAYS[way])
 
 
@@ -92,6 +104,5 @@ def boot():
 def tools():
     """The directory of the installed scripts, which any user may enter."""
     with public_dir() as directory:
-        subprocess.run(["make", "-s", "MODE=asan", "install", f"prefix={directory}"], cwd=ROOT, check=True,
-                       capture_output=True)
+        make("install", f"prefix={directory}")
         yield directory / "libexec" / "vswitchd"

@@ -1,4 +1,4 @@
-"""A session on the management socket, byte by byte: what was written, in how many writes, and when."""
+"""A session on the management socket, byte by byte: what the switch writes, in how many writes, and when."""
 
 import contextlib
 import os
@@ -37,7 +37,7 @@ class Console(Closes):
         self.greeting = self.read_to(PROMPT).decode() if greet else None
 
     def send(self, data):
-        """Writes DATA as it is: the newline is the caller's."""
+        """Writes DATA as it is, without appending a newline."""
         self.socket.sendall(data if isinstance(data, bytes) else data.encode())
 
     def read_to(self, mark, timeout=None):
@@ -80,7 +80,7 @@ class Console(Closes):
         self.buffer += chunk
 
     def reply(self):
-        """The next whole reply up to its prompt. Returns (code, data lines, words behind the code)."""
+        """Reads the next reply up to its prompt. Returns (code, data lines, text after the code)."""
         lines = self.read_to(PROMPT).decode(errors="replace").removesuffix(PROMPT.decode()).split("\n")
         code, words, data, inside = None, "", [], False
         for line in lines:
@@ -99,7 +99,7 @@ class Console(Closes):
         return code, data, words
 
     def ask(self, line):
-        """Runs one command. Returns (code, data lines, words behind the code); code is None for an empty line."""
+        """Runs one command. Returns (code, data lines, text after the code); code is None for an empty line."""
         self.send(line + "\n")
         return self.reply()
 
@@ -118,7 +118,7 @@ class Console(Closes):
         return [int(number) for number in re.findall(r"endpoint ID (\d+)", text(self.ok(f"port/print {port}")))]
 
     def next_events(self, count, timeout=10.0):
-        """The next COUNT event lines, the kept ones first."""
+        """Returns the next COUNT event lines, those kept first."""
         end = time.monotonic() + timeout
         while len(self.events) < count:
             while b"\n" not in self.buffer:
@@ -135,6 +135,6 @@ class Console(Closes):
 
 
 def state_of(console):
-    """What commands change, but for the passing of time."""
+    """The state that commands change, except for values that depend on time."""
     views = [console.ok(view) for view in ("vlan/allprint", "port/allprint", "port/showinfo", "hash/print")]
     return [[re.sub(r"  age \d+ secs", "", line) for line in view] for view in views]

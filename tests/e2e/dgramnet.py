@@ -1,4 +1,4 @@
-"""Datagram ports and who is at their other end: QEMU, by each way that it has, or a socket of the test's."""
+"""Datagram ports and their peers: QEMU, by each of its netdevs, or a socket of the test."""
 
 import socket
 import struct
@@ -14,7 +14,7 @@ from vdeclient import VdeClient
 
 
 class Way(typing.NamedTuple):
-    """The two ends of a wire: a port of ours and a back end of QEMU's. {dir} is a directory for sockets, {ours} and
+    """The two ends of a wire: a port of ours and a QEMU netdev. {dir} is a directory for sockets, {ours} and
     {theirs} are the descriptors of a pair of sockets."""
 
     port: str
@@ -45,11 +45,11 @@ WAYS = {
     "fd": Way("fd={ours}", "dgram,local.type=fd,local.str={theirs}",
               lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)),
 }
-LASTING = [name for name in WAYS if name not in ("udp6", "fd")]  # both ends of which can be made again
+LASTING = [name for name in WAYS if name not in ("udp6", "fd")]  # both ends of which can be recreated
 
 
 class DgramNet:
-    """A host on which a switch with a dgram port, port 1, and QEMU find each other."""
+    """A host on which a switch's dgram port, port 1, and QEMU are connected."""
 
     def __init__(self, stack, way):
         self._stack = stack
@@ -79,7 +79,7 @@ class DgramNet:
         return self._stack.enter_context(VdeClient(switch.dir, port=int(line.split()[1])))
 
     def socket(self, family=socket.AF_INET, address=None):
-        """A datagram socket of somebody else's on this host."""
+        """A datagram socket of another program on this host."""
         with self.namespace.entered():
             made = self._stack.enter_context(socket.socket(family, socket.SOCK_DGRAM))
         if address:
@@ -89,8 +89,8 @@ class DgramNet:
 
 
 def heard(machine, wanted, sent=(), timeout=10):
-    """Waits until QEMU has heard as many frames as WANTED; they must be these, in order. Of a group QEMU also hears what
-    it SENT itself."""
+    """Waits until QEMU has received as many frames as WANTED, and asserts that it is these, in order. From a group QEMU
+    also receives the frames that it SENT itself."""
     got = []
 
     def enough():
@@ -102,7 +102,7 @@ def heard(machine, wanted, sent=(), timeout=10):
 
 
 def numbered(count, src, *tags, size=60):
-    """Broadcast frames that differ."""
+    """Distinct broadcast frames."""
     return [frame(BROADCAST, src, *tags, payload=struct.pack("!I", number), size=size) for number in range(count)]
 
 

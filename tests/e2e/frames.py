@@ -1,4 +1,4 @@
-"""Frames and what is in them, built byte by byte: such as hosts send, and such as none would."""
+"""Frames built byte by byte: those that hosts send, and malformed ones."""
 
 import random
 import socket
@@ -31,7 +31,7 @@ def tag(vid, pcp=0, dei=0):
 
 
 def service_tag(vid, kind=0x88A8):
-    """One tag of 802.1ad, or of an older KIND; to the switch it is the beginning of the payload."""
+    """One service tag of 802.1ad, or of an older KIND; the switch treats it as payload."""
     return struct.pack("!HH", kind, vid)
 
 
@@ -57,7 +57,7 @@ def arp(src, opcode, sender_ip, target_ip, kind=ETH_ARP):
 
 
 def unsolicited_na(src):
-    """An IPv6 neighbour advertisement to all nodes, with which a host says that it has moved."""
+    """An unsolicited IPv6 neighbour advertisement to all nodes, which announces that a host has moved."""
     source, all_nodes = socket.inet_pton(socket.AF_INET6, "fe80::1"), socket.inet_pton(socket.AF_INET6, "ff02::1")
     body = struct.pack("!BBHI16sBB6s", 136, 0, 0, 0x20000000, source, 2, 1, mac(src))
     pseudo = source + all_nodes + struct.pack("!II", len(body), socket.IPPROTO_ICMPV6)
@@ -67,7 +67,7 @@ def unsolicited_na(src):
 
 
 def marked(frames, text):
-    """Those of FRAMES that contain TEXT: a test's own among the kernels' chatter."""
+    """Those of FRAMES that contain TEXT: the test's own, without those of the kernels."""
     return [each for each in frames if text in each]
 
 
@@ -97,7 +97,7 @@ def pseudo_header(source, target, protocol, length):
 
 
 def ip_header(source, target, protocol, length, ident=1):
-    """The header of an IP packet with LENGTH bytes behind it."""
+    """The header of an IP packet with LENGTH bytes of payload."""
     if family_of(source) == socket.AF_INET6:
         return (struct.pack("!IHBB", 6 << 28, length, protocol, 64) + socket.inet_pton(socket.AF_INET6, source)
                 + socket.inet_pton(socket.AF_INET6, target))
@@ -111,20 +111,20 @@ def ethernet(dst, src, source, *tags):
     return mac(dst) + mac(src) + b"".join(tags) + struct.pack("!H", kind)
 
 
-def tcp_frame(dst, src, source, target, payload, *tags, partial=False, flags=0x18, sequence=1000):
-    """A TCP segment in a frame. PARTIAL: its checksum holds only the sum of the pseudo header."""
+def tcp_frame(dst, src, source, target, payload, *tags, needs_csum=False, flags=0x18, sequence=1000):
+    """A TCP segment in a frame. NEEDS_CSUM: its checksum field contains only the pseudo header's sum."""
     segment = struct.pack("!HHIIBBHHH", 40000, 9, sequence, 1, 5 << 4, flags, 65535, 0, 0) + payload
-    return _transport(ethernet(dst, src, source, *tags), source, target, socket.IPPROTO_TCP, segment, 16, partial)
+    return _transport(ethernet(dst, src, source, *tags), source, target, socket.IPPROTO_TCP, segment, 16, needs_csum)
 
 
-def udp_frame(dst, src, source, target, payload, *tags, partial=False):
+def udp_frame(dst, src, source, target, payload, *tags, needs_csum=False):
     datagram = struct.pack("!HHHH", 40000, 9, 8 + len(payload) & 0xFFFF, 0) + payload
-    return _transport(ethernet(dst, src, source, *tags), source, target, socket.IPPROTO_UDP, datagram, 6, partial)
+    return _transport(ethernet(dst, src, source, *tags), source, target, socket.IPPROTO_UDP, datagram, 6, needs_csum)
 
 
-def _transport(link, source, target, protocol, segment, field, partial):
+def _transport(link, source, target, protocol, segment, field, needs_csum):
     pseudo = pseudo_header(source, target, protocol, len(segment))
-    if partial:
+    if needs_csum:
         checksum = ~internet_checksum(padded(pseudo)) & 0xFFFF
     else:
         checksum = internet_checksum(padded(pseudo + segment))
@@ -133,7 +133,7 @@ def _transport(link, source, target, protocol, segment, field, partial):
 
 
 def payload_of(data):
-    """The TCP or UDP payload of an untagged IP frame, after its checksums have been found right."""
+    """Checks the checksums of an untagged IP frame. Returns its TCP or UDP payload."""
     kind = struct.unpack_from("!H", data, 12)[0]
     if kind == 0x0800:
         assert internet_checksum(data[14:34]) == 0, "wrong IPv4 header checksum"

@@ -78,7 +78,7 @@ class Guest(process.Closes):
         return self._qemu.pid
 
     def mac(self, index=0):
-        """The address of card INDEX, unique in this test run."""
+        """The address of card INDEX, unique among the guests of one test process."""
         return f"52:54:00:00:{self._number:02x}:{index:02x}"
 
     def wait_ready(self, timeout=60):

@@ -1,4 +1,4 @@
-"""Runs the lines of a guide as they stand there, on a machine of their own.
+"""Runs the command lines of a guide literally, on a machine of their own.
 
 A `GuideMachine` is a network and a mount namespace: /run and /usr/local are empty, `eth0` leads to another such machine, and the
 programs just built are found where `make install` puts them. QEMU is the real one, with a processor that has halted.
@@ -23,11 +23,11 @@ BUILT = pathlib.Path(PROGRAM).parent
 RUNTIME = "/run/user/1000"  # $XDG_RUNTIME_DIR of a guide's user
 HOSTS = ("192.0.2.1", "192.0.2.2")
 
-# Programs that run on until they are told to end.
+# Programs that run until they are stopped.
 STAYING = {"vswitchd", "qemu-system-x86_64", "passt", "slirpvde", "dpipe", "vde_plug2tap", "ssh", "vde_switch"}
 
 NO_STDIN = " --nostdin"
-USER = "setpriv --reuid=1000 --regid=1000 --clear-groups"  # passt, started by root, would become nobody
+USER = "setpriv --reuid=1000 --regid=1000 --clear-groups"  # passt, started by root, would switch to user nobody
 
 SUDO = """#!/bin/sh
 exec env "$@"
@@ -121,7 +121,7 @@ def tables(path):
 
 
 def code_of(cell):
-    """What stands between backticks."""
+    """The text between backticks."""
     return re.findall(r"`([^`]+)`", cell)
 
 
@@ -178,14 +178,14 @@ class GuideMachine:
                 "USER": "root", "HOME": RUNTIME}
 
     def run(self, line, timeout=30):
-        """Runs a line to its end, which must be a good one. Returns what it said."""
+        """Runs a line, which must succeed. Returns its output."""
         done = subprocess.run([*self.prefix, "sh", "-c", line], env=self.environment, text=True, timeout=timeout,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         assert done.returncode == 0, f"{line}: {done.returncode}\n{done.stdout}"
         return done.stdout
 
     def start(self, line):
-        """Starts what stays. Returns it; `said` is where it writes."""
+        """Starts a program that keeps running. Returns it; its output goes to `said`."""
         said = open(pathlib.Path(self._logs.name) / f"{time.monotonic_ns()}", "a+", encoding="utf-8", errors="replace")
         started = process.start(*self.prefix, "sh", "-c", f"exec env {line}",
                                 env=self.environment, stdout=said, stderr=subprocess.STDOUT)
@@ -252,20 +252,20 @@ class GuideMachine:
         started.said.seek(0)
         return started.said.read()
 
-    # -- what came of it -------------------------------------------------------------------------------------
+    # -- results ---------------------------------------------------------------------------------------------
 
     def vswctl(self, command, directory=None):
         return self.run(f"vswctl -s {directory or self.directory} {shlex.quote(command)}")
 
     def addresses(self, directory=None):
-        """What the switch has learned."""
+        """The addresses that the switch has learned."""
         return re.findall(r"Addr: (\S+)", self.vswctl("hash/print", directory))
 
     def await_guests(self, *directories):
-        """Each guest announces itself; each switch must hear of it."""
+        """Each guest announces itself; each switch must learn its address."""
         for guest in self.guests:
             assert guest.macs, f"no mac= in {guest.line}"
-            if "server=on" in guest.line:  # QEMU 7.2 dies of what a card sends before anybody has connected
+            if "server=on" in guest.line:  # QEMU 7.2 crashes if a card sends before the peer has connected
                 wait_for(lambda: any("-- endpoint" in self.vswctl("port/print", directory) for directory in self.switches),
                          message=f"a switch that connects\n{self.report()}")
                 time.sleep(0.3)
@@ -287,7 +287,7 @@ class GuideMachine:
         return set(self.addresses())
 
     def report(self):
-        """All that was said here, for a failure."""
+        """All output of this machine's programs, for a failure."""
         return "\n".join(f"== {started.line}\n{self.said(started)}"
                          for started in [*self.switches.values(), *self.guests, *self._others])
 
@@ -297,7 +297,7 @@ class GuideMachine:
         self.guests.clear()
 
     def restart(self):
-        """Has the last switch crash and start again. Guests go on."""
+        """Kills the last switch and starts it again. Guests go on."""
         directory = self.directory
         guests, self.guests = self.guests, []
         switch = self.switches[directory]
@@ -307,7 +307,7 @@ class GuideMachine:
         self.guests = guests
 
     def end(self, started):
-        """Ends what start() has started, and all that it has started."""
+        """Ends what start() has started, with all descendants."""
         if getattr(started, "qmp", None):
             started.qmp.close()
         process.stop(started)
@@ -332,7 +332,7 @@ class GuideMachine:
 
 
 class Qmp:
-    """QEMU's monitor, for a guest that has no processor to speak for itself."""
+    """QEMU's monitor, for a guest without a running processor."""
 
     def __init__(self, path):
         self._socket = socket.socket(socket.AF_UNIX)
@@ -350,7 +350,7 @@ class Qmp:
         assert "return" in reply, reply
 
     def announce(self):
-        """Every card says where it is, as after a migration."""
+        """Every card announces itself, as after a migration."""
         self._ask("announce-self", initial=1, max=1, rounds=1, step=1)
 
     def close(self):

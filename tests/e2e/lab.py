@@ -1,4 +1,4 @@
-"""A switch with a VDE client on each of some ports; what each heard is known for certain. And loops between them."""
+"""A switch with a VDE client on each of some ports, which knows exactly what each received. And loops between ports."""
 
 import fcntl
 import select
@@ -13,7 +13,7 @@ from vdeclient import VdeClient
 
 
 def settle(switch, *senders):
-    """Returns when the switch has handled everything that SENDERS have sent, so "nobody heard it" needs no waiting.
+    """Returns when the switch has handled everything that SENDERS have sent, so "not received" needs no waiting.
 
     First their sockets empty: the switch has read every frame. The wake that reads the first command also sees a
     connection or a lone frame made earlier, and the second command is read by a later wake.
@@ -30,7 +30,7 @@ def unread(sock):
 
 
 def assert_frames_pass(one, other):
-    """Each of two clients hears what the other one sends."""
+    """Each of two clients receives what the other one sends."""
     for sender, receiver in ((one, other), (other, one)):
         greeting = frame(BROADCAST, host(sender.port))
         sender.send(greeting)
@@ -50,7 +50,7 @@ class Lab:
         return self.clients[port]
 
     def send(self, port, *frames):
-        """Sends FRAMES on PORT. Returns {port: frames heard} of all ports that heard any."""
+        """Sends FRAMES on PORT. Returns {port: frames} of all ports that received any."""
         for each in frames:
             self.clients[port].send(each)
         return self.heard()
@@ -61,7 +61,7 @@ class Lab:
         return {port: frames for port, frames in heard.items() if frames}
 
     def learn(self, *ports):
-        """Lets the switch learn host(port) on each of PORTS (all if none is given), and forgets what was heard."""
+        """Lets the switch learn host(port) on each of PORTS (all if none is given), and discards the frames received."""
         for port in ports or self.clients:
             self.clients[port].send(frame(BROADCAST, host(port)))
         self.heard()
@@ -82,7 +82,7 @@ class Lab:
 
 
 class Bridge(threading.Thread):
-    """Everything that one client hears is sent by the other: a loop."""
+    """Everything that one client receives is sent by the other: a loop."""
 
     def __init__(self, one, other):
         super().__init__()

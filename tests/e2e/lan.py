@@ -51,7 +51,7 @@ def new_socket(namespace, family=socket.AF_INET, kind=socket.SOCK_STREAM, protoc
 
 
 def finish_frames(namespace, ifname):
-    """Switches off what would leave frames on this interface unfinished: captures there see them as on a cable."""
+    """Turns off this interface's offloads, so that captures see frames as they would be on a cable."""
     namespace.run("ethtool", "-K", ifname, *OFFLOADS, check=False)
     shown = namespace.run("ethtool", "-k", ifname).stdout
     for feature in ("tx-checksumming", "tcp-segmentation-offload", "generic-segmentation-offload"):
@@ -77,8 +77,8 @@ char _license[] __attribute__((section("license"))) = "GPL";
 
 
 def put_in_vlan(namespace, ifname, vid, pcp=0):
-    """Tags all that the namespace sends on an interface and takes the tags off what comes, super-frames included: what
-    an 802.1Q interface does, which not every kernel has."""
+    """Tags all frames that the namespace sends on an interface and untags those that it receives, GSO frames included:
+    as an 802.1Q interface does, which not every kernel has."""
     with tempfile.TemporaryDirectory(prefix="tagger.") as home:
         program = pathlib.Path(home) / "tagger.o"
         subprocess.run(["clang", "-O2", "-target", "bpf", f"-DTCI={pcp << 13 | vid}", "-c", "-x", "c", "-", "-o", program],
@@ -115,7 +115,7 @@ def content(size):
 
 
 class Listener(process.Closes):
-    """A TCP listener in a namespace, that tells the digest of what it was sent."""
+    """A TCP listener in a namespace that reports the digest of what it receives."""
 
     def __init__(self, namespace, address):
         self.socket = new_socket(namespace, family_of(address))
@@ -145,7 +145,7 @@ class Listener(process.Closes):
             self._error = error
 
     def result(self, timeout=PATIENCE):
-        """How many bytes came, and their digest."""
+        """The number of bytes received, and their digest."""
         self._thread.join(timeout)
         assert not self._thread.is_alive() and self._error is None, f"{self.size} bytes came, then {self._error}"
         return self.size, self.digest
@@ -222,7 +222,7 @@ class Conversation(process.Closes):
             self.server.settimeout(10)
 
     def works(self):
-        """Says something both ways, in sizes that are worth segmenting; raises if it does not arrive."""
+        """Sends data both ways, in sizes that are worth segmenting; raises if it does not arrive."""
         for here, there in ((self.client, self.server), (self.server, self.client)):
             data = os.urandom(100_000)
             sending = threading.Thread(target=here.sendall, args=(data,), daemon=True)
@@ -245,9 +245,9 @@ class Conversation(process.Closes):
 
 
 class Wire(process.Closes):
-    """A packet socket on an interface: what goes over it, tags included, and frames that no kernel would send.
+    """A packet socket on an interface: captures frames, tags included, and sends frames that no kernel would.
 
-    Only frames that arrive at the interface are heard, unless OUTGOING. With VNET, frames are sent with a struct
+    Receives only frames that arrive at the interface, unless OUTGOING. With VNET, frames are sent with a struct
     virtio_net_hdr in front (`send(frame, header)`)."""
 
     def __init__(self, namespace, ifname, outgoing=False, vnet=False):
@@ -278,7 +278,7 @@ class Wire(process.Closes):
 
     @staticmethod
     def _with_tag(frame, ancillary):
-        """The kernel hands the outer tag out beside the bytes."""
+        """The kernel reports the outer tag in a control message."""
         for level, kind, value in ancillary:
             if level == SOL_PACKET and kind == PACKET_AUXDATA:
                 status, _, _, _, _, tci, tpid = struct.unpack("=IIIHHHH", value[:20])
@@ -303,7 +303,7 @@ class Wire(process.Closes):
 # -- captures ------------------------------------------------------------------------------------------------
 
 BAD_CHECKSUM = " || ".join(f'{name}.checksum.status == "Bad"' for name in ("ip", "tcp", "udp", "icmp", "icmpv6"))
-# The kernel writes 0xffff for 0 in TCP, too, when it finishes a checksum in software. Both are right to every receiver.
+# The kernel writes 0xffff for 0 in TCP, too, when it completes a checksum in software. Receivers accept both.
 BAD_CHECKSUM = f"(({BAD_CHECKSUM}) && !(tcp.checksum == 0xffff))"
 CHECK = [word for name in ("ip", "tcp", "udp") for word in ("-o", f"{name}.check_checksum:TRUE")]
 TWICE_SECONDS = 0.05  # the same bytes again so soon are a duplicate; later they are a host that asks again
@@ -352,7 +352,7 @@ class Capture(process.Closes):
         return frames
 
     def duplicates(self, sender=None):
-        """Frames whose every byte came a moment ago, but for those that their sender may well repeat."""
+        """Frames that are identical to a recent one, except for those that their sender may repeat."""
         found, last = [], {}
         for when, frame in self.frames(sender):
             if when - last.get(frame, float("-inf")) < TWICE_SECONDS and not may_repeat(frame):
@@ -375,7 +375,7 @@ class Capture(process.Closes):
         shutil.rmtree(self.home, ignore_errors=True)
 
 
-REPORTS = (b"\x33\x33\0\0\0\x16", b"\x01\0\x5e\0\0\x16")  # who hears what is said at least twice (RFC 3810, 3376)
+REPORTS = (b"\x33\x33\0\0\0\x16", b"\x01\0\x5e\0\0\x16")  # reports are sent at least twice (RFC 3810, 3376)
 
 
 def may_repeat(frame):
@@ -391,12 +391,12 @@ def may_repeat(frame):
 class Lan:
     """A wire with the host of a switch on one end and a LAN host on the other."""
 
-    def __init__(self, stack, finished=False, host=HOST, lan=LAN, lan_ipv6=None, host_ipv6=None):
-        """FINISHED: the wire's ends have no offloads, so that a capture shows frames as a cable would carry them."""
+    def __init__(self, stack, complete=False, host=HOST, lan=LAN, lan_ipv6=None, host_ipv6=None):
+        """COMPLETE: the wire's ends have no offloads, so that a capture shows frames as a cable would carry them."""
         self._stack = stack
         self.host, self.lan = self.namespace(), self.namespace()
         self.host.add_veth("eth0", self.lan, "lan0")
-        if finished:
+        if complete:
             finish_frames(self.host, "eth0")
             finish_frames(self.lan, "lan0")
         for namespace, name, address, ipv6 in ((self.host, "eth0", host, host_ipv6), (self.lan, "lan0", lan, lan_ipv6)):
@@ -457,7 +457,7 @@ class Dhcp(process.Closes):
         return (self.home / "said").read_text(errors="replace")
 
     def leases(self):
-        """{MAC: address} of what was handed out."""
+        """{MAC: address} of all leases."""
         path = self.home / "leases"
         lines = path.read_text().splitlines() if path.exists() else []
         return {line.split()[1]: line.split()[2] for line in lines if len(line.split()) == 5}
@@ -492,7 +492,7 @@ def ipv6_address(namespace, ifname, prefix):
     return wait_for(look, 15, f"an address of {prefix} on {ifname}")[1]
 
 
-# -- what the switch says ------------------------------------------------------------------------------------
+# -- the switch's console ------------------------------------------------------------------------------------
 
 
 def port_of(switch, name):

@@ -19,13 +19,13 @@ IFF_TAP, IFF_NO_PI = 0x0002, 0x1000
 
 
 class Ended(Exception):
-    """QEMU did not start; the text is what it said."""
+    """QEMU did not start; the text is its output."""
 
 
 class Machine(process.Closes):
     """A QEMU whose network is real and which has nothing else: a hub joins its back end to a socket of the test.
 
-    QEMU runs the scripts as it does for any guest, and `send` and `heard` are what a guest would send and hear.
+    QEMU runs the scripts as it does for any guest; `send` and `heard` send and receive frames as a guest would.
     """
 
     def __init__(self, netdev, *prefix, wait=True, inherit=()):
@@ -47,14 +47,14 @@ class Machine(process.Closes):
             self.wait_started()
 
     def wait_started(self, timeout=30):
-        """QEMU greets when its network is there, so when the script has done its work."""
+        """QEMU sends its greeting when its network is ready, that is after the script has run."""
         ready, _, _ = select.select([self._qemu.stdout], [], [], timeout)
         greeting = os.read(self._qemu.stdout.fileno(), 4096) if ready else b""
         if not greeting:
             self.close()
             raise Ended(self.said)
         self._tell("qmp_capabilities")
-        # Connected, our socket takes more than net.unix.max_dgram_qlen frames from QEMU, which drops what it cannot send.
+        # A connected socket accepts more than net.unix.max_dgram_qlen frames from QEMU, which drops what it cannot send.
         self._socket.connect(str(self._theirs))
         return self
 
@@ -67,7 +67,7 @@ class Machine(process.Closes):
         return receive_all(self._socket, seconds)
 
     def tell_to_end(self):
-        """Lets it begin to end; close() waits for that. (A signal might come before QEMU heeds signals.)"""
+        """Tells it to quit; close() waits for that. (A signal might arrive before QEMU handles signals.)"""
         self._tell("quit")
 
     def _tell(self, command):
@@ -79,13 +79,13 @@ class Machine(process.Closes):
         self._qemu.send_signal(number)
 
     def kill(self):
-        """Ends it as a crash would, without a word to the script."""
+        """Kills it as a crash would, without running the script."""
         self._qemu.kill()
         self._qemu.wait()
         self.close()
 
     def close(self):
-        """Ends it as a guest ends, which runs the other script."""
+        """Shuts it down as a guest would, which runs the other script."""
         self.tell_to_end()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._qemu.wait(20)
@@ -99,7 +99,7 @@ class Machine(process.Closes):
 
 
 class BareTap(process.Closes):
-    """A TAP as any program makes one, for what QEMU cannot send."""
+    """A TAP opened as any program would, for frames that QEMU cannot send."""
 
     def __init__(self, namespace, name):
         with namespace.entered():

@@ -1,4 +1,4 @@
-"""Network namespaces that a test makes: they have no name, so nothing is left behind, and die with the test.
+"""Network namespaces of a test: they have no name, so nothing is left behind, and end with the test.
 
 Root is not needed: become_root() gives the test run a user namespace where it is root of what it makes itself.
 """
@@ -32,8 +32,16 @@ def become_root():
     pathlib.Path("/proc/self/gid_map").write_text(f"0 {gid} 1")
 
 
+def leave_network():
+    """Gives this thread, and all that it starts from now on, a network of its own in which there is only `lo`."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) != 0:
+        raise SystemExit(f"no network namespace for these tests: {os.strerror(ctypes.get_errno())}")
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+
+
 class Namespace(process.Closes):
-    """A network namespace with `lo` up and IPv6 off (its chatter would blur counters and captures)."""
+    """A network namespace with `lo` up and IPv6 off (its background traffic would disturb counters and captures)."""
 
     def __init__(self):
         self._holder = process.start("unshare", "--net", "sleep", "infinity")
@@ -125,7 +133,7 @@ class Namespace(process.Closes):
 
 
 class Replies(int):
-    """A number of ping replies that remembers what ping said, so that a failed assertion shows it."""
+    """The number of ping replies, with ping's output, so that a failed assertion shows it."""
 
     def __new__(cls, number, text):
         replies = super().__new__(cls, number)

@@ -1,4 +1,4 @@
-"""Programs that a test starts: each ends with the test, whatever happens to the test; and what a process uses."""
+"""Programs that a test starts, which end with the test in any case; and the resources that a process uses."""
 
 import contextlib
 import os
@@ -9,11 +9,11 @@ import subprocess
 import time
 
 # The kernel kills the program when the test run dies, even by SIGKILL.
-LEASH = ("setpriv", "--pdeathsig=KILL", "--")
+DIE_WITH_PARENT = ("setpriv", "--pdeathsig=KILL", "--")
 
 
 class Closes:
-    """What has a close() is closed at the end of its `with` block."""
+    """Calls its close() at the end of the `with` block."""
 
     def __enter__(self):
         return self
@@ -25,11 +25,11 @@ class Closes:
 def start(*argv, **options):
     """Starts a program in a process group of its own. OPTIONS are those of Popen."""
     options.setdefault("stdin", subprocess.DEVNULL)
-    return subprocess.Popen([*LEASH, *map(str, argv)], process_group=0, **options)
+    return subprocess.Popen([*DIE_WITH_PARENT, *map(str, argv)], process_group=0, **options)
 
 
 def stop(process, timeout=5):
-    """Ends a program, politely first, and what it has started. Does nothing if its end has been awaited."""
+    """Ends a program and its descendants, by SIGTERM first. Does nothing if it has been waited for."""
     if process.returncode is None:
         os.killpg(process.pid, signal.SIGTERM)
         _await_end(process, timeout)
@@ -41,7 +41,7 @@ def stop(process, timeout=5):
 
 
 def _await_end(process, timeout):
-    """Waits for the end without collecting the status, so that the number stays taken while it is used."""
+    """Waits for the exit without reaping the process, so that its PID is not reused meanwhile."""
     end = time.monotonic() + timeout
     while time.monotonic() < end:
         if os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
@@ -51,7 +51,7 @@ def _await_end(process, timeout):
 
 @contextlib.contextmanager
 def paused(pid):
-    """The process does not run during the `with` block."""
+    """Stops the process during the `with` block."""
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -70,7 +70,7 @@ def running(*argv, **options):
 
 
 def stat_fields(pid):
-    """What /proc/PID/stat says behind the program's name: its state, its parent, its group, its session, ..."""
+    """The fields of /proc/PID/stat after the program's name: state, parent, group, session, ..."""
     return pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
 
 
@@ -94,7 +94,7 @@ def memory(pid):
 
 
 def is_alive(pid):
-    """Whether a process runs; one that has ended and whose status nobody has collected does not."""
+    """Whether a process is alive; a zombie is not."""
     try:
         return stat_fields(pid)[0] not in "ZX"
     except (FileNotFoundError, ProcessLookupError):

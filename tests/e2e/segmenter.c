@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * segmenter.c - does the switch cut super-frames as the kernel does? Byte by byte, for random ones
+ * segmenter.c - compares the switch's segmentation with the kernel's, byte by byte, for random GSO
+ * frames
  *
  *     segmenter COUNT SEED
  *
- * Writes each super-frame with its virtio_net_hdr into the TAP "whole". What comes in there is redirected to the TAP
- * "pieces", which takes no offloads, so the kernel segments it on the way; what is read from there must be what
- * offload_finish() makes of the same super-frame. test_segmenter.py makes the TAPs.
+ * Writes each GSO frame with its virtio_net_hdr into the TAP "whole". Frames received there are
+ * redirected to the TAP "pieces", which has no offloads, so the kernel segments them on the way;
+ * what is read from there must equal what offload_complete() makes of the same frame.
+ * test_segmenter.py creates the TAPs.
  */
 #include "core/offload.h"
 #include "gso_frame.h"
@@ -30,15 +32,17 @@
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5 /* Linux 6.2 */
 #endif
 
-/* What the kernel refuses, or does not do, though the switch would; these are not generated:
- * - more than 128 datagrams in a super-frame of UDP (UDP_MAX_SEGMENTS, include/linux/udp.h): EINVAL.
- * - TCP whose payload fits one segment, but would not if its options were part of it. virtio_net_hdr_to_skb() counts
- *   a TCP header as 20 bytes and takes it for many segments, tcp_gso_segment() finds one and drops it. To us it is an
- *   ordinary frame, as virtio 1.2 section 5.1.6.2 has it: size is of the payload, without the headers.
+/* Frames that the kernel refuses or does not segment, though the switch does; these are not
+ * generated:
+ * - more than 128 datagrams in a GSO frame of UDP (UDP_MAX_SEGMENTS, include/linux/udp.h): EINVAL.
+ * - TCP whose payload fits one segment, but would not if its options were part of it.
+ *   virtio_net_hdr_to_skb() counts a TCP header as 20 bytes and takes it for many segments,
+ *   tcp_gso_segment() finds one and drops it. To us it is an ordinary frame, as virtio 1.2 section
+ *   5.1.6.2 has it: gso_size is that of the payload, without the headers.
  */
 enum { UDP_SEGMENTS = 128, LONGEST_PACKET = 65535 };
 
-/* What was generated, so that nobody believes in a test of nothing. */
+/* What was generated, to show that the test covered it. */
 struct tally {
     unsigned long frames, segments, ordinary;
     unsigned long kind[GSO_TYPES];
@@ -46,8 +50,9 @@ struct tally {
 
 static void run(int whole, int pieces, unsigned long count, struct tally *tally);
 static void make_recipe(struct recipe *recipe);
-static void send_to_kernel(int whole, const struct recipe *recipe, const struct unfinished *made);
-static unsigned finish(const struct unfinished *made, const struct segment **segments);
+static void send_to_kernel(int whole, const struct recipe *recipe,
+                           const struct offload_frame *made);
+static unsigned complete(const struct offload_frame *made, const struct segment **segments);
 static void compare(int pieces, const struct recipe *recipe, const struct segment *segments,
                     unsigned count);
 static void wait_until_joined(int whole, int pieces);
@@ -88,7 +93,7 @@ int main(int argc, char **argv)
     pieces = open_tap("pieces", IFF_TAP | IFF_NO_PI);
     wait_until_joined(whole, pieces);
     run(whole, pieces, strtoul(argv[1], NULL, 10), &tally);
-    printf("%lu super-frames, %lu segments; TCPv4 %lu, TCPv6 %lu, UDP %lu, of one segment %lu\n",
+    printf("%lu GSO frames, %lu segments; TCPv4 %lu, TCPv6 %lu, UDP %lu, of one segment %lu\n",
            tally.frames, tally.segments, tally.kind[GSO_TCP4], tally.kind[GSO_TCP6],
            tally.kind[GSO_UDP], tally.ordinary);
     return 0;
@@ -96,7 +101,7 @@ int main(int argc, char **argv)
 
 static void run(int whole, int pieces, unsigned long count, struct tally *tally)
 {
-    static struct unfinished made;
+    static struct offload_frame made;
 
     for (; tally->frames < count; tally->frames++) {
         struct recipe recipe;
@@ -105,9 +110,9 @@ static void run(int whole, int pieces, unsigned long count, struct tally *tally)
 
         make_recipe(&recipe);
         recipe_make(&recipe, &made);
-        pieces_due = finish(&made, &segments);
+        pieces_due = complete(&made, &segments);
         if (pieces_due == 0)
-            fail(&recipe, "offload_check() refuses it");
+            fail(&recipe, "offload_parse() refuses it");
         send_to_kernel(whole, &recipe, &made);
         compare(pieces, &recipe, segments, pieces_due);
         tally->segments += pieces_due;
@@ -125,7 +130,7 @@ static void make_recipe(struct recipe *recipe)
     *recipe = (struct recipe){
         .gso = 1 + below(GSO_TYPES - 1),
         .ipv6 = below(2),
-        .open = true,
+        .needs_csum = true,
         .tags = below(10) < 3,
         .tag = {{ETHERTYPE_CTAG, (uint16_t)(random64() % 0xfff)}},
         .ip_options = below(3) ? 0 : below(11) * 4,
@@ -134,7 +139,7 @@ static void make_recipe(struct recipe *recipe)
         .tcp_options = below(11) * 4,
         .tcp_flags = below(2) ? 0x10 : (uint8_t)random64(),
         .sequence = below(2) ? 0xffffff00 : (uint32_t)random64(),
-        .size = (uint16_t)(64 + below(below(2) ? 1400 : 8937)),
+        .gso_size = (uint16_t)(64 + below(below(2) ? 1400 : 8937)),
         .noise = (unsigned)random64(),
     };
     for (unsigned i = 0; i < RECIPE_EXTENSIONS; i++) {
@@ -143,21 +148,21 @@ static void make_recipe(struct recipe *recipe)
         recipe->extension[i].type = (uint8_t)(below(3) * 2);
         recipe->extension[i].left = (uint8_t)below(2);
     }
-    if (recipe_headers(recipe) + recipe->size > FRAME_MAX)
-        recipe->size =
-            (uint16_t)(FRAME_MAX - recipe_headers(recipe)); /* longer ones the switch drops */
+    if (recipe_headers(recipe) + recipe->gso_size > FRAME_MAX)
+        /* the switch drops longer segments */
+        recipe->gso_size = (uint16_t)(FRAME_MAX - recipe_headers(recipe));
     most = LONGEST_PACKET - (recipe_headers(recipe) - FRAME_HEADER - recipe->tags * TAG_BYTES);
-    if (recipe->gso == GSO_UDP && most > UDP_SEGMENTS * (unsigned)recipe->size)
-        most = UDP_SEGMENTS * recipe->size;
-    if (below(4) && most > 16 * (unsigned)recipe->size) /* short ones are faster */
-        most = 16 * recipe->size;
+    if (recipe->gso == GSO_UDP && most > UDP_SEGMENTS * (unsigned)recipe->gso_size)
+        most = UDP_SEGMENTS * recipe->gso_size;
+    if (below(4) && most > 16 * (unsigned)recipe->gso_size) /* short ones are faster */
+        most = 16 * recipe->gso_size;
     recipe->payload = below(20) ? 1 + below(most) : most;
-    if (recipe->gso != GSO_UDP && recipe->payload <= recipe->size &&
-        recipe->payload + recipe->tcp_options > recipe->size)
-        recipe->payload = recipe->size + 1u;
+    if (recipe->gso != GSO_UDP && recipe->payload <= recipe->gso_size &&
+        recipe->payload + recipe->tcp_options > recipe->gso_size)
+        recipe->payload = recipe->gso_size + 1u;
 }
 
-static void send_to_kernel(int whole, const struct recipe *recipe, const struct unfinished *made)
+static void send_to_kernel(int whole, const struct recipe *recipe, const struct offload_frame *made)
 {
     static const uint8_t type[] = {
         [GSO_TCP4] = VIRTIO_NET_HDR_GSO_TCPV4,
@@ -167,7 +172,7 @@ static void send_to_kernel(int whole, const struct recipe *recipe, const struct 
     struct virtio_net_hdr header = {
         .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
         .gso_type = type[recipe->gso] | (made->offload.ecn ? VIRTIO_NET_HDR_GSO_ECN : 0),
-        .gso_size = recipe->size,
+        .gso_size = recipe->gso_size,
         .hdr_len = (uint16_t)recipe_headers(recipe),
         .csum_start = made->offload.csum_start,
         .csum_offset = made->offload.csum_offset,
@@ -179,18 +184,18 @@ static void send_to_kernel(int whole, const struct recipe *recipe, const struct 
         fail(recipe, "the kernel refuses it: %s", strerror(errno));
 }
 
-/* Return: how many frames it becomes, 0 if it may not come in. */
-static unsigned finish(const struct unfinished *made, const struct segment **segments)
+/* Return: the number of frames it becomes, 0 if it is not admitted. */
+static unsigned complete(const struct offload_frame *made, const struct segment **segments)
 {
-    static struct finished_frames finished;
+    static struct gso_scratch scratch;
     struct frame frame;
 
     frame_init(&frame, made->bytes, made->length);
     frame.offload = made->offload;
-    offload_begin(&finished);
-    if (frame_parse(&frame) != DROP_NONE || offload_check(&frame) != DROP_NONE)
+    gso_scratch_reset(&scratch);
+    if (frame_parse(&frame) != DROP_NONE || offload_parse(&frame) != DROP_NONE)
         return 0;
-    return offload_finish(&finished, 0, &frame, segments);
+    return offload_complete(&scratch, 0, &frame, segments);
 }
 
 static void compare(int pieces, const struct recipe *recipe, const struct segment *segments,
@@ -218,7 +223,8 @@ static void compare(int pieces, const struct recipe *recipe, const struct segmen
         fail(recipe, "there is a segment more than our %u", count);
 }
 
-/* An interface that was just opened drops what leaves by it until the kernel has noticed that it is (some 0.1 s). */
+/* An interface that was just opened drops outgoing frames until the kernel has noticed its carrier
+ * (some 0.1 s). */
 static void wait_until_joined(int whole, int pieces)
 {
     uint8_t plain[sizeof(struct virtio_net_hdr) + 60] = {
@@ -234,7 +240,7 @@ static void wait_until_joined(int whole, int pieces)
         ;
 }
 
-/* The kernel segments while it is written to; a moment's patience is for a busy machine. */
+/* The kernel segments within write(2); the timeout is for a busy machine. */
 static ssize_t read_piece(int pieces, uint8_t *bytes, size_t room)
 {
     struct pollfd poll_fd = {.fd = pieces, .events = POLLIN};
@@ -265,7 +271,7 @@ static void print_recipe(const struct recipe *recipe)
         "kind %d%s, %u bytes of payload in segments of %u, flags %02x, %u tags, options: IP %u, "
         "TCP %u; ID %04x, sequence %08x; extensions",
         recipe->gso, recipe->gso == GSO_UDP && recipe->ipv6 ? " over IPv6" : "", recipe->payload,
-        recipe->size, recipe->tcp_flags, recipe->tags, recipe->ip_options, recipe->tcp_options,
+        recipe->gso_size, recipe->tcp_flags, recipe->tags, recipe->ip_options, recipe->tcp_options,
         recipe->ip_id, recipe->sequence);
     for (unsigned i = 0; i < recipe->extensions; i++)
         fprintf(stderr, " %u (%u)", recipe->extension[i].protocol, recipe->extension[i].eights);

@@ -1,4 +1,4 @@
-"""Starts the switch otherwise than for a conversation: in the background, to its end, and where it likes."""
+"""Starts the switch other than for a session: in the background, until it ends, and in its default directory."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ from switch import PROGRAM, wait_for
 
 
 def run_to_end(directory, *args, program=PROGRAM, prefix=(), **options):
-    """Runs a switch in DIRECTORY with an empty console and awaits its end. OPTIONS are those of subprocess.run()."""
+    """Runs a switch in DIRECTORY with an empty console and waits for its end. OPTIONS are those of subprocess.run()."""
     argv = [*prefix, program, "-s", directory, "-f", "/dev/null", *args]
     return subprocess.run([str(word) for word in argv], input="", capture_output=True, text=True, timeout=20,
                           check=False, **options)

@@ -1,4 +1,4 @@
-"""A stream client made of plain sockets: what QEMU's `-netdev stream` sends, and what no QEMU would."""
+"""A stream client made of plain sockets: it sends what QEMU's `-netdev stream` does, and malformed streams."""
 
 import socket
 import struct
@@ -12,7 +12,7 @@ LONGEST = 69632  # NET_BUFSIZE of QEMU
 
 
 def framed(*frames):
-    """FRAMES as they stand in the stream."""
+    """FRAMES as they are encoded in the stream."""
     return b"".join(PREFIX.pack(len(frame)) + frame for frame in frames)
 
 
@@ -60,7 +60,7 @@ class StreamClient(Closes):
         return frames
 
     def has_part(self):
-        """Whether the beginning of a frame is here, and no more of it."""
+        """Whether an incomplete frame has arrived."""
         return self._unread != b""
 
     def heard_nothing(self, seconds=0.2):
@@ -126,7 +126,7 @@ def plug(stack, switch, name="stream"):
 
 
 def assert_hear_each_other(one, other, *numbers):
-    """ONE sends broadcasts that OTHER hears, and the other way round."""
+    """ONE sends broadcasts that OTHER receives, and vice versa."""
     for sender, receiver, number in ((one, other, numbers[0]), (other, one, numbers[1])):
         sent = frame_from(number, 100)
         sender.send(sent)

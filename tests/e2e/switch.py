@@ -1,8 +1,9 @@
 """One switch under test: start it, type commands on its stdin console, stop it, look at what it left.
 
-A switch lives as long as its stdin (the leash of the VDE tools), so it cannot outlive the test run.
+A switch runs as long as its controlling stdin is open, so it cannot outlive the test run.
 """
 
+import fcntl
 import os
 import pathlib
 import re
@@ -35,6 +36,13 @@ def wait_for(what, timeout=10.0, message="condition"):
             return value
         assert time.monotonic() < end, f"timed out after {timeout} s waiting for {message}"
         time.sleep(0.01)
+
+
+def make(*arguments):
+    """Runs make for the build that is tested, for one test at a time: two at once might both build the same file."""
+    with open(ROOT / "Makefile", encoding="utf-8") as makefile:
+        fcntl.flock(makefile, fcntl.LOCK_EX)
+        subprocess.run(["make", "-s", "MODE=asan", *arguments], cwd=ROOT, check=True, capture_output=True)
 
 
 def preloaded(directory, source):
@@ -135,7 +143,7 @@ class Switch:
         return {k: int(v) for k, v in (line.split() for line in self.ok("frame/balance"))}
 
     def assert_balanced(self):
-        """Every frame was delivered or counted: the two conservation equations hold."""
+        """Every frame was delivered or counted as a drop: the two conservation equations hold."""
         b = self.balance()
         assert b["received"] == b["resolved"] + b["ingress_drops"] + b["unheard"], b
         assert b["copies"] == b["handed"] + b["egress_drops"] + b["queued"], b
@@ -156,7 +164,7 @@ class Switch:
         return {way: (int(frames), int(size)) for way, frames, size in found}
 
     def port_text(self, port):
-        """What the console prints of one port, which is given by its number or name."""
+        """What the console prints about one port, given by its number or name."""
         return "\n".join(self.ok(f"port/allprint {port}"))
 
     def endpoint_id(self, port):
@@ -199,7 +207,7 @@ class Switch:
         self.process.wait()
 
     def close(self):
-        """Stops the switch and asserts that it ended well and left nothing behind."""
+        """Stops the switch and asserts that it exited cleanly and left nothing behind."""
         ended = self.process.poll() is not None
         status = self.stop()
         text = self.stderr()

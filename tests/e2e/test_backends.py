@@ -1,7 +1,7 @@
-"""Every way to join a QEMU guest, with every other: what one sends by its own comes whole to the other by its own.
+"""Every way to attach a QEMU guest, combined with every other: data from one arrives intact at the other.
 
-Two guests have a card for each way, all up from the start to the end, and each in a VLAN where nobody else is. A test moves
-one card of each into a VLAN of theirs, by the console, and looks that no other card hears a thing.
+Two guests have a card for each way, all up all the time, and each in a VLAN of its own. A test moves one card of each
+into a common VLAN, by the console, and checks that no other card receives anything.
 
 `make check` has each way once as the sender and once as the receiver; `make check-full` has all pairs.
 """
@@ -21,7 +21,7 @@ from users import public_dir
 
 
 class Backend(typing.NamedTuple):
-    """PORT and NETDEV are what the switch and QEMU are told; without PORT the port is made by somebody else."""
+    """PORT and NETDEV are the arguments of the switch and of QEMU; without PORT the port is created otherwise."""
 
     port: str
     netdev: str
@@ -59,7 +59,7 @@ LARGE, LARGE_MTU = 8900, 9000
 
 
 class Lab:
-    """The switch and the guests alice and bob, who have served a file by HTTP since they are up."""
+    """The switch and the guests alice and bob, which serve a file by HTTP."""
 
     def __init__(self, stack, tools):
         namespace = stack.enter_context(Namespace())
@@ -121,7 +121,7 @@ class Lab:
 
 
 class Pair:
-    """A card of alice and one of bob, each with an address, in a VLAN that they have for themselves."""
+    """A card of alice and one of bob, each with an address, in a VLAN of their own."""
 
     def __init__(self, lab, sender, receiver, way):
         self.switch = lab.switch
@@ -157,7 +157,7 @@ class Pair:
         self.be_promiscuous("on")
 
     def be_promiscuous(self, how):
-        """Otherwise QEMU keeps from a card what is for others, or tagged, and the guest would not know that it came."""
+        """Promiscuous mode: QEMU would otherwise filter frames for others, or with tags, before they reach the guest."""
         self.alice.ok(f"ip link set {self.alice_card} promisc {how}")
         self.bob.ok(f"ip link set {self.bob_card} promisc {how}")
 
@@ -180,7 +180,7 @@ def lab(tools):
 
 @pytest.fixture(scope="module")
 def pair(lab, request):
-    """Two cards joined for the tests below; the other eighteen hear nothing of them, and every frame is accounted for."""
+    """Two cards in a common VLAN; the other eighteen receive nothing from them, and every frame is accounted for."""
     joined = Pair(lab, *request.param)
     before = lab.heard()
     joined.join()

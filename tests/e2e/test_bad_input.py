@@ -1,4 +1,4 @@
-"""What no client should send and no user should ask for: the switch says so, counts it, and goes on."""
+"""Malformed requests, frames and directories: the switch reports them, counts them, and goes on."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ from vdeclient import (Refused, VdeClient, abstract_name, address, ask, connect_
 
 @pytest.fixture
 def lab():
-    """Two clients on a switch. Whatever else a test does, they talk before and after, and nothing leaks."""
+    """Two clients on a switch, which exchange frames before and after each test; and nothing leaks."""
     with Switch("-n", "20") as switch, Lab(switch, [1, 2]) as it:
         assert_lab_works(it)
         before = switch.fds()
@@ -57,7 +57,7 @@ def test_wrong_field_is_refused(lab, path, change):
 
 @pytest.mark.parametrize("request_type", [2, 0xFF, 0xFFFFFF02])
 def test_wrong_version_1_type_is_refused(lab, path, request_type):
-    """What is neither a version nor an old request."""
+    """Neither a version nor an old request."""
     request = bytearray(request_v1(path))
     request[4:8] = request_type.to_bytes(4, "little")
     assert is_refused(lab.switch.dir, bytes(request))
@@ -87,7 +87,7 @@ def test_junk_is_refused(lab, request_bytes):
 
 @pytest.mark.parametrize("size", [0, 1, 3, 4, 8, 12, 121])
 def test_short_request_then_silence(lab, path, size):
-    """Holds up nobody: others attach and talk meanwhile, and when it goes it is gone."""
+    """It blocks no others, which attach and send meanwhile; and nothing is left when it disconnects."""
     with connect_ctl(lab.switch.dir) as stream:
         stream.sendall(request_v3(path)[:size])
         assert_lab_works(lab)
@@ -116,7 +116,7 @@ def test_request_in_small_pieces(lab, path, step):
 
 @pytest.mark.parametrize("size", [256, 257, 300, 5000])
 def test_oversized_request(lab, path, size):
-    """What follows byte 256 is no description any more; the port works."""
+    """Bytes from 256 on are not part of the description; the port works."""
     stream, reply = ask(lab.switch.dir, request_v3(path, descr=b"d" * (size - 122)))
     with stream:
         assert len(reply) == 110
@@ -127,7 +127,7 @@ def test_oversized_request(lab, path, size):
 
 
 def test_many_silent_connections(lab):
-    """Far more than the backlog, none of which says a word."""
+    """Far more than the backlog, none of which sends anything."""
     with contextlib.ExitStack() as stack:
         for _ in range(200):
             stack.enter_context(connect_ctl(lab.switch.dir))
@@ -141,7 +141,7 @@ def test_many_silent_connections(lab):
                                   frame(BROADCAST, host(1)) * 1000],
                          ids=["empty", "1", "13", "65535-zeros", "65535-ones", "60000"])
 def test_wrong_datagram_size(lab, data):
-    """Heard by nobody, and the frames after it are whole."""
+    """It is not delivered, and the frames after it are intact."""
     for _ in range(20):
         lab[1].send(data[:65535])
     assert lab.heard() == {}
@@ -151,7 +151,7 @@ def test_wrong_datagram_size(lab, data):
                                   mac(BROADCAST) + mac(host(1)) + b"\x81\x00\xff\xff" + bytes(46)],
                          ids=["zeros", "ones", "source-broadcast", "forged-source", "vid-4095"])
 def test_odd_frames(lab, data):
-    """Nothing here may unseat the address of the other port for good, or stop the switch."""
+    """None of these may move the other port's address permanently, or stop the switch."""
     lab.send(1, data, data)
 
 
@@ -177,7 +177,7 @@ def test_flood_of_source_addresses():
 
 
 def forge_sources(client, series, count):
-    """Sends COUNT frames, each from another address and to that same address: no port needs to hear them."""
+    """Sends COUNT frames, each from and to a different address: no port needs to receive them."""
     start, tail = bytes([2, series]), frame(BROADCAST, host(0))[12:]
     send = client.data.send
     for number in range(count):

@@ -124,7 +124,7 @@ def test_relative_directory_is_shown_absolute(run, tmp_path):
 @pytest.mark.parametrize("option", ["-h", "--help", "-help"])
 @pytest.mark.parametrize("name, status", [("vswitchd", 0), ("vde_switch", 1)])
 def test_help(run, name, status, option):
-    """vde_switch ends with 1 after --help, and scripts know it."""
+    """vde_switch exits with status 1 after --help, and scripts depend on it."""
     done = run(option, name=name)
     assert done.returncode == status
     assert done.stderr == ""
@@ -151,7 +151,7 @@ def test_version_as_vswitchd(run):
 
 
 def test_unknown_option_as_vde_switch(run):
-    """vde_switch says so and goes on; start scripts out there depend on it."""
+    """vde_switch reports it and goes on; existing start scripts depend on that."""
     done = run("--no-such-option", name="vde_switch", console="port/showinfo\n")
     assert "no-such-option" in done.stderr
     assert "1000 Success" in done.stdout
@@ -295,7 +295,7 @@ def test_pidfile(tmp_path, option):
 
 
 def test_existing_pidfile(run, tmp_path):
-    """It may be that of a live switch, or a link that somebody laid: left alone."""
+    """It may be that of a live switch, or a link planted by an attacker: left alone."""
     path = tmp_path / "pid"
     path.write_text("1\n")
     done = run("-p", path)
@@ -307,7 +307,7 @@ def test_existing_pidfile(run, tmp_path):
 
 @pytest.mark.parametrize("name", BOTH)
 def test_daemon(program, tmp_path, name):
-    """When the parent exits everything is there, so a script may go on; at the end all of it is gone."""
+    """When the parent exits everything is in place, so a script may go on; at the end everything is removed."""
     with daemon(program(name), tmp_path) as pid:
         assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "pid", "sw"]
         assert os.getpgid(pid) != os.getpgid(0)
@@ -322,7 +322,7 @@ def test_daemon(program, tmp_path, name):
 
 @pytest.mark.parametrize("args", [["-n", "0"], ["-p", "pid"]], ids=["bad-option", "pidfile-exists"])
 def test_daemon_reports_failure_to_the_caller(run, tmp_path, args):
-    """A mistake must not vanish in the background."""
+    """Errors must be reported even though the switch goes into the background."""
     (tmp_path / "pid").write_text("1\n")
     done = run("-d", *args)
     assert done.returncode == 1
@@ -389,7 +389,7 @@ def test_default_directory(name, user, runtime_dir, directory):
 @pytest.mark.parametrize("trap", ["mkdir /tmp/vsw-65534; chmod 777 /tmp/vsw-65534",
                                   "mkdir -m 777 /tmp/trap; ln -s trap /tmp/vsw-65534"], ids=["directory", "link"])
 def test_default_directory_of_somebody_else_is_refused(trap):
-    """In /tmp anyone could have laid it, to be the one who owns the switch's sockets."""
+    """In /tmp anyone could have created it, to own the directory of the switch's sockets."""
     done = run_with_defaults("vswitchd", NOBODY, None, trap)
     assert done.returncode not in (0, 99)
     assert "/tmp/vsw-65534" in done.stderr

@@ -1,6 +1,6 @@
 """The management console: how it is reached, and what it reads and writes.
 
-What programs make of it is tested with those programs; what Debian's vde_switch answers, with that one.
+Other tests run the programs that use it, and compare it with Debian's vde_switch.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ GREETING = re.compile(rb"VDE switch V\.\d+\.\d+\.\d+\n[^\n$]+\n\nvde\$ ")
 
 
 def test_greeting(switch):
-    """libvdemgmt takes the version from `V.`; nothing before the prompt may look like one."""
+    """libvdemgmt parses the version after `V.`; nothing before the prompt may look like one."""
     with Console(switch.dir / "mgmt", greet=False) as session:
         assert GREETING.fullmatch(session.read_to(PROMPT))
         assert session.read_for(0.2) == b"", "nothing more is said unasked"
@@ -56,7 +56,7 @@ def test_reply(switch, line, reply):
 
 
 def test_reply_and_prompt_are_two_writes(tmp_path):
-    """vdeterm takes what one read gives it for a whole reply. A packet socket as stdout tells writes apart."""
+    """vdeterm treats the result of one read as a whole reply. A packet socket as stdout keeps writes apart."""
     reader, writer = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     reader.settimeout(10)
     argv = [PROGRAM, "-s", tmp_path / "sw", "-f", "/dev/null"]
@@ -193,7 +193,7 @@ def test_load_echoes_each_line_and_its_reply(console, tmp_path):
 
 @pytest.mark.parametrize("target, code", [("directory", 1022), ("fifo", 1022), ("missing", 1002), ("itself", 1000)])
 def test_load_of_what_is_no_script(console, tmp_path, target, code):
-    """Neither waits for a writer nor goes round for ever."""
+    """It neither waits for a writer nor loops forever."""
     path = tmp_path / target
     if target == "directory":
         path.mkdir()
@@ -307,7 +307,7 @@ def test_stale_socket_is_replaced(tmp_path, inside):
 @pytest.mark.parametrize("inside", [True, False], ids=["in-the-directory", "outside"])
 @pytest.mark.parametrize("kind", ["file", "directory", "link", "link-to-a-socket", "link-to-nothing"])
 def test_what_is_in_the_way_is_left_alone(tmp_path, inside, kind):
-    """-M may have been aimed at the wrong thing: only a socket that nobody listens on is replaced."""
+    """-M may name the wrong file by mistake: only a socket without a listener is replaced."""
     (tmp_path / "sw").mkdir()
     path, target = tmp_path / "sw" / "mgmt" if inside else tmp_path / "console", tmp_path / "target"
     with socket.socket(socket.AF_UNIX) as dead:
@@ -409,7 +409,7 @@ def names_as_they_appear(*directories):
 
 @pytest.mark.parametrize("inside", [True, False], ids=["in-the-directory", "outside"])
 def test_console_is_there_before_ctl(tmp_path, inside):
-    """Who waits for ctl may then use the console."""
+    """A program that has waited for ctl can use the console at once."""
     (tmp_path / "sw").mkdir()
     (tmp_path / "there").mkdir()
     where = () if inside else ("-M", tmp_path / "there" / "mgmt")
@@ -420,7 +420,7 @@ def test_console_is_there_before_ctl(tmp_path, inside):
 
 
 def test_console_answers_from_the_moment_it_exists(tmp_path):
-    """While the rc file is read there is none: no command comes before those in it."""
+    """There is no console while the rc file is read: no command runs before those in it."""
     rc = tmp_path / "rc"
     os.mkfifo(rc)
     argv = [PROGRAM, "-s", tmp_path / "sw", "-f", rc, "--nostdin"]

@@ -1,4 +1,4 @@
-"""The console under bad input and bad readers: they cost the frames and other sessions nothing, and little memory."""
+"""Bad input and slow readers on the console: they do not delay frames or other sessions, and cost little memory."""
 
 import contextlib
 import re
@@ -81,7 +81,7 @@ class Traffic:
 
 
 def is_well(mgmt):
-    """A new session gets in, and is answered."""
+    """A new session is accepted and answered."""
     with Console(mgmt) as session:
         return session.cmd("showinfo")[0] == 1000
 
@@ -90,7 +90,7 @@ def is_well(mgmt):
 
 
 def test_line_of_a_megabyte(switch, mgmt):
-    """Refused once, forgotten as it comes, and what follows its end is the next command."""
+    """Refused once, discarded as it arrives, and what follows its end is the next command."""
     with Traffic(switch), Console(mgmt) as session:
         before = memory(switch.pid)
         session.send(b"x" * (1 << 20) + b"\nvlan/create 5\n")
@@ -103,7 +103,7 @@ def test_line_of_a_megabyte(switch, mgmt):
 
 
 def test_megabyte_without_an_end(switch, mgmt):
-    """Neither kept nor run, nor is the session ended; a command is one only behind a newline."""
+    """It is neither kept nor run, nor does it end the session; a command requires a newline."""
     with Console(mgmt) as session:
         before = memory(switch.pid)
         for _ in range(64):
@@ -129,7 +129,7 @@ def test_too_long_a_line_that_just_ends(switch, mgmt):
                                   b"load /etc/passwd\0x", b"\0" * 30_000],
                          ids=lambda line: repr(line[:20]))
 def test_nul_bytes(mgmt, line):
-    """What is checked and what is used would not be the same."""
+    """The string that is checked would differ from the one that is used."""
     with Console(mgmt) as session:
         session.send(line + b"\nvlan/print\n")
         assert session.reply()[0] == 1022
@@ -147,7 +147,7 @@ def test_invalid_utf8(switch, mgmt, line):
 
 
 def test_half_lines_at_every_place(mgmt):
-    """Who writes a line in pieces has written one line."""
+    """A line that is written in pieces is one line."""
     command = b"port/setdescr 1 a b c\r\n"
     with Console(mgmt) as session:
         session.ok("port/create 1")
@@ -219,7 +219,7 @@ def test_ten_thousand_lines_in_one_write(switch, mgmt):
 
 
 def test_ten_thousand_lines_for_nobody(switch, mgmt):
-    """The client has written them all and gone."""
+    """The client has written them all and disconnected."""
     with Traffic(switch):
         for _ in range(5):
             with Console(mgmt) as session:
@@ -238,14 +238,14 @@ def test_ten_thousand_lines_for_nobody(switch, mgmt):
 
 
 def connect(mgmt):
-    """A session, as soon as there is room in the queue of those who want one."""
+    """A session, as soon as the listen backlog has room."""
     with contextlib.suppress(BlockingIOError):
         return Console(mgmt, greet=False)
     return None
 
 
 def open_sessions(stack, mgmt, number, uid=0):
-    """Opens NUMBER sessions. Returns those that work, and how many were told that there are too many."""
+    """Opens NUMBER sessions. Returns those that work, and the number refused because there are too many."""
     opened = []
     with acting_as(uid) if uid else contextlib.nullcontext():
         for _ in range(number):
@@ -285,7 +285,7 @@ def accepts(mgmt):
 
 @needs_two_users
 @pytest.mark.usefixtures("many_files")
-def test_strangers_leave_room_for_root():
+def test_other_users_leave_room_for_root():
     with public_dir() as base, Switch("--mgmtmode", "0666", "--dirmode", "0755", dir=base / "sw") as switch:
         mgmt, before = switch.dir / "mgmt", switch.fds()
         with contextlib.ExitStack() as stack:
@@ -294,18 +294,18 @@ def test_strangers_leave_room_for_root():
             with contextlib.ExitStack() as ours:
                 assert len(open_sessions(ours, mgmt, 70)[0]) == 64
             working.pop().close()
-            wait_for(lambda: stranger_gets_in(mgmt), message="room for a stranger")
+            wait_for(lambda: other_user_gets_in(mgmt), message="room for another user")
         wait_for(lambda: switch.fds() == before, message="all descriptors to be closed")
 
 
-def stranger_gets_in(mgmt):
+def other_user_gets_in(mgmt):
     with contextlib.suppress(Closed), console_of(NOBODY, mgmt) as session:
         return session.cmd("showinfo")[0] == 1000
     return False
 
 
 def test_connect_and_leave(switch, mgmt):
-    """At every point of a session's life, and without a word."""
+    """At every point of a session's life, without a message."""
     before = switch.fds()
     with Traffic(switch):
         for number in range(300):
@@ -371,7 +371,7 @@ def pile_up(session, line=b"help\n"):
 
 
 def test_commands_wait_for_their_reader(switch, mgmt):
-    """And are all run and answered, in order, when it reads at last."""
+    """All are run and answered, in order, once it reads."""
     with Traffic(switch), Console(mgmt) as session, Console(mgmt) as other:
         commands = pile_up(session)
         assert other.ok("showinfo")
@@ -406,8 +406,9 @@ def test_waiting_commands_cost_no_time(switch, mgmt):
         assert cpu_share(switch.pid) < 0.2
 
 
+@pytest.mark.alone
 def test_one_reply_has_a_bound(mgmt, switch):
-    """Whoever may make ports and VLANs can make the tables long: 4,094 VLANs times 65,535 ports is 268 million lines.
+    """Users who may create ports and VLANs can make the tables long: 4,094 VLANs times 65,535 ports is 268 million lines.
     That must neither stop the frames for long nor take the host's memory."""
     ports, vlans = 2000, 2000
     with Traffic(switch) as traffic, Console(mgmt) as session:
@@ -441,8 +442,8 @@ def reset_peak(switch):
 
 
 @needs_two_users
-def test_strangers_that_do_not_read_leave_memory_for_root():
-    """What may wait for all together is bounded; if it were used up by strangers nobody else could be answered."""
+def test_other_users_that_do_not_read_leave_memory_for_root():
+    """The memory for all replies is bounded; if other users could exhaust it, root could not be answered."""
     ports = 3000
     rc = "".join(f"port/create {port}\n" for port in range(1, ports + 1))
     with public_dir() as base, contextlib.ExitStack() as stack:
@@ -459,7 +460,7 @@ def test_strangers_that_do_not_read_leave_memory_for_root():
 
 @pytest.mark.full
 def test_session_whose_reader_takes_nothing_is_ended(switch, mgmt):
-    """Within a minute and a little; one that reads slowly is not, nor one that has nothing to read."""
+    """It is closed after about a minute; one that reads slowly is not, nor one that has nothing to read."""
     with Traffic(switch), Console(mgmt) as dead, Console(mgmt) as slow, Console(mgmt) as idle:
         pile_up(dead)
         pile_up(slow)
@@ -484,8 +485,9 @@ def rate(switch, seconds=0.7):
         return (traffic.sent - begun) / (time.monotonic() - start)
 
 
+@pytest.mark.alone
 def test_rate_of_frames_is_not_theirs_to_take(switch, mgmt):
-    """Sessions that have asked for everything, and for much, and read nothing."""
+    """Sessions that have subscribed to everything and sent many commands, and read nothing."""
     alone = rate(switch)
     with contextlib.ExitStack() as stack:
         for _ in range(20):
@@ -503,7 +505,7 @@ def test_rate_of_frames_is_not_theirs_to_take(switch, mgmt):
 
 
 def test_stdout_that_nobody_reads_delays_no_end(tmp_path):
-    """The parent has exited, or forgot its end of the pipe: its end of input ends the switch all the same."""
+    """The parent has exited, or does not read its pipe: the end of input ends the switch all the same."""
     argv = [PROGRAM, "-s", tmp_path / "sw", "-f", "/dev/null"]
     with process.running(*argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as switch:
         for _ in range(50):
@@ -513,7 +515,7 @@ def test_stdout_that_nobody_reads_delays_no_end(tmp_path):
 
 
 def test_stdout_that_nobody_reads_costs_others_nothing(tmp_path):
-    """What it leaves unread has a bound, and that is its own."""
+    """Its unread replies have a bound of their own."""
     argv = [PROGRAM, "-s", tmp_path / "sw", "-f", "/dev/null"]
     with process.running(*argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as switch:
         wait_for((tmp_path / "sw" / "ctl").exists, message="ctl")
@@ -529,7 +531,7 @@ def test_stdout_that_nobody_reads_costs_others_nothing(tmp_path):
 
 
 def test_commands_without_end_on_stdin(switch, mgmt):
-    """stdin has the same turns as everybody."""
+    """The command scheduler treats stdin like any other session."""
     with Traffic(switch) as traffic, Console(mgmt) as session:
         begun = traffic.sent
         switch.process.stdin.write(b"port/setdescr 1 x\n" * 3000 + b"vlan/create 99\n")
@@ -545,7 +547,7 @@ def test_commands_without_end_on_stdin(switch, mgmt):
 
 
 def test_no_descriptors_left():
-    """Who connects then waits, without costing anybody processor time, and is let in when there is room again."""
+    """A client that connects then waits, without costing processor time, and is accepted when there is room again."""
     with Switch(prefix=file_limit(40)) as switch, contextlib.ExitStack() as stack:
         mgmt = switch.dir / "mgmt"
         sessions = [stack.enter_context(Console(mgmt, greet=False)) for _ in range(60)]
@@ -588,7 +590,7 @@ def test_sigterm_while_output_waits(switch, mgmt):
 
 
 def test_many_listeners_during_a_flood_of_addresses():
-    """Fifty sessions that want to know everything, of which every other one never reads."""
+    """Fifty sessions that subscribe to everything, of which every other one never reads."""
     listeners, addresses = 50, 20_000
     with Switch(env=NO_HOARDING) as switch, contextlib.ExitStack() as stack:
         mgmt = switch.dir / "mgmt"

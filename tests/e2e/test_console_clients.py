@@ -1,4 +1,4 @@
-"""Each program that is known to drive vde_switch, with its command lines and its side of the console, word for word.
+"""Each program that is known to drive vde_switch, with its command lines and its side of the console, literally.
 
 The real programs and libraries of Debian's vde2 run here as they are; the others (Kathara, the NixOS test driver,
 openQA, virtualbricks, Marionnet, User Mode Linux) are played by what their sources send and expect.
@@ -39,7 +39,7 @@ def place(tmp_path):
 
 @pytest.fixture
 def vde_switch(place):
-    """Starts the switch by the name its users know, in the foreground, with pipes; it ends with the test."""
+    """Starts the switch as vde_switch, in the foreground, with pipes; it ends with the test."""
     with contextlib.ExitStack() as stack:
         def start(*args, **options):
             options = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **options}
@@ -63,7 +63,7 @@ def client(directory, **how):
 
 
 def hears(receiver, sent, timeout=5.0):
-    """Whether the next frame that RECEIVER gets is SENT; what a spanning tree has to say does not count."""
+    """Whether the next frame that RECEIVER gets is SENT; spanning tree frames do not count."""
     try:
         while (heard := receiver.recv(timeout)).startswith(SPANNING_TREE):
             pass
@@ -73,7 +73,7 @@ def hears(receiver, sent, timeout=5.0):
 
 
 def hear_each_other(one, other):
-    """Whether each hears what the other one sends."""
+    """Whether each receives what the other one sends."""
     for sender, receiver in ((one, other), (other, one)):
         greeting = frame(BROADCAST, host(sender.port))
         sender.send(greeting)
@@ -139,7 +139,7 @@ class Kathara:
         return code, lines
 
     def create_port(self):
-        """Makes a port anew, whatever it was before."""
+        """Recreates a port, whatever it was before."""
         code, lines = self.run("port/createauto")
         assert code == 1000
         (number,) = [int(found[1]) for found in map(re.compile(r"^Port (\d+)").match, lines) if found]
@@ -209,7 +209,7 @@ def test_kathara_ports(kathara):
 
 
 def test_kathara_vlans(kathara):
-    """Two machines on untagged ports of VLAN 10, a third on a trunk; what belongs to nobody in common stays apart."""
+    """Two machines on untagged ports of VLAN 10, a third on a trunk; machines without a common VLAN stay apart."""
     kathara.start()
     with Kathara(kathara.mgmt) as mgmt:
         ports = [mgmt.create_port() for _ in range(4)]
@@ -251,7 +251,7 @@ def test_kathara_kills_and_starts_in_the_same_place(kathara):
 
 
 def test_switch_starts_over_what_a_killed_one_left(kathara):
-    """Without the rm -rf: sockets that nobody listens on are replaced (a pidfile is not)."""
+    """Without the rm -rf: stale sockets are replaced (a pidfile is not)."""
     kathara.start()
     os.kill(kathara.running, signal.SIGKILL)
     wait_for(lambda: not process.is_alive(kathara.running), message="the end of the switch")
@@ -317,9 +317,9 @@ def test_openqa(vde_switch, place):
                           ["port/setvlan", str(port), "5"]):
                 unixcmd(mgmt, *words)
         for _ in range(2):
-            with client(directory, port=6) as one, client(directory, port=7) as two, client(directory) as stranger:
+            with client(directory, port=6) as one, client(directory, port=7) as two, client(directory) as outsider:
                 assert hear_each_other(one, two)
-                assert not stranger.pending()
+                assert not outsider.pending()
                 assert "untagged_vlan=0005 ACTIVE" in unixcmd(mgmt, "port/print", "6").splitlines()[0]
             wait_for(lambda: looker.cmd("port/print")[1] == [], message="the machines to be gone")
             assert "untagged_vlan=0005 INACTIVE" in unixcmd(mgmt, "port/allprint", "7").splitlines()[0]
@@ -387,7 +387,7 @@ def test_virtualbricks(vde_switch, place, options):
 
 @pytest.mark.parametrize("kind", [[], ["-x"]], ids=["switch", "hub"])
 def test_marionnet(vde_switch, place, kind):
-    """VLANs come from the rc file; nobody writes to stdin nor closes it."""
+    """VLANs come from the rc file; stdin is neither written to nor closed."""
     (place / "rc").write_text("vlan/create 10\nport/create 1\nport/create 2\nport/setvlan 1 10\nport/setvlan 2 10\n")
     switch = vde_switch(*kind, "-n", "5", "-mod", "777", "--fstp", "--rcfile", "rc", "-unix", place / "S1.sock",
                         "--mgmt", place / "S1.mgmt")
@@ -488,7 +488,7 @@ def test_vdeterm(vde_switch, place):
 
 
 def apart(work, *args, timeout=30):
-    """WORK(*ARGS) in a process of its own, so that a library that crashes or hangs takes nothing else with it."""
+    """WORK(*ARGS) in a process of its own, so that a library that crashes or hangs affects nothing else."""
     with multiprocessing.get_context("fork").Pool(1) as pool:
         return pool.apply_async(work, args).get(timeout)
 
@@ -581,7 +581,7 @@ def test_libvdemgmt_reads_the_greeting(managed):
 
 
 def test_libvdemgmt_reads_replies(managed):
-    """Data lines, success, and the error's number whether or not words follow it."""
+    """Data lines, success, and the error's number with or without text after it."""
     replies = apart(mgmt_commands, managed[1], ["vlan/create 7", "vlan/create 7", "vlan/print", "port/print 99",
                                                 "port/setvlan 1 5000", "nonsense", "vlan/print 7"])
     assert replies == [(0, []), (17, []), (0, ["VLAN 0000", "VLAN 0007"]), (22, []), (22, []), (38, []),
@@ -721,7 +721,7 @@ def tell(stream, line):
     ["-sock", "sw", "-M", "mgmt", "-n", "16", "-m", "660"],
 ], ids=["dosemu2", "docker-vde-plugin", "gns"])
 def test_child_with_piped_stdin(vde_switch, place, options):
-    """It serves as long as its parent keeps the pipe, and is gone with all its files when the parent lets go."""
+    """It serves as long as its parent keeps the pipe, and exits and removes all its files when the parent closes it."""
     switch = vde_switch(*options)
     with client(place / "sw") as one, client(place / "sw") as two:
         assert hear_each_other(one, two)

@@ -236,7 +236,7 @@ def test_port_added_is_there_at_once(switch, console):
 
 @pytest.fixture
 def in_the_way(switch):
-    """A file that has the name which a port is to get."""
+    """A file with the name that a port is to get."""
     path = switch.dir / "inthe.way"
     path.write_text("precious")
     yield
@@ -400,7 +400,7 @@ def test_socket_of_a_named_port_goes_with_it(switch, console, remove):
 
 @pytest.mark.parametrize("command", ["port/del web", "port/remove web", "port/setname web db", "port/set web name="])
 def test_client_that_asks_after_the_name_has_gone(switch, console, command):
-    """It connected while the port had that name: it must not get another, nor have one made."""
+    """It connected while the port had that name: it must not get another port, nor may one be created for it."""
     console.ok("port/add vde,port=3,name=web")
     path = socket_path()
     with connect_ctl(switch.dir, "web") as stream, data_socket(path):
@@ -449,7 +449,7 @@ def test_port_zero_is_for_clients_that_ask_for_it(switch, console):
 HOLDER = """
 import fcntl, struct, sys
 with open("/dev/net/tun", "r+b", buffering=0) as tap:
-    fcntl.ioctl(tap, 0x400454ca, struct.pack("16sH22x", b"tap0", 0x1002))
+    fcntl.ioctl(tap, 0x400454ca, struct.pack("16sH22x", b"held0", 0x1002))
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -457,7 +457,8 @@ with open("/dev/net/tun", "r+b", buffering=0) as tap:
 
 @contextlib.contextmanager
 def held_tap(namespace):
-    """tap0, held by another program. Yields that program's process number."""
+    """held0, held by another program. Yields that program's process number. (The switch looks for a holder by the name of
+    the interface among all processes, so no other test may have a TAP of this name.)"""
     with namespace.running(sys.executable, "-c", HOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout.readline() == b"held\n"
         yield holder.pid
@@ -468,13 +469,13 @@ def test_tap_of_another_program_is_named(namespaces, tmp_path):
     with held_tap(here) as holder:
         name = program_of(holder)
         with Switch(prefix=here.prefix) as switch, Console(switch.dir / "mgmt") as console:
-            assert f"tap0 process {holder} ({name})" in console.ok("tap/list")
+            assert f"held0 process {holder} ({name})" in console.ok("tap/list")
             before = lists(switch)
-            code, data, words = console.ask("port/add tap,ifname=tap0,vlan=20,name=uplink")
+            code, data, words = console.ask("port/add tap,ifname=held0,vlan=20,name=uplink")
             assert (code, data) == (1016, [])
             assert f"process {holder} ({name}) holds it" in words
             assert lists(switch) == before
-        done = here.run(PROGRAM, "-s", tmp_path / "sw", "-f", "/dev/null", "--port", "tap,ifname=tap0", check=False)
+        done = here.run(PROGRAM, "-s", tmp_path / "sw", "-f", "/dev/null", "--port", "tap,ifname=held0", check=False)
         assert done.returncode == 1
         assert f"process {holder} ({name}) holds it" in done.stdout
 
@@ -503,7 +504,7 @@ def test_tap_made_and_removed_while_the_switch_runs(namespaces):
 
 
 def test_pinned_address(switch, console):
-    """Frames to it go there alone, and nobody can lure them away."""
+    """Frames to it go there alone, and no other port can take them over."""
     pinned = host(77)
     with Lab(switch, [1, 2, 3]) as lab:
         console.ok(f"hash/addstatic {pinned} 2")
@@ -587,7 +588,7 @@ def test_expiry_of_no_time_at_all(switch, console):
 
 
 def test_minimum_persistence(switch, console):
-    """How long an address stays where it was last heard, whoever else uses it."""
+    """How long an address stays behind its port, even if another port uses it."""
     with Lab(switch, [1, 2, 3]) as lab:
         console.ok("hash/setminper 1000")
         lab.send(1, frame(BROADCAST, host(9)))
@@ -609,7 +610,7 @@ def flood_of(lab, sender, frames):
 
 @pytest.mark.parametrize("how", ["port/defqlen", "port/epqlen"])
 def test_length_of_a_queue(switch, console, how):
-    """What a client that does not read misses is what does not fit into the socket and the queue."""
+    """A client that does not read loses exactly the frames that do not fit into the socket and the queue."""
     frames = 3000
     if how == "port/defqlen":
         console.ok("port/defqlen 10")
@@ -644,7 +645,7 @@ def test_counters_are_reset(switch, console):
 
 
 def test_drops_by_reason(switch, console):
-    """They are what happened, on the port where it happened, each the right way."""
+    """Counters match what was sent, on the right port and in the right direction."""
     for command in ("vlan/create 20", "vlan/create 30", "port/add vde,port=1,vlan=none,trunk=20"):
         console.ok(command)
     with Lab(switch, [1, 2, 3]) as lab:

@@ -1,6 +1,6 @@
 """The console against Debian's vde_switch: the same commands and clients on both, and answers compared byte for byte.
 
-Sequences are random but for the seed, which a failure prints and DIFFERENTIAL_SEED sets. What may differ is listed in
+Sequences depend on a random seed, which a failure prints and DIFFERENTIAL_SEED sets. What may differ is listed in
 vde_deviations.py, and nowhere else, and the last test sees to it that the list does not outlive its reasons.
 """
 
@@ -60,7 +60,7 @@ class Side:
         self.second.close()
         return self.switch.__exit__(*error)
 
-    # Steps: each returns what the console and the clients have to say of it.
+    # Steps: each returns what the console and the clients report.
 
     def command(self, line):
         return self._ask(self.first, line) + self._events()
@@ -125,7 +125,7 @@ class Side:
         return self._ask(self.second, line)
 
     def closed(self):
-        """The clients whose cable the switch has pulled; they are clients no more."""
+        """The clients that the switch has disconnected; they are removed."""
         gone = [label for label, client in self.clients.items() if select.select([client.ctl], [], [], 0)[0]]
         for label in gone:
             assert self.clients[label].ctl.recv(16) == b""
@@ -216,7 +216,7 @@ class Pair:
             side.look("port/resetcounter")
 
     def only(self, which, line):
-        """A command for one of the two, to make them alike again."""
+        """A command for one of the two, to bring them back into the same state."""
         getattr(self, which).look(line)
         for side in (self.vde, self.ours):
             side.command("")
@@ -452,7 +452,7 @@ FIXED = [
 
 @pytest.fixture(scope="module")
 def fixed(tmp_path_factory):
-    """What was said to the fixed sequence."""
+    """The replies to the fixed sequence."""
     with Pair(tmp_path_factory.mktemp("fixed")) as pair:
         for step in FIXED:
             pair.step(step)

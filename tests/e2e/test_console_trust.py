@@ -1,7 +1,7 @@
-"""What somebody may do who was let in to manage ports, and no more: he reads no file, starts no program, loads no code,
-and what he, his guests or his process are called looks to nobody like a reply.
+"""What a user who may manage ports can do, and no more: it reads no file, starts no program, loads no code, and no name
+of its own, of its guests or of its process can forge a reply to other sessions.
 
-The one who tries is a member of the management group; the switch is root's, and so is the other session.
+The attacker is a member of the management group; the switch is root's, and so is the other session.
 """
 
 import contextlib
@@ -42,7 +42,7 @@ def called(name):
 def place():
     """A switch of root's in a directory of its own, with a session of a member of the management group and one of root.
 
-    Beside it are files that are none of the member's business.
+    Next to it are files that the member must not access.
     """
     with public_dir() as base, contextlib.ExitStack() as stack:
         secret = secrets.token_hex(16)
@@ -73,7 +73,7 @@ def children_of(switch):
 
 
 def assert_is_one_reply(said):
-    """SAID is what one command may be answered with, byte for byte, and nothing else."""
+    """SAID is a well-formed reply to one command, byte for byte, and nothing else."""
     assert PRINTABLE.fullmatch(said), said
     said = re.sub(rb"\A(3\d{3} [a-z]+/\S+ [^\n]+\n)*", b"", said)
     assert said.endswith(PROMPT) and said.count(b"$ ") == 1, said
@@ -88,7 +88,7 @@ def raw(session, line):
     return session.read_to(PROMPT)
 
 
-# -- all that a member can think of --------------------------------------------------------------------------
+# -- everything that a member may try ------------------------------------------------------------------------
 
 PAYLOADS = [
     b"../../../../etc/passwd", b"/etc/shadow", b"/proc/self/environ", b"file:///etc/passwd", b"~/.ssh/id_rsa",
@@ -105,7 +105,7 @@ PAYLOADS = [
 
 
 def test_member_tries_everything(place):
-    """Every command of help with every argument, alone and behind numbers: nothing but replies comes of it."""
+    """Every command of help with every argument, alone and after numbers: it has no effect but replies."""
     place.switch.ok("port/create 1")
     place.root.ok("debug/add")
     names = [row.split()[0] for row in place.member.ok("help")[2:]]
@@ -138,7 +138,7 @@ def test_member_tries_everything(place):
 
 
 def test_member_may_not_name_files_or_programs(place):
-    """Not the one he may not read, not the one he may, and not to be told which of them exist."""
+    """Neither a file that the member may not read nor one that it may; nor may it learn which of them exist."""
     for path in (place.base / "canary", place.base / "open", place.base / "not-there", "/etc/passwd", "/dev/zero"):
         for command in ("load", "plugin/add", " load", "load\t"):
             code, data, words = place.member.ask(f"{command} {path}")
@@ -162,7 +162,7 @@ def test_root_may(place):
 
 
 def test_owner_of_the_switch_may():
-    """Who started the switch, if not root, may as well; root may; a member of the group may not."""
+    """The user that started the switch may, and so may root; a member of the group may not."""
     as_nobody = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
     with public_dir() as base:
         (base / "script").write_text("vlan/create 5\n")
@@ -175,7 +175,7 @@ def test_owner_of_the_switch_may():
 
 
 def test_rights_are_those_of_who_connected(place):
-    """It is the connection that counts, not who holds it in the end; a fork of root's own does not change it."""
+    """The credentials of the connection count, not those of the process that holds it; a fork by root changes nothing."""
     assert place.member.cmd("tap/list")[0] == 1001
     assert os.geteuid() == 0, "it is root that types"
     assert place.root.cmd("tap/list")[0] == 1000
@@ -183,7 +183,7 @@ def test_rights_are_those_of_who_connected(place):
         assert place.root.cmd("tap/list")[0] == 1000
 
 
-def test_stranger_is_kept_out(place):
+def test_other_user_is_kept_out(place):
     with pytest.raises(PermissionError):
         console_of(DAEMON, place.mgmt)
 
@@ -211,7 +211,7 @@ def test_large_user_number_in_the_log(place):
 
 
 def test_sessions_of_others_hide_nobody_from_the_log(place):
-    """Each session is logged: who wants to stay unseen could otherwise connect after a few of somebody else."""
+    """Each session is logged: with a rate limit, one could otherwise hide by connecting after several by another user."""
     for _ in range(20):
         with Console(place.mgmt):
             pass
@@ -243,7 +243,7 @@ FORGERIES = [
 
 @pytest.mark.parametrize("text", FORGERIES, ids=lambda text: repr(text[:24]))
 def test_descriptions_forge_nothing(place, text):
-    """By clients and by members, in replies and events of another's session."""
+    """By clients and by members, in replies to and events of another session."""
     place.root.ok("debug/add")
     with acting_as(NOBODY):
         client = VdeClient(place.switch.dir, port=3, descr=text)

@@ -1,4 +1,4 @@
-"""What many commands cost the others: frames pass between any two of them, however many sessions give them."""
+"""The command scheduler: frames are switched between any two commands, however many sessions send them."""
 
 import contextlib
 import fcntl
@@ -27,7 +27,7 @@ def waiting(console):
 
 
 def test_frames_pass_between_the_commands_of_many_sessions():
-    """If each session ran some commands at a time, all would be done long before 100 frames have passed."""
+    """If each session ran several commands at a time, all would be done long before 100 frames have passed."""
     with Switch() as switch, contextlib.ExitStack() as stack:
         a, b = (stack.enter_context(VdeClient(switch.dir)) for _ in range(2))
         sessions = [stack.enter_context(Console(switch.dir / "mgmt")) for _ in range(SESSIONS)]
@@ -78,7 +78,7 @@ def test_script_that_loads_itself_can_be_left(tmp_path):
 
 
 def test_script_with_logout_in_it(tmp_path):
-    """It has no session to leave, and whoever counts prompts must get the one behind load."""
+    """It has no session to leave, and a client that counts prompts must get the one after load."""
     script = tmp_path / "script"
     script.write_text("logout\nport/create 3\n")
     with Switch() as switch, Console(switch.dir / "mgmt") as session:
@@ -113,7 +113,7 @@ def test_mgmt_socket_by_the_name_of_another_of_ours(tmp_path):
 
 
 def test_terminal_that_is_stopped_stops_nothing(tmp_path):
-    """As by Ctrl-S: what is written to it stays unread. Frames and other sessions go on."""
+    """As by Ctrl-S: output to it is not read. Frames and other sessions go on."""
     master, terminal = pty.openpty()
     directory = tmp_path / "sw"
     process = subprocess.Popen([PROGRAM, "-s", directory, "-f", "/dev/null"], stdin=subprocess.PIPE, stdout=terminal,
@@ -162,7 +162,7 @@ def named_ports(switch):
 
 
 def test_half_line_is_run_while_events_come():
-    """A vdeterm that has subscribed must be able to say that it has heard enough."""
+    """A vdeterm that has subscribed must be able to unsubscribe."""
     with Switch() as switch, VdeClient(switch.dir) as client, Console(switch.dir / "mgmt") as session:
         session.ok("debug/add hash/+")
         session.send("port/showinfo")
@@ -178,7 +178,7 @@ def test_half_line_is_run_while_events_come():
 
 
 def test_descriptor_in_reserve_stays_in_reserve():
-    """The last free one goes to a session of the owner's, and one more of his gets in all the same."""
+    """The last free one goes to a session of the owner, and yet another one of the owner is accepted."""
     with Switch(prefix=file_limit(60)) as switch, contextlib.ExitStack() as stack:
         with contextlib.suppress(Refused):
             for _ in range(60):

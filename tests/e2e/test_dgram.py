@@ -1,4 +1,4 @@
-"""Datagram ports: QEMU's `-netdev dgram` and `socket,udp=|mcast=` at the other end, a real one that boots nothing."""
+"""Datagram ports: the peers are QEMU's `-netdev dgram` and `socket,udp=|mcast=`, of a real QEMU without a guest."""
 
 import os
 import pathlib
@@ -50,7 +50,7 @@ def test_frames_pass_unchanged_and_in_order(dgram, name, settings, tags):
 
 
 def test_oversize_and_empty_datagrams(dgram):
-    """A datagram with nothing in it is no frame; one that is longer than any frame is dropped with its true length."""
+    """An empty datagram is no frame; one that is longer than any frame is dropped and counted with its full length."""
     for name, size in (("udp", 65507), ("unix", 100_000)):
         net = dgram(name)
         switch = net.switch()
@@ -67,12 +67,12 @@ def test_oversize_and_empty_datagrams(dgram):
         switch.assert_balanced()
 
 
-# -- who comes and goes --------------------------------------------------------------------------------------
+# -- peers that come and go ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", LASTING)
 def test_qemu_comes_later_and_again(dgram, name):
-    """Killed and started anew, with the guest speaking first: it is heard within a second."""
+    """Killed and restarted, with the guest sending first: its frames arrive within a second."""
     net = dgram(name)
     switch = net.switch()
     client = net.client(switch)
@@ -93,7 +93,7 @@ def test_qemu_comes_later_and_again(dgram, name):
 
 
 def calls(machine, client, text):
-    """QEMU says TEXT until the client hears it, for a second."""
+    """QEMU sends TEXT until the client receives it, for a second."""
     end, times = time.monotonic() + 1, 0
     while client.data not in select.select([client.data], [], [], 0.02)[0]:
         assert time.monotonic() < end, f"said {times} times within a second, and not heard"
@@ -119,7 +119,7 @@ def test_switch_comes_later_and_again(dgram, name):
 
 
 def test_unix_peer_is_found_at_every_restart(dgram):
-    """However quickly it follows: with the inode and in the second of its predecessor. While we are connected to that one, the
+    """However soon: with the inode of its predecessor and in the same second. While we are connected to the old socket, the
     kernel refuses what the new one sends."""
     net = dgram("unix")
     switch = net.switch()
@@ -162,25 +162,25 @@ def test_unix_port_says_who_is_there(dgram):
 
 
 def test_unix_peer_with_another_name_for_its_path(dgram):
-    """QEMU may call its socket otherwise than we do. As long as nobody else can send, it does not matter."""
+    """QEMU may use another name for its socket than we do. As long as no other socket can send, it does not matter."""
     net = dgram("unix")
     switch = net.switch()
     client = net.client(switch)
     (net.dir / "link").symlink_to(net.dir)
-    for strangers in range(2):
+    for others in range(2):
         with paused(switch.pid):
-            for _ in range(strangers):
+            for _ in range(others):
                 net.socket(socket.AF_UNIX).sendto(frame(BROADCAST, host(66)), f"{net.dir}/a")
             peer = net.socket(socket.AF_UNIX, f"{net.dir}/link/b")
         wait_for(lambda: "nobody there" not in switch.port_text(1), message="the peer to be noticed")
-        wait_for(lambda: switch.drops(1).get("stranger", 0) == strangers, message="strangers counted")  # pylint: disable=cell-var-from-loop
+        wait_for(lambda: switch.drops(1).get("stranger", 0) == others, message="unexpected sources counted")  # pylint: disable=cell-var-from-loop
         peer.sendto(frame(BROADCAST, host(2)), f"{net.dir}/a")
         assert client.recv() == frame(BROADCAST, host(2))
         leave(net, switch, client, peer)
 
 
 def leave(net, switch, client, peer):
-    """The peer goes for good, and the switch notices since it has something to send."""
+    """The peer ends for good, and the switch notices because it has frames to send."""
     peer.close()
     os.unlink(f"{net.dir}/b")
     client.send(frame(BROADCAST, host(1)))
@@ -216,7 +216,7 @@ def test_unix_peer_that_is_not_ready_at_once(dgram, tmp_path):
 
 
 def test_idle_costs_nothing(dgram):
-    """With somebody there and with nobody there: libev looks every five seconds at a path that does not exist."""
+    """With a peer and without: libev checks every five seconds for a path that does not exist."""
     net = dgram("unix")
     switch = net.switch()
     for each in ("mcast=230.0.0.1:1234,local=127.0.0.1", "local=127.0.0.1:5001,remote=127.0.0.1:5002",
@@ -241,7 +241,7 @@ def wakes(switch):
 @pytest.mark.parametrize("end", [signal.SIGCONT, signal.SIGKILL], ids=["goes on", "is killed"])
 @pytest.mark.parametrize("name", ["unix", "fd"])
 def test_slow_receiver_costs_others_nothing(dgram, name, end):
-    """Frames queue for it, then they are dropped; a neighbour hears all of them meanwhile."""
+    """Frames queue for it, then they are dropped; a neighbour receives all of them meanwhile."""
     net = dgram(name)
     switch = net.switch()
     machine, client, neighbour = net.machine(), net.client(switch), net.client(switch)
@@ -288,22 +288,22 @@ def test_what_waited_arrives_in_order(dgram):
     assert switch.assert_balanced()["queued"] == 0
 
 
-# -- strangers -----------------------------------------------------------------------------------------------
+# -- unexpected sources --------------------------------------------------------------------------------------
 
 
-def test_unix_strangers(dgram):
-    """Anybody who may write to our socket can send while nobody is at remote=; a sender without a name is not taken for the
-    one before it. Afterwards the kernel lets in nobody else."""
+def test_unix_unexpected_sources(dgram):
+    """Any process with write permission to our socket can send while there is no peer at remote=; a sender without a name
+    is not taken for the previous one. Once connected, the kernel accepts the peer only."""
     net = dgram("unix")
     switch = net.switch()
     client = net.client(switch)
     ours, bad = f"{net.dir}/a", frame(BROADCAST, host(66))
     named, nameless = net.socket(socket.AF_UNIX, f"{net.dir}/c"), net.socket(socket.AF_UNIX)
     abstract = net.socket(socket.AF_UNIX, f"\0{net.dir}/b")
-    for stranger in (named, nameless, abstract):
-        stranger.sendto(bad, ours)
-    wait_for(lambda: switch.drops(1) == {"stranger": 3}, message="strangers counted")
-    # What came before the peer may still wait when it is there: so does its own first frame, and nothing is mixed up.
+    for sender in (named, nameless, abstract):
+        sender.sendto(bad, ours)
+    wait_for(lambda: switch.drops(1) == {"stranger": 3}, message="unexpected sources counted")
+    # Earlier datagrams may still be queued when the peer appears, and so may its own first frame: they are told apart.
     with paused(switch.pid):
         nameless.sendto(bad, ours)
         peer = net.socket(socket.AF_UNIX, f"{net.dir}/b")
@@ -314,16 +314,16 @@ def test_unix_strangers(dgram):
     assert [client.recv() for _ in good] == good
     assert client.pending() == [] and switch.drops(1) == {"stranger": 7}
     wait_for(lambda: "nobody there" not in switch.port_text(1), message="the peer to be noticed")
-    for stranger in (named, nameless, abstract):
+    for sender in (named, nameless, abstract):
         with pytest.raises(PermissionError):
-            stranger.sendto(bad, ours)
+            sender.sendto(bad, ours)
     peer.sendto(good[0], ours)
     assert client.recv() == good[0]
     leave(net, switch, client, peer)
     with paused(switch.pid):
         for _ in range(5):
             nameless.sendto(bad, ours)
-    wait_for(lambda: switch.drops(1) == {"stranger": 12, "send-error": 1}, message="strangers counted")
+    wait_for(lambda: switch.drops(1) == {"stranger": 12, "send-error": 1}, message="unexpected sources counted")
     assert switch.assert_balanced()["ingress_drops"] == 12
 
 
@@ -331,7 +331,7 @@ def test_unix_strangers(dgram):
 
 
 def test_descriptor_whose_peer_is_gone(dgram):
-    """A pair has no way to come back: the port says so and is free."""
+    """A socket pair cannot be reconnected: the port reports that and is free."""
     net = dgram("fd")
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with ours, Switch("--port", f"dgram,port=1,name=web,fd={ours.fileno()}", inherit=[ours.fileno()]) as switch:
@@ -347,7 +347,7 @@ def test_descriptor_whose_peer_is_gone(dgram):
         settle(switch, client)
         assert "nobody is at the other end any more" in switch.stderr()
         assert "State: down" in switch.port_text(1) and switch.fds() == before - 1
-        # The first one tells. Those that the switch had not read by then found nobody who listens.
+        # The first one shows it. Frames that the switch had not read by then had no receivers.
         dropped = sum(switch.drops(1).values())
         balance = switch.assert_balanced()
         assert dropped >= 1 and balance["egress_drops"] == dropped and balance["unheard"] - unheard == 10 - dropped
@@ -355,7 +355,7 @@ def test_descriptor_whose_peer_is_gone(dgram):
 
 @pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
 def test_descriptor_that_is_shut(dgram, family):
-    """The kernel makes up empty datagrams for who reads from one, without end."""
+    """Reading from one returns empty datagrams, without end."""
     net = dgram("udp")
     ours = net.socket(family, ("127.0.0.1", 5001) if family == socket.AF_INET else f"{net.dir}/a")
     peer = net.socket(family, ("127.0.0.1", 5002) if family == socket.AF_INET else f"{net.dir}/b")

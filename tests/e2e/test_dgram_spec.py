@@ -1,4 +1,4 @@
-"""Datagram ports: what can be asked for, by whom, and what is left of it."""
+"""Datagram ports: which keys are accepted, from whom, and that nothing is left behind."""
 
 import os
 import socket
@@ -72,7 +72,7 @@ def fixture_shared_console():
 
 
 def test_ipv4_in_the_clothes_of_ipv6(dgram):
-    """[::] is for both, and an address of the one kind may be written as one of the other."""
+    """[::] includes IPv4, and an IPv4 address may be written as an IPv4-mapped IPv6 address."""
     net = dgram("udp")
     for local in ("[::]:5001", "[::ffff:127.0.0.1]:5001"):
         words = f"dgram,port=1,local={local},remote=[::ffff:127.0.0.1]:5002"
@@ -121,7 +121,7 @@ def test_one_address_is_one_ports(dgram):
 
 
 def test_socket_file(dgram):
-    """Made with the mode of the switch's sockets, taken over from the dead, kept from the living, removed at the end."""
+    """Created with the mode of the switch's sockets; a stale one is replaced, a live one is not; removed at the end."""
     net = dgram("unix")
     path = net.dir / "a"
     with net.socket(socket.AF_UNIX, str(path)):
@@ -154,8 +154,8 @@ def test_nothing_is_left_of_a_port(dgram):
             if number == 0:
                 before = switch.fds()
         assert switch.fds() == before
-        time.sleep(0.1)  # what tries again does so after 50 ms
-        (net.dir / "never").touch()  # and a path is looked at when it changes
+        time.sleep(0.1)  # retries come after 50 ms
+        (net.dir / "never").touch()  # and a path is checked when it changes
         (net.dir / "there").chmod(0o600)
         switch.ok("port/allprint")
         assert not (net.dir / "a").exists()

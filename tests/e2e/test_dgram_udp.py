@@ -1,4 +1,4 @@
-"""Datagram ports by UDP: what can happen on the way, who else may send, and multicast groups."""
+"""Datagram ports by UDP: network errors, unexpected sources, and multicast groups."""
 
 import contextlib
 import os
@@ -26,7 +26,7 @@ UDP_CORK, UDP_SEGMENT, UDP_GRO = 1, 103, 104  # linux/udp.h
 
 
 def test_send_errors_end_nothing(dgram):
-    """No route, no interface, no address: those frames are lost, counted, and the port goes on when all is there again."""
+    """No route, no interface, no address: those frames are lost and counted, and the port works when all is restored."""
     net = dgram("udp")
     switch = net.switch(way=Way("local=0.0.0.0:5001,remote=10.7.0.2:5002", ""))
     client = net.client(switch)
@@ -90,7 +90,7 @@ def test_what_the_kernel_lost_is_counted(dgram):
 @pytest.mark.parametrize("mtu, offload, together", [(9216, "on", True), (1500, "on", False), (9216, "off", True)],
                          ids=["wide", "narrow", "checksums are ours"])
 def test_bulk_by_udp(dgram, mtu, offload, together):
-    """What is sent flat out leaves many frames at a time, if the way allows it; it arrives as it was, in any case."""
+    """A bulk transfer leaves as runs of frames, if the route allows it; it arrives unchanged in any case."""
     net = dgram("udp")
     with contextlib.ExitStack() as stack:
         far = stack.enter_context(Namespace())
@@ -140,7 +140,7 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 
 @pytest.mark.parametrize("why", ["EIO", "EPERM", "ENOBUFS"])
 def test_bulk_by_udp_where_nothing_is_cut(dgram, tmp_path, why):
-    """Kernels before 6.11 refuse it, with EIO, where checksums are left to them. Whatever it is, the frames go one by one."""
+    """Kernels before 6.11 refuse it, with EIO, without checksum offload. For any error the frames are sent one by one."""
     net = dgram("udp")
     switch = net.switch(env=preloaded(tmp_path, NOT_CUT.replace("WHY", why)))
     peer = net.socket(address=("127.0.0.1", 5002))
@@ -155,30 +155,30 @@ def test_bulk_by_udp_where_nothing_is_cut(dgram, tmp_path, why):
 
 
 def udp_messages(namespace):
-    """How many messages UDP has sent here. One that is cut on its way counts once."""
+    """How many messages UDP has sent here. One that is segmented counts once."""
     names, figures = (line.split() for line in namespace.sh("grep ^Udp: /proc/net/snmp").stdout.splitlines())
     return int(figures[names.index("OutDatagrams")])
 
 
-# -- strangers and closed ports ------------------------------------------------------------------------------
+# -- unexpected sources, closed ports ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["udp", "udp6"])
-def test_udp_strangers(dgram, name):
-    """Another port, another address: both count. What the peer sends in between gets through."""
+def test_udp_unexpected_sources(dgram, name):
+    """Another port or another address is unexpected. Frames that the peer sends in between are received."""
     net = dgram(name)
     family, here, other = (socket.AF_INET, "127.0.0.1", "127.0.0.2") if name == "udp" else (socket.AF_INET6, "::1", "fd00::2")
     net.namespace.run("ip", "addr", "add", "fd00::2/128", "dev", "lo", "nodad")
     switch = net.switch()
     client = net.client(switch)
-    strangers = [net.socket(family, (here, 0)), net.socket(family, (other, 5002)), net.socket(family, (here, 5003))]
+    senders = [net.socket(family, (here, 0)), net.socket(family, (other, 5002)), net.socket(family, (here, 5003))]
     peer = net.socket(family, (here, 5002)) if name == "udp" else net.pair[0]
     good = [frame(BROADCAST, host(2), payload=b"%d" % number) for number in range(20)]
     with paused(switch.pid):  # so that it reads them in full batches
         for each in good:
-            for stranger in strangers:
-                stranger.sendto(frame(BROADCAST, host(66)), (here, 5001))
-                stranger.sendto(b"", (here, 5001))
+            for sender in senders:
+                sender.sendto(frame(BROADCAST, host(66)), (here, 5001))
+                sender.sendto(b"", (here, 5001))
             peer.send(each) if name == "udp6" else peer.sendto(each, (here, 5001))
     assert [client.recv() for _ in good] == good
     settle(switch, client)
@@ -190,7 +190,7 @@ def test_udp_strangers(dgram, name):
 
 
 def test_connected_udp_survives_icmp(dgram):
-    """The peer's port is closed for a while: the kernel says so, on the next call of any kind."""
+    """The peer's port is closed for a while: the kernel reports that on the next system call of any kind."""
     net = dgram("udp")
     ours = net.socket(address=("127.0.0.1", 5001))
     ours.connect(("127.0.0.1", 5002))
@@ -206,7 +206,7 @@ def test_connected_udp_survives_icmp(dgram):
 
 
 def test_options_of_an_inherited_socket_do_not_join_frames(dgram):
-    """Who opened it had the kernel gather messages, both ways."""
+    """The program that opened it had set UDP_CORK and UDP_GRO."""
     net = dgram("udp")
     ours, peer = (net.socket(address=("127.0.0.1", port)) for port in (5001, 5002))
     ours.connect(("127.0.0.1", 5002))
@@ -227,7 +227,7 @@ def test_options_of_an_inherited_socket_do_not_join_frames(dgram):
 
 @pytest.mark.parametrize("name", ["mcast", "socket-mcast"])
 def test_group_of_three(dgram, name):
-    """Two switches and QEMU: each hears each frame of the others once, and no switch takes its own for another's."""
+    """Two switches and QEMU: each receives each frame of the others once, and no switch receives its own."""
     net = dgram(name)
     switches = [net.switch(), net.switch()]
     clients = [net.client(switch) for switch in switches]
@@ -254,7 +254,7 @@ def test_group_of_three(dgram, name):
 
 
 def test_group_of_another_interface_is_not_heard(dgram):
-    """Another program's membership on another interface is not ours, though it is the same group and port."""
+    """Another program's membership on another interface does not affect us, though it is the same group and port."""
     net = dgram("mcast")
     net.namespace.run("ip", "link", "add", "v0", "type", "veth", "peer", "name", "v1")
     net.namespace.up("v0", "10.7.0.1/24")
@@ -276,7 +276,7 @@ def test_group_of_another_interface_is_not_heard(dgram):
 
 
 def test_group_without_local(dgram):
-    """The route says by which interface; without one there is a way out."""
+    """The route determines the interface; without one, local= does."""
     net = dgram("mcast")
     with Switch(prefix=net.namespace.prefix) as switch:
         with Console(switch.dir / "mgmt") as console:

@@ -1,4 +1,4 @@
-"""Events: what sessions that asked are told, in which words and order, and what they miss if they do not read."""
+"""Events: what subscribed sessions receive, in which format and order, and what they lose if they do not read."""
 
 import re
 import time
@@ -154,7 +154,7 @@ def test_move(switch, console, listener):
 
 
 def test_shared_address(switch, console, listener):
-    """Two stations use it by turns, each with frames of its own."""
+    """Two stations use it alternately, each with frames of its own."""
     console.ok("hash/setminper 0")
     listener.ok("debug/add hash/shared")
     with Lab(switch, [1, 2, 3]) as lab:
@@ -165,7 +165,7 @@ def test_shared_address(switch, console, listener):
 
 
 def test_loop(switch, listener):
-    """Whatever comes out of port 1 goes into port 2, and the other way round."""
+    """Frames that leave port 1 are sent to port 2, and vice versa."""
     listener.ok("debug/add port/loop")
     with Lab(switch, [1, 2, 3]) as lab:
         lab[3].send(frame(BROADCAST, host(3)))
@@ -214,7 +214,7 @@ def test_tap_that_comes_and_goes(namespaces):
 
 
 def test_refused_client_is_no_event(switch, console, listener):
-    """It was never there: a port made for it must not be told of either."""
+    """It was never attached: a port created for it must not cause events either."""
     console.ok("port/create 3")
     listener.ok("debug/add")
     for request in (request_v3("/not/there"), request_v3("/not/there", port=3), b"x" * 130):
@@ -278,7 +278,7 @@ def test_prefix(switch, listener, prefix, heard):
 
 
 def test_codes(listener):
-    """As in vde_switch: nothing matches, nothing is left to switch on, nothing was on."""
+    """As in vde_switch: no such category, already on, not on."""
     assert listener.cmd("debug/add nothing")[0] == 1022
     assert listener.cmd("debug/del nothing")[0] == 1022
     assert listener.cmd("debug/del port")[0] == 1002
@@ -355,13 +355,13 @@ def learn_many(lab, port, first, number):
 
 
 def tally(lines):
-    """How many events of the table were told, and how many are said to be lost."""
+    """The number of FDB events received, and the number reported as lost."""
     lost = [int(line.split()[2]) for line in lines if line.startswith("3001 debug/lost ")]
     return sum(" hash/+ " in line for line in lines), sum(lost)
 
 
 def catch_up(session):
-    """Reads until nothing more comes unasked. Returns the events."""
+    """Reads until no more events arrive. Returns the events."""
     said = b""
     while more := session.read_for(0.3):
         said += more
@@ -386,7 +386,7 @@ def test_slow_reader_is_told_how_much_it_missed(switch, listener):
 
 
 def test_slow_reader_that_asks_something_is_told_as_well(switch, listener):
-    """It reads all that waits and sends a command, before the switch notices the one or the other."""
+    """It reads all that is waiting and sends a command, before the switch notices either."""
     happened = 20_000
     with Lab(switch, [1]) as lab:
         switch.ok("port/setlearn 1 65536")

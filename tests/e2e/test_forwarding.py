@@ -1,6 +1,6 @@
-"""What the switch does with frames: learning, VLANs, hub mode, moves, sizes, duplicates and loops.
+"""Forwarding: learning, VLANs, hub mode, MAC moves, sizes, duplicate addresses and loops.
 
-Each test states exactly who hears what: Lab.send() returns the frames that every port heard.
+Each test states exactly which port receives what: Lab.send() returns the frames that every port received.
 """
 
 import contextlib
@@ -145,7 +145,7 @@ INNER = tag(100, pcp=3)
 ], ids=["plain", "access", "access-tagged-its-own", "access20", "trunk10", "native", "native-tagged-its-own",
         "native20", "priority-kept", "stacked20", "stacked10"])
 def test_vlan_egress(vlan_lab, port, tags, heard):
-    """Who hears a flooded frame, and with which tag: to the byte."""
+    """Which ports receive a flooded frame, and with which tag: byte for byte."""
     expected = {to: [frame(BROADCAST, host(50 + port), *out)] for to, out in heard.items() if to != port}
     assert vlan_lab.send(port, frame(BROADCAST, host(50 + port), *tags)) == expected
 
@@ -160,7 +160,7 @@ def test_vlan_egress(vlan_lab, port, tags, heard):
     (PLAIN, (tag(4095),)),
 ], ids=["plain-tagged", "other-vlan", "untagged-on-trunk", "unknown-vlan", "4095-on-trunk", "trunk-not-member", "4095"])
 def test_vlan_ingress_drop(vlan_lab, port, tags):
-    """Nobody hears a frame of a VLAN the port is not in, and its drop is counted on that port."""
+    """A frame of a VLAN that the port is not in is not delivered, and its drop is counted on that port."""
     assert vlan_lab.send(port, frame(BROADCAST, host(60), *tags)) == {}
     before = total_drops(vlan_lab.switch, port)
     vlan_lab.send(port, frame(BROADCAST, host(60), *tags))
@@ -262,7 +262,7 @@ def test_hub_leaves_tags_alone(tags):
 
 
 def reaches(lab, dst):
-    """The ports that hear a unicast frame from port 3 to DST."""
+    """The ports that receive a unicast frame from port 3 to DST."""
     return set(lab.send(3, frame(dst, host(3))))
 
 
@@ -281,7 +281,7 @@ def test_address_moves_after_minper(lab):
 
 
 def speak_slowly(lab, port, sent):
-    """Sends at a pace that no loop guard takes for a loop. Returns who heard it."""
+    """Sends at a pace that is no loop to loop detection. Returns the ports that received it."""
     time.sleep(0.15)
     return lab.send(port, sent)
 
@@ -334,7 +334,7 @@ def test_empty_datagram_is_nothing(lab):
 
 
 def test_duplicate_address_is_explained():
-    """Two guests started without mac= have the same address; the message names both ports and the cure."""
+    """Two guests started without mac= have the same address; the message names both ports and the remedy."""
     twin = "52:54:00:12:34:56"
     with Switch("--port", "vde,port=1,name=web", "--port", "vde,port=2") as switch, Lab(switch, [1, 2, 3]) as lab:
         end = time.monotonic() + 10
@@ -361,13 +361,13 @@ LOOPS = pytest.mark.parametrize("ports, sender", [((1, 2), 3), ((2, 3), 1), ((1,
 
 @LOOPS
 def test_loop_is_cut(ports, sender):
-    """A looped flood would keep the host busy for ever; and the log says what happened."""
+    """A looped flood would keep the host busy forever; and the log reports what happened."""
     with looped(ports, sender) as lab:
         assert "loop" in lab.switch.stderr()
 
 
 @LOOPS
 def test_loop_leaves_the_sender_alone(ports, sender):
-    """It is one of the two looped ports that is blocked, not the one behind which the address really is."""
+    """One of the two looped ports is blocked, not the station's own port."""
     with looped(ports, sender) as lab:
         assert not any("loop" in reason for reason in lab.switch.drops(sender))

@@ -6,7 +6,7 @@ import pytest
 
 from switch import Switch
 
-# Ports made before anyone attaches, in the words of vde_switch.
+# Ports created before clients attach, by vde_switch's commands.
 RC = """
 vlan/create 10
 vlan/create 20

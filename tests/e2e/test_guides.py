@@ -1,4 +1,4 @@
-"""The guides against the programs: each line is run as it stands there, and whoever is plugged in by it is heard at the switch."""
+"""The guides against the programs: each line is run literally, and the switch must learn each guest that it attaches."""
 
 import re
 import shlex
@@ -27,7 +27,7 @@ def kind_of(block):
 
 
 def follow(machines, block):
-    """Does what a block of a guide says, line by line, and waits until the guests that it starts are heard."""
+    """Runs a block of a guide, line by line, and waits until the switch has learned the guests that it starts."""
     here = machines[0]
     kind = kind_of(block)
     if kind == "xml":
@@ -42,7 +42,7 @@ def follow(machines, block):
             if line.program != "linux":
                 if line.startswith("vswctl port/add tap,ifname=sw-"):
                     here.restart()
-                for part in line.split(" & "):  # what stands behind it may need what it makes
+                for part in line.split(" & "):  # later lines may need what it creates
                     machines[host].follow(part)
         if here.guests:
             here.await_guests(here.directory)
@@ -92,7 +92,7 @@ def follow_xml(here, block):
 
 
 def follow_script(here, block):
-    """A launcher: its switch hears its guest."""
+    """A launcher: its switch learns its guest."""
     (here.root / "run/launcher").write_text(block)
     launcher = here.start("/usr/bin/python3 /run/launcher")
     monitors = here.root / "run/qmp"
@@ -128,8 +128,8 @@ RESTARTED = ["stream over a UNIX socket", "A guest that outlives the switch", "v
 
 @pytest.mark.parametrize("title", RESTARTED)
 def test_when_the_switch_starts_again(title):
-    """Guests that dial are lost, in QEMU 7.2; those that listen, or send datagrams, are heard again. One at a time: a card
-    without a driver that has been sent something does not see that the switch has gone."""
+    """Guests that connect are lost, in QEMU 7.2; those that listen, or send datagrams, come back. One at a time: a card
+    without a driver that has received frames does not notice that the switch has gone."""
     switch = [block for block in BLOCKS[title] if block.startswith("vswitchd")][-1]
     for _, line in lines_of([block for block in BLOCKS[title] if block.startswith("qemu")][-1]):
         with GuideMachine() as here:
@@ -171,7 +171,7 @@ def test_slirp():
 
 @needs_two_users
 def test_passt():
-    """Its user is not root: as root it would become nobody."""
+    """Its user is not root: as root it would switch to user nobody."""
     with two_machines() as machines:
         here = machines[0]
         here.run(f"chown 1000:1000 {RUNTIME}")
@@ -191,7 +191,7 @@ MACS = ("52:54:00:02:00:01", "52:54:00:02:00:02")
 
 @pytest.mark.parametrize("title, number", JOINED)
 def test_joined_switches(title, number):
-    """A guest of each is heard by the other, in the VLAN that both ends know."""
+    """Each switch learns the other's guest, in the VLAN that both ends have."""
     with two_machines() as machines:
         block = BLOCKS[title][number]
         follow(machines, block)

@@ -1,4 +1,4 @@
-"""The VDE handshake: who gets which port, what is refused, and what is left in the directory."""
+"""The VDE handshake: which client gets which port, what is refused, and what is left in the directory."""
 
 import contextlib
 import grp
@@ -37,7 +37,7 @@ def public_switch():
 
 
 def attach_and_leave(switch, **how):
-    """Attaches as VdeClient would, leaves again, and returns the port number."""
+    """Attaches as VdeClient would, detaches, and returns the port number."""
     client = VdeClient(switch.dir, **how)
     client.close()
     switch.wait_left(client.port)
@@ -97,7 +97,7 @@ def test_request_in_two_writes(switch):
 
 
 def test_nothing_follows_the_reply(switch):
-    """Clients take any byte on ctl for a pulled cable."""
+    """Clients treat any byte on ctl as the end of the connection."""
     with Lab(switch, [1, 2]) as lab:
         lab.learn()
         lab.send(1, frame(host(2), host(1)))
@@ -220,7 +220,7 @@ def test_closing_ctl_ends_the_endpoint(switch):
 
 
 def test_data_socket_does_not_end_the_endpoint(switch):
-    """libvdeplug 2 sends an empty datagram when it closes; only ctl says that a client is gone."""
+    """libvdeplug 2 sends an empty datagram when it closes; only the end of ctl detaches a client."""
     with VdeClient(switch.dir) as client, VdeClient(switch.dir) as other:
         client.send(b"")
         settle(switch)
@@ -262,7 +262,7 @@ def test_client_may_unlink_its_socket(switch, early):
 
 
 def test_endpoints_of_one_port(switch):
-    """They do not hear each other; what leaves the port reaches both."""
+    """They do not receive each other's frames; what leaves the port reaches both."""
     with VdeClient(switch.dir, port=3) as one, VdeClient(switch.dir, port=3) as two, VdeClient(switch.dir) as other:
         assert os.path.dirname(one.path) == os.path.dirname(two.path) and one.path != two.path
         one.send(frame(BROADCAST, host(31)))
@@ -315,7 +315,7 @@ def test_port_group_rule(public_switch):
 
 @needs_two_users
 def test_data_socket_belongs_to_the_client(public_switch):
-    """A root switch gives its socket to the client's user, and to nobody else."""
+    """A switch of root gives its data socket to the client's user only."""
     assert client_of(public_switch, NOBODY, port=1)[1:] == (NOBODY, 0o600)
     assert client_of(public_switch, os.geteuid(), port=2)[1:] == (os.geteuid(), 0o600)
 
@@ -347,7 +347,7 @@ def test_stream_socket_as_data_socket_is_refused(switch):
 
 @needs_two_users
 def test_foreign_data_socket_is_refused(public_switch):
-    """Or a client could make a privileged switch write into any socket of the system."""
+    """Otherwise a client could make a privileged switch send to any socket of the system."""
     victim = public_switch.base / "victim"
     with data_socket(str(victim)):
         victim.chmod(0o666)
@@ -432,7 +432,7 @@ def test_modes(args, expected):
 
 @pytest.mark.parametrize("mode", ["770", "707"])
 def test_shared_directory_is_sticky(mode):
-    """Whoever may write to DIR must not be able to replace the switch's own sockets there."""
+    """Users who may write to DIR must not be able to replace the switch's own sockets there."""
     with Switch("--dirmode", mode) as switch:
         assert os.stat(switch.dir).st_mode & stat.S_ISVTX
 
@@ -448,7 +448,7 @@ def test_group(option):
 
 
 def test_ctl_answers_from_the_moment_it_exists(tmp_path):
-    """Start scripts wait for the file and connect at once; a file that nobody listens on yet would refuse them."""
+    """Start scripts wait for the file and connect at once; a socket that does not listen yet would refuse them."""
     for number in range(20):
         directory = tmp_path / f"sw{number}"
         with subprocess.Popen([PROGRAM, "-s", directory, "-f", "/dev/null"], stdin=subprocess.PIPE,
@@ -508,7 +508,7 @@ def test_directory_in_use_is_left_alone(switch):
     (lambda switch: (switch.process.stdin.write(b"shutdown\n"), switch.process.stdin.flush()), 0),
 ], ids=["SIGTERM", "SIGINT", "EOF", "shutdown"])
 def test_end_leaves_nothing(end, status):
-    """No socket, no pidfile, no directory, while clients are attached; each of them sees its cable pulled."""
+    """No socket, no pidfile, no directory, although clients are attached; each of them is disconnected."""
     with public_dir() as base:
         pidfile = base / "pid"
         with Switch("-p", pidfile, dir=base / "sw") as switch:

@@ -1,4 +1,4 @@
-"""qemu-ifup, as QEMU calls it: guests in VLANs through TAPs that the host's own stack never sees, and nothing left after.
+"""qemu-ifup, as QEMU calls it: guests in VLANs through TAPs that the host's stack never sees; nothing is left behind.
 
 After every test the host and the switch are as they were before: that is checked here, once, for all of them.
 """
@@ -37,7 +37,7 @@ class Host:
     def __init__(self, tools, stack, as_user=NO_CAPABILITIES):
         self.tools = tools
         self.namespace = stack.enter_context(Namespace())
-        # A router, which has more to say than others, and whose addresses are answered for on any interface.
+        # A router, which sends more than other hosts, and answers for its addresses on any interface.
         self.namespace.sh("cd /proc/sys/net/ipv6/conf; for i in all default lo; do echo 0 > $i/disable_ipv6; done;"
                           "echo 1 > all/forwarding; ip addr add 10.9.0.1/32 dev lo; ip addr add fd09::1/128 dev lo")
         self.public = stack.enter_context(public_dir())
@@ -49,7 +49,7 @@ class Host:
         return ["env", *(f"VSW_{key.upper()}={value}" for key, value in values.items() if value is not None)]
 
     def call(self, script, *arguments, prefix=(), **settings):
-        """Runs one of the scripts by hand. Returns (exit status, what it said)."""
+        """Runs one of the scripts by hand. Returns (exit status, output)."""
         done = self.run(*self.settings(**settings), *prefix, self.tools / script, *arguments, check=False)
         return done.returncode, done.stdout
 
@@ -81,7 +81,7 @@ class Host:
                                                      re.findall(r"-- endpoint .*: (.*)", text)) for text in blocks}
 
     def footprint(self):
-        """What there is, but no interface's number, nor what shows whether it was ever up, and held by a program."""
+        """The interfaces, without their numbers and what depends on whether they were ever up, or open by a program."""
         links = re.sub(r"^\d+: |qdisc \S+ state \S+ |NO-CARRIER,|,LOWER_UP", "", self.run("ip", "link").stdout, flags=re.M)
         filters = re.findall("(?:clsact|ingress) .*", self.run("tc", "qdisc").stdout)
         return links, filters, self.ports(), sorted(os.listdir(self.switch.dir))
@@ -105,7 +105,7 @@ def host(the_host):
 
 
 def test_guests_in_vlans(host, tmp_path):
-    """Two real guests with a card in VLAN 10 each; another card in VLAN 20 hears nothing, not even from the host."""
+    """Two real guests with a card in VLAN 10 each; another card in VLAN 20 receives nothing, not even from the host."""
     conf = tmp_path / "qemu-ifup.conf"
     conf.write_text("vlan = 10\n[*20]\nvlan = 20\n")
     prefix = [*host.namespace.prefix, *host.settings(ifup_conf=conf)]
@@ -201,7 +201,7 @@ def test_ifdown_when_the_switch_is_gone(host, tools):
 
 
 def test_killed_and_started_again(host):
-    """Nothing ran when QEMU died: its next start, or that of any other guest, clears away what it left."""
+    """No script ran when QEMU was killed: its next start, or that of any other guest, removes what it left."""
     with host.client(vlan=20, name="client") as client:
         before = host.footprint()
         host.machine("tap0", name="web", vlan=20).kill()
@@ -218,7 +218,7 @@ def test_killed_and_started_again(host):
 
 
 def test_a_tap_that_stays(host):
-    """A TAP that was made beforehand is cleared of ours, killed or not, and can be used anew."""
+    """A TAP that existed before is restored, whether QEMU was killed or not, and can be used again."""
     host.namespace.add_tap("tap0")
     before = host.footprint()
     with host.machine("tap0"):
@@ -234,7 +234,7 @@ def test_a_tap_that_stays(host):
 
 
 def test_ten_at_once_killed_and_ten_again(host):
-    """Ten QEMUs that start at the same moment do not get into each other's way, nor do ten that clear up."""
+    """Ten QEMUs that start at the same time do not disturb each other, nor do ten that clean up."""
     vlans = range(101, 111)
 
     def start():
@@ -284,7 +284,7 @@ def test_a_kernel_bridge(host, bridge):
 
 
 def test_out_of_the_bridge_again(host, bridge):
-    """A TAP that stays is taken out, by ifdown, or by hand of the next ifup after a crash."""
+    """A persistent TAP is removed from the bridge by ifdown, or by the next ifup after a crash."""
     host.namespace.add_tap("tap0")
     for end in ("close", "kill", "close"):
         machine = host.machine("tap0", bridge=bridge)
@@ -301,7 +301,7 @@ def test_out_of_the_bridge_again(host, bridge):
 
 @pytest.fixture(name="users_host")
 def fixture_users_host(tools):
-    """A host whose switch is nobody's own, and how to run his programs: he may open /dev/net/tun, as on any Debian."""
+    """A host whose switch runs as user nobody, who may open /dev/net/tun, as on any Debian; and how to run its programs."""
     with contextlib.ExitStack() as stack:
         node = stack.enter_context(public_dir()) / "tun"
         os.mknod(node, stat.S_IFCHR | 0o666, os.stat("/dev/net/tun").st_rdev)
@@ -316,7 +316,7 @@ def fixture_users_host(tools):
 
 @needs_two_users
 def test_root_plugs_into_a_users_switch(users_host):
-    """The second TAP belongs to whom the switch belongs to, who needs no privilege to take it."""
+    """The second TAP belongs to the switch's user, so that the switch needs no privilege to open it."""
     host = users_host
     with host.machine("tap0", vlan=10) as machine, host.client(vlan=10) as client:
         assert " user nobody " in host.run("ip", "-d", "link", "show", "dev", "sw-tap0").stdout
@@ -367,7 +367,7 @@ def test_a_prepared_tap_does_not_reach_the_host(users_host):
     assert host.call("qemu-ifup", "--prepare", "tap0", "nobody") == (0, "")
     with host.machine("tap0", prefix=host.as_nobody, vlan=20) as machine:
         assert attack(host, machine, ["tap0", "sw-tap0"]) == Reached()
-    # Between two QEMUs, while the switch has let go.
+    # Between two QEMUs, while the switch is not attached.
     with BareTap(host.namespace, "tap0") as tap:
         assert attack(host, tap, ["tap0", "sw-tap0"]) == Reached()
     assert host.call("qemu-ifup", "--release", "tap0") == (0, "")
@@ -377,8 +377,8 @@ def test_a_prepared_tap_does_not_reach_the_host(users_host):
 
 
 class Reached(typing.NamedTuple):
-    """What an attack has had from the host's stack: frames that came back, packets that its IP layers have seen,
-    neighbours that it has learned."""
+    """Effects of an attack on the host's stack: frames that it sent, packets that its IP layers received, neighbours
+    that it learned."""
 
     answers: int = 0
     ipv4: int = 0
@@ -387,7 +387,7 @@ class Reached(typing.NamedTuple):
 
 
 def attack(host, attacker, interfaces, seconds=0.3):
-    """Lets ATTACKER send everything that a host might answer, for the MAC addresses of INTERFACES and all others."""
+    """Sends from ATTACKER everything that a host might answer, to the MAC addresses of INTERFACES and all others."""
     before = packets_seen(host)
     attacker.heard()
     for each in attack_frames([host.namespace.mac(name) for name in interfaces]):
@@ -398,7 +398,7 @@ def attack(host, attacker, interfaces, seconds=0.3):
 
 
 def packets_seen(host):
-    """What the host's IPv4 and IPv6 have received, whatever became of it."""
+    """The packets that the host's IPv4 and IPv6 have received, dropped ones included."""
     snmp = [line.split() for line in host.run("cat", "/proc/net/snmp").stdout.splitlines() if line.startswith("Ip:")]
     return (int(dict(zip(*snmp))["InReceives"]),
             int(re.search(r"^Ip6InReceives\s+(\d+)", host.run("cat", "/proc/net/snmp6").stdout, re.M)[1]))
@@ -451,7 +451,7 @@ def icmpv6(address, kind, body):
 
 
 def test_the_attack_would_be_seen(host):
-    """On a TAP as QEMU's own scripts leave it the host answers, listens, and speaks without being asked."""
+    """On a TAP as QEMU's own scripts set it up, the host answers, listens, and sends unsolicited frames."""
     with BareTap(host.namespace, "plain0") as tap:
         host.run("ip", "link", "set", "plain0", "up")
         assert tap.heard(1.5)
@@ -461,7 +461,7 @@ def test_the_attack_would_be_seen(host):
 
 def test_vlan_20_reaches_neither_the_host_nor_vlan_10(tools):
     """The guest sends all that a host might answer, in all kinds of tags; members of VLAN 10 listen, as do the host's
-    own counters. Nor does the host send a word into the guest: it is a router, and would."""
+    own counters. Nor does the host send anything to the guest: it is a router, and would."""
     with contextlib.ExitStack() as stack:
         host = Host(tools, stack)
         evil = stack.enter_context(host.machine("evil", vlan=20))
@@ -477,7 +477,7 @@ def test_vlan_20_reaches_neither_the_host_nor_vlan_10(tools):
         assert frame(BROADCAST, ATTACKER, kind=ETH_ARP, payload=arp(ATTACKER, 1, "10.9.0.66", "10.9.0.1")[14:]) in friend.pending()
         assert host.switch.drops(host_port(host, "evil"))["not-member"] > 100
         host.switch.assert_balanced()
-        # While the switch is gone, and with the other TAP gone as well, there is still no way to the host.
+        # Without the switch, and even without the other TAP, nothing reaches the host.
         host.switch.kill()
         assert attack(host, evil, macs) == Reached()
         host.run("ip", "link", "del", "sw-evil")
@@ -490,7 +490,7 @@ def host_port(host, name):
 
 
 def test_no_moment_without_the_filter(host):
-    """A guest that never stops talking is not heard while its TAP is joined, nor while it is taken apart."""
+    """Frames of a guest that never stops sending do not reach the host while its TAP is set up or torn down."""
     over, said = threading.Event(), []
 
     def talk(tap):
@@ -517,7 +517,7 @@ def test_no_moment_without_the_filter(host):
 
 
 def test_runts_do_not_slip_past_the_filter(host):
-    """A filter that looks behind the header finds nothing to look at in a frame that is a header alone."""
+    """A filter that matches bytes after the header does not match a frame that consists of a header only."""
     runts = [(mac(BROADCAST) + mac(ATTACKER) + bytes.fromhex("0003 0000f3"))[:length] for length in range(14, 18)]
     with BareTap(host.namespace, "tap0") as tap:
         assert host.call("qemu-ifup", "tap0", vlan=20) == (0, "")
@@ -659,7 +659,7 @@ def test_filters_of_somebody_else_stay(host):
 
 
 def test_what_a_call_that_was_killed_at_once_has_left(host):
-    """Its second TAP has no mark yet: it is taken for what it is, unless somebody uses it."""
+    """Its second TAP has no mark yet: it is recognized nevertheless, unless it is in use."""
     host.namespace.add_tap("sw-tap0")
     with host.machine("tap0"):
         assert host.ports()["tap0"] == (0, ["sw-tap0"])
@@ -672,7 +672,7 @@ def test_what_a_call_that_was_killed_at_once_has_left(host):
 
 @pytest.mark.parametrize("step", ["tuntap add dev sw-tap0", "link set dev sw-tap0 alias", "link set dev sw-tap0 up"])
 def test_interrupted_it_leaves_nothing(host, tmp_path, step):
-    """Ctrl-C, at moments when much is half done: `ip` tells us of them."""
+    """Ctrl-C at each call of `ip`, when the work is half done."""
     wrapper = tmp_path / "ip"
     wrapper.write_text(f"""#!/bin/sh
         trap '' TERM
@@ -689,7 +689,7 @@ def test_interrupted_it_leaves_nothing(host, tmp_path, step):
 
 
 def test_another_users_words_do_not_make_a_port_ours(host):
-    """A client may call itself by our TAP's name: its port is none of ours, whoever sweeps."""
+    """A client may use our TAP's name as its description: its port is not ours, and no clean-up removes it."""
     with VdeClient(host.switch.dir, descr="sw-tap0"), host.machine("tap0"):
         assert len(host.ports()) == 2
         host.call("qemu-ifdown", "tap0")
@@ -745,7 +745,7 @@ def test_help_and_manual(host):
 
 
 def test_the_example_file_is_accepted(host, tmp_path):
-    """As it comes, and with every remark of a setting taken at its word."""
+    """As installed, and with every commented-out setting enabled."""
     text = (ROOT / "docs" / "qemu-ifup.conf").read_text()
     spoken = re.sub(r"^#(?=[\[a-z]+\*?\S*\]?( =|$))", "", text, flags=re.M)
     assert spoken.count("=") > text.count("\n[") and "\n[tap7]\n" in spoken

@@ -21,7 +21,7 @@ IPV4 = {"guest": GUEST, "host": HOST, "lan": LAN}
 IPV6 = {"guest": "fd00::11", "host": "fd00::1", "lan": "fd00::2"}
 DIRECTIONS = [(one, other) for one in IPV4 for other in IPV4 if one != other]
 # Between guest and LAN a frame passes the host's card, which packet sockets on it see; and what the host sends to a guest
-# goes out by the card, too, as all that it sends: there nobody has that address.
+# leaves by the card, too, as all that it sends, though no host there has that address.
 OVERHEARD = {("guest", "lan", "host"), ("lan", "guest", "host"), ("host", "guest", "lan")}
 ANYBODY = "33:33:00:00:12:34"  # a group that nobody has joined
 
@@ -39,7 +39,7 @@ def net():
         switch.assert_balanced()
 
 
-# -- everybody reaches everybody -----------------------------------------------------------------------------
+# -- all hosts reach each other ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("here, there", DIRECTIONS)
@@ -69,8 +69,8 @@ def test_console_shows_the_uplink(net):
 
 
 @pytest.mark.parametrize("other", ["host", "lan"])
-def test_super_frames_cross_the_uplink(net, other):
-    """What makes the uplink fast: frames far longer than the wire's 1,514 bytes, in both directions."""
+def test_gso_frames_cross_the_uplink(net, other):
+    """GSO makes the uplink fast: frames far longer than the wire's 1,514 bytes, in both directions."""
     for here, there, way in (("guest", other, "OUT"), (other, "guest", "IN")):
         frames, size = net.switch.port(1)[way]
         send_tcp(getattr(net, here), getattr(net, there), IPV4[there])
@@ -135,7 +135,7 @@ def test_host_does_not_take_what_is_between_guest_and_lan(net):
     (sent,) = lan.statistics(net.host, "eth0", "tx_packets")
     for _ in range(3):
         assert net.guest.ping(LAN, 1) == 1
-    # Three requests of the guest's, and a word of the host's own at most: no redirects, no copies.
+    # Three requests of the guest, and at most one frame of the host: no redirects, no copies.
     assert lan.statistics(net.host, "eth0", "tx_packets")[0] - sent <= 10
 
 
@@ -250,8 +250,8 @@ PREFIX = "fd00:5::"
 
 def test_guest_gets_addresses_and_every_frame_is_in_order(stack):
     """DHCP and router advertisements from dnsmasq on the LAN; TCP and UDP, IPv4 and IPv6, every way; then tshark
-    looks at what went over the wire and what the guest heard."""
-    net = Lan(stack, finished=True, lan_ipv6=f"{PREFIX}2")
+    checks what was on the wire and what the guest received."""
+    net = Lan(stack, complete=True, lan_ipv6=f"{PREFIX}2")
     switch = net.switch("uplink,ifname=eth0", "tap,ifname=tap0,offload=off")
     guest = net.guest("tap0")
     lan.finish_frames(guest, "tap0")
@@ -277,9 +277,9 @@ def test_guest_gets_addresses_and_every_frame_is_in_order(stack):
 
 
 @pytest.mark.parametrize("who", ["the switch", "the interface"])
-def test_with_offloads_on_every_frame_leaves_finished(stack, who):
-    """All take super-frames with open checksums, but for the wire's end and a VDE guest: what reaches these has been cut
-    and summed up by the switch or, where the interface's kernel does that, by that kernel."""
+def test_with_offloads_on_every_frame_leaves_complete(stack, who):
+    """All accept GSO frames without checksums, except for the wire's end and a VDE guest: frames for these are segmented
+    and completed by the switch or, if it sends by the kernel, by the kernel."""
     net = Lan(stack)
     switch = net.switch("uplink,ifname=eth0,port=1", "tap,ifname=tap0,port=2")
     guest, plain = net.guest("tap0", GUEST), net.vde_guest(switch, "tap1", "10.0.0.12")
@@ -494,7 +494,7 @@ def ask_for(address, source, own):
 
 
 def test_native_vlan_of_the_uplink_is_the_hosts(stack):
-    """vlan=20 on the uplink: who is in VLAN 20 is on the LAN and reaches the host, and VLAN 10 does not."""
+    """vlan=20 on the uplink: members of VLAN 20 are on the LAN and reach the host, and those of VLAN 10 do not."""
     net = Lan(stack)
     switch = net.switch("uplink,ifname=eth0,vlan=20", "tap,ifname=tap0,vlan=20", "tap,ifname=tap1,vlan=10")
     same, other = net.guest("tap0", "10.0.0.11"), net.guest("tap1", "10.0.0.12")
@@ -568,7 +568,7 @@ def test_second_tag_is_left_alone(trunk):
 
 @pytest.mark.parametrize("offload", ["on", "off"])
 def test_tcp_over_a_trunk_uplink_arrives_whole(stack, offload):
-    """Tagged on the wire and untagged at the guest: super-frames lose and gain a tag on their way."""
+    """Tagged on the wire and untagged at the guest: GSO frames lose and gain a tag on their way."""
     net = Lan(stack)
     switch = net.switch(f"uplink,ifname=eth0,port=1,vlan=none,trunk=10,offload={offload}", "tap,ifname=tap0,vlan=10")
     guest = net.guest("tap0", GUEST)
@@ -587,12 +587,12 @@ BASICS = ("test_group_frame_is_heard_once_by_everybody_else", "test_frame_for_on
           "test_conversation_of_host_and_lan_costs_the_switch_nothing")
 REST = ("test_udp_arrives_once_and_whole", "test_nothing_stays_behind_and_the_hosts_connection_survives",
         "test_host_off_leaves_the_host_out", "test_guest_in_vlan_20_reaches_neither_the_host_nor_vlan_10",
-        "test_super_frames_cross_the_uplink", "test_uplink_that_is_switched_off_and_on", "test_guest_gets_addresses")
+        "test_gso_frames_cross_the_uplink", "test_uplink_that_is_switched_off_and_on", "test_guest_gets_addresses")
 
 
 @pytest.mark.parametrize("tests", [BASICS, pytest.param(REST, marks=pytest.mark.full)], ids=["basics", "rest"])
 def test_the_same_in_a_user_namespace(tests):
-    """Root of a user namespace may make a TAP but load no program, so the switch has to recognise its echoes itself."""
+    """Root of a user namespace may create a TAP but load no program, so the switch has to recognize its echoes itself."""
     said = subprocess.run(
         ["unshare", "-Urn", "--mount", "--fork", sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
          "--tb=short", __file__, "-k", " or ".join(tests)],

@@ -1,4 +1,4 @@
-"""The manual against the program: every command, who may call it, every event; and the script that it gives away."""
+"""The manual against the program: every command, its access rights, every event; and the example script."""
 
 import os
 import re
@@ -65,7 +65,7 @@ def test_manual_has_every_code_that_it_mentions():
 
 @needs_two_users
 def test_manual_marks_what_is_for_the_owner():
-    """Without arguments: who may not call a command is told so before they are looked at."""
+    """Without arguments: permission is checked before arguments."""
     commands = {path: OWNER_ONLY in body for (path, _), body in manual_commands().items() if path != "shutdown"}
 
     def codes():

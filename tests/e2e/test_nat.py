@@ -1,7 +1,7 @@
 """passt on a stream port, and slirp behind a plug: ways out for a guest, without a TAP or a privilege.
 
-passt listens and the switch connects. It serves one guest: it has one address to give, sends whatever comes to the MAC address
-that it has heard last, and answers ARP for all addresses but the guest's. So each guest has a passt, and a VLAN with it.
+passt listens and the switch connects. It serves one guest: it offers one address, sends everything to the MAC address that
+it has seen last, and answers ARP for all addresses but the guest's. So each guest has a passt, and a VLAN with it.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ SIZE = 20 << 20
 
 
 class Passt:
-    """A passt in a namespace, which ends when the switch leaves it. Its socket is at PATH; root's passt makes that as nobody."""
+    """A passt in a namespace, which ends when the switch disconnects. Its socket is PATH, which passt creates as user nobody."""
 
     def __init__(self, namespace, path):
         self._argv = [*namespace.prefix, "passt", "--foreground", "--ipv4-only", "--mtu", 1500, "--one-off", "--socket", path]

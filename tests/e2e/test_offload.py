@@ -1,4 +1,4 @@
-"""Checksums left open and super-frames: whoever sends, whoever receives, each byte arrives, in frames that each takes."""
+"""Checksum offload and GSO frames: between any two endpoints each byte arrives, in frames that the receiver supports."""
 
 import concurrent.futures
 import contextlib
@@ -55,8 +55,8 @@ def test_udp_arrives_whole(lab, one, other):
         lan.send_udp(here, there, ipv6)
 
 
-def test_taps_with_offloads_exchange_super_frames(lab):
-    """That is what they are for: far fewer and longer frames than the wire's 1,514 bytes."""
+def test_taps_with_offloads_exchange_gso_frames(lab):
+    """Far fewer and longer frames than the wire's 1,514 bytes."""
     before = lab.switch.port(lab.port["on"])["IN"], lab.switch.port(lab.port["on2"])["OUT"]
     lan.send_tcp(lab.on, lab.on2, ADDRESS["on2"][0])
     after = lab.switch.port(lab.port["on"])["IN"], lab.switch.port(lab.port["on2"])["OUT"]
@@ -65,8 +65,8 @@ def test_taps_with_offloads_exchange_super_frames(lab):
 
 
 @pytest.mark.parametrize("receiver", ["off", "vde"])
-def test_others_see_finished_frames(lab, receiver):
-    """A capture where frames come out of the switch: right checksums, no frame above the MTU, none twice."""
+def test_others_receive_complete_frames(lab, receiver):
+    """A capture where frames leave the switch: correct checksums, no frame above the MTU, no duplicates."""
     there, (ipv4, ipv6) = getattr(lab, receiver), ADDRESS[receiver]
     lan.finish_frames(there, receiver)
     with lan.Capture(there, receiver) as capture:
@@ -79,7 +79,7 @@ def test_others_see_finished_frames(lab, receiver):
 
 
 def test_datagrams_cut_by_the_kernel_of_the_sender(lab):
-    """UDP_SEGMENT: one write, many datagrams, which leave the sender as one super-frame."""
+    """UDP_SEGMENT: one write, many datagrams, which leave the sender as one GSO frame."""
     for receiver in ("on2", "off", "vde"):
         for address in ADDRESS[receiver]:
             family = family_of(address)
@@ -96,7 +96,7 @@ def test_datagrams_cut_by_the_kernel_of_the_sender(lab):
 
 
 def test_offloads_change_under_traffic(lab):
-    """`port/set N offload=off` and back, while TCP flows: nothing is lost that TCP does not bring again."""
+    """`port/set N offload=off` and back, during a TCP transfer: the data arrives intact."""
     done = threading.Event()
 
     def turn():
@@ -134,7 +134,7 @@ def test_jumbo_frames_between_taps():
 
 
 def test_guest_with_a_smaller_mtu_gets_segments_of_its_size():
-    """TCP agrees on what the smaller end takes; the super-frames' segment size follows."""
+    """TCP negotiates the smaller MSS; the GSO size follows."""
     with contextlib.ExitStack() as stack:
         net = lan.Lan(stack)
         switch = net.switch("tap,ifname=on", "tap,ifname=off,offload=off")
@@ -154,7 +154,7 @@ def test_guest_with_a_smaller_mtu_gets_segments_of_its_size():
     pytest.param("offload=on", "offload=on", marks=pytest.mark.full),
     pytest.param("offload=off", "offload=off", marks=pytest.mark.full)])
 def test_tcp_between_a_trunk_and_an_access_port(near, far):
-    """A tag that goes or comes moves the place where the checksum belongs by four bytes."""
+    """Removing or adding a tag moves the checksum's offset by four bytes."""
     with contextlib.ExitStack() as stack:
         net = lan.Lan(stack)
         switch = net.switch(f"tap,ifname=trunk,vlan=none,trunk=10,{near}", f"tap,ifname=access,vlan=10,{far}")
@@ -185,7 +185,7 @@ def test_tcp_between_two_trunks():
         switch.assert_balanced()
 
 
-# -- super-frames byte by byte -------------------------------------------------------------------------------
+# -- GSO frames byte by byte ---------------------------------------------------------------------------------
 
 A, B = host(0xA), host(0xB)
 IPV4, IPV6 = ("10.9.0.1", "10.9.0.2"), ("fd09::1", "fd09::2")
@@ -218,13 +218,13 @@ def hear(bench, client, count):
 
 
 @pytest.mark.parametrize("source, target", [IPV4, IPV6], ids=["ipv4", "ipv6"])
-def test_tcp_super_frame_reaches_a_vde_client_in_segments(bench, source, target):
+def test_tcp_gso_frame_reaches_a_vde_client_in_segments(bench, source, target):
     at = 54 if source in IPV6 else 34
     gso, mss = GSO_TCPV6 if source in IPV6 else GSO_TCPV4, 1400
     for size in (1, 1400, 1401, 9000, 9001, 60000):
         payload = os.urandom(size)
         header = vnet_header(gso, mss, at, 16, at + 20) if size > mss else vnet_header(start=at, offset=16)
-        bench.wire.send(tcp_frame(B, A, source, target, payload, partial=True), header)
+        bench.wire.send(tcp_frame(B, A, source, target, payload, needs_csum=True), header)
         segments = hear(bench, bench.plain, -(-size // mss))
         assert [len(segment) for segment in segments] == [
             at + 20 + min(mss, size - start) for start in range(0, size, mss)]
@@ -238,18 +238,18 @@ def test_tcp_super_frame_reaches_a_vde_client_in_segments(bench, source, target)
 
 
 @pytest.mark.parametrize("source, target", [IPV4, IPV6], ids=["ipv4", "ipv6"])
-def test_udp_super_frame_reaches_a_vde_client_as_datagrams(bench, source, target):
+def test_udp_gso_frame_reaches_a_vde_client_as_datagrams(bench, source, target):
     payload, at = os.urandom(10_001), 54 if source in IPV6 else 34
-    bench.wire.send(udp_frame(B, A, source, target, payload, partial=True),
+    bench.wire.send(udp_frame(B, A, source, target, payload, needs_csum=True),
                     vnet_header(GSO_UDP_L4, 1000, at, 6, at + 8))
     datagrams = [payload_of(each) for each in hear(bench, bench.plain, 11)]
     assert [len(datagram) for datagram in datagrams] == 10 * [1000] + [1]
     assert b"".join(datagrams) == payload
 
 
-def test_tagged_super_frame_reaches_a_trunk_in_tagged_segments(bench):
+def test_tagged_gso_frame_reaches_a_trunk_in_tagged_segments(bench):
     payload = os.urandom(10_000)
-    bench.wire.send(tcp_frame(B, A, *IPV4, payload, tag(10, pcp=5), partial=True),
+    bench.wire.send(tcp_frame(B, A, *IPV4, payload, tag(10, pcp=5), needs_csum=True),
                     vnet_header(GSO_TCPV4, 1400, 38, 16, 58))
     segments = hear(bench, bench.trunk, 8)
     assert {segment[12:16] for segment in segments} == {tag(10, pcp=5)}
@@ -258,9 +258,9 @@ def test_tagged_super_frame_reaches_a_trunk_in_tagged_segments(bench):
 
 
 def test_cwr_belongs_to_the_first_segment(bench):
-    """RFC 3168: the sender says once that it has slowed down."""
+    """RFC 3168: CWR is set in the first segment only."""
     cwr = 0x80
-    bench.wire.send(tcp_frame(B, A, *IPV4, os.urandom(5000), partial=True, flags=0x18 | cwr),
+    bench.wire.send(tcp_frame(B, A, *IPV4, os.urandom(5000), needs_csum=True, flags=0x18 | cwr),
                     vnet_header(GSO_TCPV4 | GSO_ECN, 1400, 34, 16, 54))
     segments = hear(bench, bench.plain, 4)
     assert [bool(segment[47] & cwr) for segment in segments] == [True, False, False, False]
@@ -268,32 +268,32 @@ def test_cwr_belongs_to_the_first_segment(bench):
         payload_of(segment)
 
 
-def test_super_frame_to_a_tap_arrives_in_one_piece(bench):
+def test_gso_frame_to_a_tap_arrives_in_one_piece(bench):
     payload = os.urandom(60_000)
     bench.far.send(frame(BROADCAST, host(0xC)))
     bench.wire.wait_for(lambda frame: frame[6:12] == mac(host(0xC)))
-    bench.wire.send(tcp_frame(host(0xC), A, *IPV4, payload, partial=True), vnet_header(GSO_TCPV4, 1400, 34, 16, 54))
+    bench.wire.send(tcp_frame(host(0xC), A, *IPV4, payload, needs_csum=True), vnet_header(GSO_TCPV4, 1400, 34, 16, 54))
     came = bench.far.wait_for(lambda frame: payload[-8:] in frame)
     assert any(frame.endswith(payload) for frame in came)
 
 
-def test_flooded_super_frame_reaches_each_as_it_takes_it(bench):
+def test_flooded_gso_frame_reaches_each_as_it_takes_it(bench):
     payload = os.urandom(4200)
-    bench.wire.send(tcp_frame(BROADCAST, A, *IPV4, payload, partial=True), vnet_header(GSO_TCPV4, 1400, 34, 16, 54))
+    bench.wire.send(tcp_frame(BROADCAST, A, *IPV4, payload, needs_csum=True), vnet_header(GSO_TCPV4, 1400, 34, 16, 54))
     assert b"".join(map(payload_of, hear(bench, bench.plain, 3))) == payload
     assert any(frame.endswith(payload) for frame in bench.far.wait_for(lambda frame: payload[-8:] in frame))
 
 
-# -- lies ----------------------------------------------------------------------------------------------------
+# -- invalid headers -----------------------------------------------------------------------------------------
 
-TCP = tcp_frame(B, A, *IPV4, bytes(9000), partial=True)
-TCP6 = tcp_frame(B, A, *IPV6, bytes(9000), partial=True)
-UDP = udp_frame(B, A, *IPV4, bytes(9000), partial=True)
+TCP = tcp_frame(B, A, *IPV4, bytes(9000), needs_csum=True)
+TCP6 = tcp_frame(B, A, *IPV6, bytes(9000), needs_csum=True)
+UDP = udp_frame(B, A, *IPV4, bytes(9000), needs_csum=True)
 NOT_IP = frame(B, A, size=9000)
 
 
 def lies():
-    """(frame, header) pairs: the header does not fit the frame."""
+    """(frame, header) pairs whose header does not match the frame."""
     kinds = (GSO_NONE, GSO_TCPV4, GSO_UDP, GSO_TCPV6, GSO_UDP_L4, GSO_TCPV4 | GSO_ECN, 7, 255)
     for data in (TCP, TCP6, UDP, NOT_IP, TCP[:60], TCP[:34], TCP[:14], UDP[:40]):
         for gso in kinds:
@@ -306,7 +306,7 @@ def lies():
 
 
 def test_headers_that_lie_hurt_nobody(bench):
-    """What the kernel lets pass of all these is delivered in frames that fit, or counted; then all goes on."""
+    """Those that the kernel accepts are delivered in frames that fit, or counted; then traffic goes on."""
     accepted = 0
     for number, (data, header) in enumerate(lies()):
         with contextlib.suppress(OSError):
@@ -319,7 +319,7 @@ def test_headers_that_lie_hurt_nobody(bench):
     wait_for(lambda: queued(bench) == 0, message="the queues to empty")
     assert all(len(each) <= 9234 for each in bench.plain.pending())
     payload = os.urandom(5000)
-    bench.wire.send(tcp_frame(B, A, *IPV4, payload, partial=True), vnet_header(GSO_TCPV4, 1400, 34, 16, 54))
+    bench.wire.send(tcp_frame(B, A, *IPV4, payload, needs_csum=True), vnet_header(GSO_TCPV4, 1400, 34, 16, 54))
     assert b"".join(map(payload_of, hear(bench, bench.plain, 4))) == payload
     assert bench.switch.process.poll() is None
 
@@ -330,7 +330,7 @@ def queued(bench):
 
 
 def test_tap_with_an_mtu_lowered_under_traffic():
-    """Whatever its kernel makes of frames that are longer now: each is delivered or counted, and TCP gets through."""
+    """Frames that are too long now are delivered or counted, whatever the kernel does, and TCP gets through."""
     with contextlib.ExitStack() as stack:
         net = lan.Lan(stack)
         switch = net.switch("tap,ifname=one", "tap,ifname=other")

@@ -1,4 +1,4 @@
-"""Plugs: other networks by libvdeplug, and that what hangs or dies over there is the affair of one port."""
+"""Plugs: other networks by libvdeplug; a far side that hangs or dies affects one port only."""
 
 import contextlib
 import grp
@@ -30,7 +30,7 @@ WITHOUT_PLUGINS = {"VDEPLUGIN_PATH": "/nonexistent"}
 
 
 def plug(vnl, *more):
-    """The words of a plug to VNL on port 9."""
+    """The port spec of a plug to VNL on port 9."""
     return "--port", ",".join((f"plug,port={PLUG}", f"vnl={vnl.replace(',', ',,')}", *more))
 
 
@@ -140,8 +140,8 @@ class Joined:
         guest = self.guests[side] = self.stack.enter_context(Namespace())
         wait_for(lambda: self.nets[side].has("tap0"), message="tap0")
         guest.take("tap0", self.nets[side])
-        guest.run("ip", "link", "set", "tap0", "address", host(side))  # the other guest shall not have to ask anew
-        # Frames travel in datagrams, which nobody should have to cut.
+        guest.run("ip", "link", "set", "tap0", "address", host(side))  # so that the other guest need not send ARP again
+        # Frames are carried in datagrams, which should not be fragmented.
         guest.up("tap0", f"{(HERE, THERE)[side]}/24", mtu=1400)
 
     def wait_up(self):
@@ -214,7 +214,7 @@ while True:
 
 
 def test_command_that_writes_before_it_reads_on_does_not_lock_up(stack, tmp_path):
-    """Both pipes fill. An echo must not stop for ever because each waits for the other to read."""
+    """Both pipes fill. The echo must not deadlock because each side waits for the other to read."""
     (tmp_path / "echo.py").write_text(ECHO)
     near = stack.enter_context(Switch(*plug(f"cmd://{sys.executable} {tmp_path}/echo.py"), "--loop-block", 0))
     wait_up(near)
@@ -244,7 +244,7 @@ def test_tap_of_libvdeplug(stack):
 
 
 def test_what_the_far_side_refuses_is_counted(stack):
-    """A TAP that is down takes nothing; up again, all."""
+    """A TAP that is down accepts nothing; up again, everything."""
     net = stack.enter_context(Namespace())
     switch = stack.enter_context(Switch(*plug("tap://far0"), prefix=net.prefix))
     wait_up(switch)
@@ -264,7 +264,7 @@ def test_what_the_far_side_refuses_is_counted(stack):
 
 
 def test_what_a_program_refuses_is_counted(stack):
-    """It does not read, nor ever writes a word."""
+    """It neither reads nor writes."""
     switch = stack.enter_context(Switch(*plug("cmd://sh -c 'exec 0<&-; sleep 30'")))
     wait_up(switch)
     with VdeClient(switch.dir) as alice:
@@ -277,7 +277,7 @@ def test_what_a_program_refuses_is_counted(stack):
 
 
 def test_what_a_program_leaves_behind_is_counted(stack):
-    """It ends without having read what its helper holds for it: all but what fills a pipe is known to be lost, to the frame."""
+    """It ends without having read what its helper holds for it: all but what is in the pipe is counted as lost, exactly."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     taken = 0
@@ -349,11 +349,11 @@ def test_vlans_of_a_plug(stack):
         assert not carol.pending()
 
 
-# -- what hangs over there -----------------------------------------------------------------------------------
+# -- a far side that hangs -----------------------------------------------------------------------------------
 
 
 class Others:
-    """Two more clients of a switch, who shall notice nothing."""
+    """Two more clients of a switch, which must not be affected."""
 
     def __init__(self, stack, switch):
         self.switch = switch
@@ -369,7 +369,7 @@ class Others:
 
 @contextlib.contextmanager
 def silent_switch(directory):
-    """A switch that takes connections and says nothing."""
+    """A switch that accepts connections and sends nothing."""
     directory.mkdir()
     with socket.socket(socket.AF_UNIX) as silent:
         silent.bind(str(directory / "ctl"))
@@ -378,7 +378,7 @@ def silent_switch(directory):
 
 
 def test_far_side_that_accepts_and_says_nothing(stack, tmp_path):
-    """vde_open() waits for ever there. The port waits, is tried again, and nobody else notices."""
+    """vde_open() blocks forever. The port waits and is retried, and others are not affected."""
     stack.enter_context(silent_switch(tmp_path / "far"))
     near = stack.enter_context(Switch(*plug(f"vde://{tmp_path}/far")))
     others = Others(stack, near)
@@ -505,7 +505,7 @@ def test_nothing_outlives_the_switch(stack, tmp_path, ending):
 
 
 def test_helper_that_hangs_does_not_outlive_a_switch_that_was_killed(tmp_path):
-    """It waits in vde_open() for a switch that does not answer, and looks at nothing else."""
+    """It is blocked in vde_open() on a switch that does not answer."""
     with silent_switch(tmp_path / "far"), Switch(*plug(f"vde://{tmp_path}/far")) as near:
         leader = helper(near)
         time.sleep(0.3)
@@ -545,8 +545,8 @@ time.sleep(1000)
                                   "os.write(status, b'up\\nup\\n' + b'x' * 5000)",
                                   "os.write(status, b'refused 18446744073709551616\\nrefused -1\\nrefused \\nrefused x\\n')"])
 def test_helper_that_behaves_badly_is_ended(stack, tmp_path, deed):
-    """It ignores that it is told to end, closes one of its ends and stays, says that it is up again and again, or that more
-    was refused than it ever got."""
+    """It ignores SIGTERM, closes one of its ends and stays, reports "up" repeatedly, or more frames refused than it ever
+    received."""
     (tmp_path / "vswplug").write_text(FAKE % deed)
     (tmp_path / "vswplug").chmod(0o755)
     shutil.copy(PROGRAM, tmp_path / "vswitchd")
@@ -581,11 +581,11 @@ def test_helper_has_only_what_it_needs(stack):
     assert int(ignored, 16) & (1 << 31) - 1 == 0  # the C library keeps the next two for its threads
 
 
-# -- what cannot be ------------------------------------------------------------------------------------------
+# -- invalid plugs -------------------------------------------------------------------------------------------
 
 
 def start(directory, *words, program=PROGRAM, prefix=(), env=None):
-    """Starts a switch that should refuse to. Returns its status and what it said."""
+    """Starts a switch that should refuse to. Returns its status and output."""
     ended = subprocess.run([*prefix, str(program), "-s", str(directory), "-f", "/dev/null", *words], input="", text=True,
                            capture_output=True, timeout=20, env={**os.environ, **(env or {})})
     return ended.returncode, ended.stderr

@@ -1,5 +1,5 @@
-"""The switch dies and is started again with the same words: whom it connects to, and who sends datagrams, is back on the same
-port within a second. QEMU is a real one and never told."""
+"""The switch is killed and started again with the same arguments: peers that it connects to, and those that send datagrams,
+are back on the same ports within a second. QEMU is a real one and is not restarted."""
 
 import contextlib
 import time
@@ -13,7 +13,7 @@ from switch import Switch
 from users import public_dir
 from vdeclient import VdeClient
 
-# What the switch is told, and what QEMU is.
+# The arguments of the switch, and of QEMU.
 PEERS = {
     "socket-listen": ("stream,addr=127.0.0.1:7002", "socket,listen=127.0.0.1:7002"),
     "stream-tcp": ("stream,addr=127.0.0.1:7002", "stream,server=on,addr.type=inet,addr.host=127.0.0.1,addr.port=7002"),
@@ -59,6 +59,6 @@ def test_back_on_its_port(peer):
             if kills < 3:
                 switch.kill()
                 switch.close()
-                (directory / "sw" / "ctl").unlink()  # its return tells that the next one is up
+                (directory / "sw" / "ctl").unlink()  # when it returns the next one is up
         switch.assert_balanced()
         switch.close()

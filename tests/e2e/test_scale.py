@@ -34,7 +34,7 @@ def test_a_thousand_clients():
 
 @pytest.mark.usefixtures("many_files")
 def test_all_leave_at_once():
-    """As when the machine's guests are all stopped by one command."""
+    """As if all guests of the machine were stopped by one command."""
     with Switch("-n", "1200") as switch:
         names, descriptors = os.listdir(switch.dir), switch.fds()
         with contextlib.ExitStack() as stack:
@@ -47,7 +47,7 @@ def test_all_leave_at_once():
 
 
 def test_low_file_limit_is_announced():
-    """Whoever wants 4,096 ports and may open 256 files hears of it at the start, not at the 120th guest."""
+    """A switch with 4,096 ports and a limit of 256 files reports that at the start, not with the 120th guest."""
     with Switch(prefix=file_limit(256)) as switch:
         settle(switch)
         assert any("256" in line for line in switch.stderr().splitlines())
@@ -74,7 +74,7 @@ def attach_and_detach(switch, rounds):
 
 
 def test_idle_clients_wake_nobody():
-    """Two hundred clients that say nothing cost nothing: the switch sleeps until there is something to do."""
+    """Two hundred idle clients cost nothing: the switch sleeps until there is something to do."""
     with Switch("-n", "200") as switch, Lab(switch, range(1, 201)):
         settle(switch)
         wait_for(lambda: asleep(switch), message="the switch to go to sleep")
@@ -84,7 +84,7 @@ def test_idle_clients_wake_nobody():
 
 
 def asleep(switch):
-    """Whether it has done nothing for a while: behind its last reply there is still the prompt to write."""
+    """Whether it has done nothing for a while: after its last reply it still has to write the prompt."""
     before = switches_of_context(switch)
     time.sleep(0.2)
     return switches_of_context(switch) == before
@@ -100,7 +100,7 @@ BURST = 16
 
 
 def test_slow_reader():
-    """One of ten receivers never reads: the nine others get every frame, in order, and its port counts the rest.
+    """One of ten receivers never reads: the nine others get every frame, in order, and its port counts the drops.
 
     The test reads the nine after every burst, so that they keep up by construction.
     """

@@ -1,7 +1,7 @@
 """The segmenter against an independent oracle: the kernel's own segmentation, byte by byte.
 
-segmenter.c writes random super-frames into the TAP `whole`; the kernel redirects them to the TAP `pieces`, which has no
-offloads, and so has to segment them and to complete their checksums. Both must come to the same bytes.
+segmenter.c writes random GSO frames into the TAP `whole`; the kernel redirects them to the TAP `pieces`, which has no
+offloads, and so has to segment them and to complete their checksums. Both must produce the same bytes.
 """
 
 import os
@@ -16,7 +16,7 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SOURCES = ("tests/e2e/segmenter.c", "tests/unit/gso_frame.c", "switch/core/offload.c", "switch/core/frame.c")
 
-# The ring of a TAP holds this many segments: those of the longest packet in the smallest pieces, and some.
+# The ring of a TAP holds this many segments: those of the longest packet of the smallest size, and some.
 QUEUE = 2000
 
 
@@ -33,7 +33,7 @@ def segmenter(tmp_path_factory):
 
 @pytest.fixture
 def joined(namespaces):
-    """A namespace where what is written into `whole` leaves through `pieces`."""
+    """A namespace where frames written into `whole` leave through `pieces`."""
     namespace, = namespaces(1)
     namespace.run("ip", "tuntap", "add", "dev", "whole", "mode", "tap", "vnet_hdr")
     namespace.run("ip", "tuntap", "add", "dev", "pieces", "mode", "tap")
@@ -48,7 +48,7 @@ def joined(namespaces):
 def check(namespace, program, count, seed):
     result = namespace.run(program, count, seed, timeout=160, check=False)
     assert result.returncode == 0, f"seed {seed}: {result.stdout}"
-    said = re.match(r"(\d+) super-frames, (\d+) segments; TCPv4 (\d+), TCPv6 (\d+), UDP (\d+), of one segment (\d+)",
+    said = re.match(r"(\d+) GSO frames, (\d+) segments; TCPv4 (\d+), TCPv6 (\d+), UDP (\d+), of one segment (\d+)",
                     result.stdout)
     frames, segments, *kinds, ordinary = map(int, said.groups())
     assert frames == count and segments > 4 * count
@@ -60,7 +60,7 @@ def test_segments_as_the_kernel_does(joined, segmenter):
 
 
 @pytest.mark.full
-def test_100_000_super_frames_as_the_kernel_does(joined, segmenter):
+def test_100_000_gso_frames_as_the_kernel_does(joined, segmenter):
     """In parts, each with a seed of its own: a failure says which."""
     seed = int(time.time())
     for part in range(10):

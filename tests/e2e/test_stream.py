@@ -1,4 +1,4 @@
-"""Streams: frames over connections, however the bytes are cut, and the ports that they are on."""
+"""Streams: frames over connections, however the bytes are split, and the ports that they are on."""
 
 import contextlib
 import os
@@ -72,7 +72,7 @@ def test_trunk_and_access_ports(stack):
 
 
 def test_slow_reader_gets_whole_frames(stack, switch):
-    """Its socket takes frames in pieces; what it is sent is in step all the same, and nothing is lost below the bounds."""
+    """Its socket accepts frames in pieces; framing is kept all the same, and nothing is lost below the bounds."""
     one, slow = plug(stack, switch), plug(stack, switch)
     switch.wait_attached(2)
     sizes = [random.Random(7).choice(SIZES) for _ in range(400)]
@@ -106,7 +106,7 @@ def test_reader_that_stops_costs_others_nothing(stack, switch):
 
 
 def test_many_small_frames_in_one_write(stack, switch):
-    """More than one batch in one read: all come, and nobody need write again for that."""
+    """More than one batch in one read: all arrive, without another write by the peer."""
     one, other = plug(stack, switch), plug(stack, switch)
     switch.wait_attached(2)
     frames = [frame(BROADCAST, host(1), payload=number.to_bytes(4, "big")) for number in range(1000)]
@@ -117,7 +117,7 @@ def test_many_small_frames_in_one_write(stack, switch):
 
 
 def test_one_read_of_many_frames_does_not_hold_up_others(stack, switch):
-    """A thousand frames that are read at once go through the switch a batch a turn; who sends one meanwhile has a turn, too."""
+    """A thousand frames that are read at once are switched a batch at a time; others' frames are switched in between."""
     flood, ear = plug(stack, switch), plug(stack, switch)
     early, late = (stack.enter_context(VdeClient(switch.dir)) for _ in range(2))
     switch.wait_attached(4)
@@ -135,7 +135,7 @@ def test_one_read_of_many_frames_does_not_hold_up_others(stack, switch):
 
 @pytest.fixture
 def trio(stack, switch):
-    """A switch, an evil peer on port 1, and two that talk whatever happens."""
+    """A switch, a malicious peer on port 1, and two that exchange frames whatever happens."""
     evil, one, other = plug(stack, switch), plug(stack, switch), plug(stack, switch)
     switch.wait_attached(3)
     yield switch, evil, (one, other)
@@ -196,7 +196,7 @@ def test_silent_connections_cost_nothing(trio):
 
 
 def test_frame_that_was_cut_is_counted(stack):
-    """A client leaves in the middle of a frame: what it has got of that is nothing."""
+    """A client disconnects in the middle of a frame: that frame does not count as delivered."""
     switch = stack.enter_context(Switch())
     one, slow = plug(stack, switch), plug(stack, switch)
     switch.wait_attached(2)
@@ -207,7 +207,7 @@ def test_frame_that_was_cut_is_counted(stack):
     while not slow.has_part():  # the room in the socket may end where a frame does
         assert whole < 400, "no frame was cut"
         whole += len([slow.recv() for _ in range(20)])
-        switch.ok("port/showinfo")  # what there is room for is sent
+        switch.ok("port/showinfo")  # as much as there is room for is sent
         with paused(switch.pid):
             whole += len(slow.pending())
             if slow.has_part():
@@ -232,7 +232,7 @@ def test_each_connection_is_a_port_and_a_port_is_used_again(stack, switch):
 
 
 def test_named_port_has_one_stream_at_a_time(stack):
-    """A second claimant is refused with a reason while the first lives; the next finds VLAN and counters again."""
+    """A second client is refused with a reason while the first is connected; the next one finds VLAN and counters again."""
     switch = stack.enter_context(Switch("--port", "stream,name=web,vlan=10,port=7", "--port", "vde,port=8,vlan=10"))
     listener = stack.enter_context(VdeClient(switch.dir, port=8))
     first = plug(stack, switch, "web.stream")
@@ -253,7 +253,7 @@ def test_named_port_has_one_stream_at_a_time(stack):
 
 @pytest.mark.parametrize("kind", ["stream", "vde"])
 def test_named_port_is_found_by_every_protocol(stack, kind):
-    """Without another word: DIR/web and DIR/web.stream; and by its new name when it is renamed."""
+    """Without further options: DIR/web and DIR/web.stream; and by its new name when it is renamed."""
     switch = stack.enter_context(Switch("--port", f"{kind},name=web,vlan=10", "--port", "stream,name=other,vlan=10"))
     other = plug(stack, switch, "other.stream")
     with VdeClient(switch.dir, ctl="web") as vde:
@@ -270,7 +270,7 @@ def test_named_port_is_found_by_every_protocol(stack, kind):
 
 
 def test_name_that_one_protocol_cannot_have_is_nobodys(stack, switch):
-    """Something is in the way of DIR/web.stream: neither DIR/web is made, nor does the old name go."""
+    """If DIR/web.stream exists, DIR/web is not created, and the old name is not removed."""
     (switch.dir / "web.stream").mkdir()
     switch.ok("port/add vde,name=db,port=3")
     for command in ("port/add vde,name=web", "port/setname db web", "port/set 3 name=web,vlan=10"):

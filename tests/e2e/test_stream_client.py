@@ -1,4 +1,4 @@
-"""Streams: the switch connects to others, and connects again."""
+"""Streams: the switch connects to others, and reconnects."""
 
 import contextlib
 import socket
@@ -74,9 +74,10 @@ def test_far_side_that_accepts_and_hangs_up_keeps_nobody_busy(stack, tmp_path):
     assert cpu_share(switch.pid) < 0.1 and len(switch.stderr().splitlines()) < 30
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("silent", ["accepts and says nothing", "does not accept", "does not answer"])
 def test_hanging_far_side_disturbs_nobody(stack, tmp_path, silent):
-    """A backlog that is full, or a host that swallows everything: others talk, the console answers."""
+    """A backlog that is full, or a host that drops everything: others are not affected, the console answers."""
     namespace = stack.enter_context(Namespace())
     if silent == "does not answer":
         namespace.add_veth("eth0", stack.enter_context(Namespace()), "far")
@@ -107,7 +108,7 @@ def test_hanging_far_side_disturbs_nobody(stack, tmp_path, silent):
 
 @pytest.mark.parametrize("kind", ["path", "tcp"])
 def test_two_switches_joined_by_a_stream_find_each_other_again(stack, tmp_path, kind):
-    """One listens and one connects; either is killed and started again; within a second the hosts talk."""
+    """One listens and one connects; either is killed and started again; within a second the hosts reach each other."""
     namespace = stack.enter_context(Namespace())
     place = f"path={tmp_path}/link.sock" if kind == "path" else "addr=127.0.0.1:7200"
     options = {"near": ["--port", f"stream,{place},server=on,port=9"], "far": ["--port", f"stream,{place},port=9"]}
@@ -117,7 +118,7 @@ def test_two_switches_joined_by_a_stream_find_each_other_again(stack, tmp_path, 
     for victim in ("near", "far", "near"):
         switches[victim].kill()
         switches[victim].close()
-        (tmp_path / victim / "ctl").unlink()  # its return tells that the next one is up
+        (tmp_path / victim / "ctl").unlink()  # when it returns the next one is up
         switches[victim] = Switch(*options[victim], dir=tmp_path / victim, prefix=namespace.prefix)
         begin = time.monotonic()
         one, two = (StreamClient(switches[name].dir / "stream") for name in ("near", "far"))

@@ -1,4 +1,4 @@
-"""Streams: the places where the switch waits for others, its own and those that it is given, and what it refuses."""
+"""Streams: listen addresses, in the switch's directory and elsewhere, inherited sockets, and what is refused."""
 
 import os
 import re
@@ -80,7 +80,7 @@ def test_listener_at_all_addresses(stack, tmp_path, addr, ipv6):
 
 
 def test_place_is_full(stack, tmp_path):
-    """Whom a listener gives ports to cannot take them all, whatever becomes of the listener's other clients."""
+    """Clients of one listener cannot use up all ports, whatever becomes of the listener's other clients."""
     switch = stack.enter_context(Switch("--port", f"stream,path={tmp_path}/a,server=on,most=2,vlan=10",
                                         "--port", f"stream,path={tmp_path}/b,server=on,most=1"))
     one, two = (stack.enter_context(StreamClient(tmp_path / "a")) for _ in range(2))
@@ -105,7 +105,7 @@ def test_place_is_full(stack, tmp_path):
 
 
 def test_a_place_leaves_half_of_the_ports(stack, tmp_path):
-    """Who comes by TCP shall not keep those out for whom the switch is."""
+    """Clients by TCP must not keep out the local users of the switch."""
     switch = stack.enter_context(Switch("-n", "9", "--port", f"stream,path={tmp_path}/a,server=on"))
     for number in range(1, 6):
         stack.enter_context(StreamClient(tmp_path / "a"))
@@ -147,7 +147,7 @@ def test_switch_does_not_plug_into_itself(stack, tmp_path):
 
 @pytest.mark.parametrize("place", ["127.0.0.1:7303", ":7303"])
 def test_nor_by_tcp_nor_by_a_program(stack, place):
-    """A connection of ours to a place of ours, and a plug whose program connects to DIR/stream."""
+    """A connection to one of our own listeners, and a plug whose program connects to DIR/stream."""
     switch = stack.enter_context(Switch("--port", f"stream,addr={place},server=on", "--port",
                                         "stream,addr=127.0.0.1:7303,port=9"))
     switch.ok(f"port/add plug,port=8,vnl=cmd://socat - UNIX-CONNECT:{switch.dir}/stream")
@@ -163,7 +163,7 @@ def test_nor_by_tcp_nor_by_a_program(stack, place):
 
 @needs_two_users
 def test_vde_clients_of_others_do_not_join_what_is_not_for_guests(stack):
-    """By its number, which anybody may ask for: the port of a TCP peer would let him hear, and keep, what is not his."""
+    """By its number, which any user may ask for: on the port of a TCP peer it could receive, and take over, its traffic."""
     public = stack.enter_context(public_dir())
     switch = stack.enter_context(Switch("-m", "666", "--dirmode", "777", "--port", "stream,addr=127.0.0.1:7304,server=on,port=5",
                                         "--port", "vde,port=6", dir=public / "sw"))
@@ -178,7 +178,7 @@ def test_vde_clients_of_others_do_not_join_what_is_not_for_guests(stack):
 
 
 def test_unnamed_ports_are_for_whom_they_were_made(stack):
-    """A port that waits for anybody is anybody's; one whose endpoint came from elsewhere is nobody's when that has left."""
+    """A port for any client may be used by any user; one with an endpoint of another kind by none after that has left."""
     ours, theirs = socket.socketpair()
     with theirs:
         switch = stack.enter_context(Switch("--port", f"stream,fd={theirs.fileno()},vlan=10", "--port", "stream,vlan=20",
@@ -194,7 +194,7 @@ def test_unnamed_ports_are_for_whom_they_were_made(stack):
 
 @needs_two_users
 def test_ports_of_a_place_are_nobody_elses(stack):
-    """Who comes by TCP is nobody's user; who comes by a path is somebody's. Neither port is to be had by its number."""
+    """A TCP client has no known user; a client by a path has one. Neither port can be requested by its number."""
     public = stack.enter_context(public_dir())
     switch = stack.enter_context(Switch("-m", "666", "--dirmode", "777", "--port", "stream,addr=127.0.0.1:7306,server=on,vlan=10",
                                         "--port", f"stream,path={public}/place,server=on,vlan=10", dir=public / "sw"))
@@ -216,7 +216,7 @@ def test_ports_of_a_place_are_nobody_elses(stack):
 
 @pytest.mark.full
 def test_paused_tcp_guest_stays_plugged_in(stack):
-    """It takes nothing for longer than a peer may be silent, while others go on talking."""
+    """It reads nothing for longer than the keepalive time, while others go on."""
     switch = stack.enter_context(Switch("--port", "stream,addr=127.0.0.1:7305,server=on,port=5"))
     guest, one, other = stack.enter_context(StreamClient(("127.0.0.1", 7305))), plug(stack, switch), plug(stack, switch)
     switch.wait_attached(5)
@@ -266,8 +266,8 @@ def test_listeners_file_has_the_switchs_mode_and_is_taken_over_from_the_dead(tmp
 
 
 def test_vanished_tcp_peer_is_given_up(stack):
-    """Its machine was switched off: its port is free again for the next after some 25 seconds. (The pauses are the kernel's;
-    here it is looked at whether the kernel was told.)"""
+    """If its machine was switched off, its port is free again after some 25 seconds. (The kernel does that; the test checks
+    that it was configured.)"""
     switch = stack.enter_context(Switch("--port", "stream,addr=127.0.0.1:0,server=on,port=5"))
     port = int(re.search(r"(\d+) *$", subprocess.run(["ss", "-Hltnp"], capture_output=True, text=True, check=True).stdout.split(
         f"pid={switch.pid},")[0].rsplit("127.0.0.1:", 1)[1].split()[0])[1])
@@ -277,7 +277,7 @@ def test_vanished_tcp_peer_is_given_up(stack):
         assert re.search(r"timer:\(keepalive,(10sec|\d\.\d+m?s)", shown), shown  # not 119min
 
 
-# -- descriptors that were inherited -------------------------------------------------------------------------
+# -- inherited descriptors -----------------------------------------------------------------------------------
 
 
 def test_inherited_connection(stack):
@@ -294,7 +294,7 @@ def test_inherited_connection(stack):
 
 @pytest.mark.parametrize("port", ["", ",port=4"])
 def test_inherited_listener(stack, tmp_path, port):
-    """As a service manager opens one in advance."""
+    """A listening socket that a service manager opened in advance."""
     with StreamServer(tmp_path / "g.sock") as server:
         fd = server.socket.fileno()
         os.set_blocking(fd, True)
@@ -306,7 +306,7 @@ def test_inherited_listener(stack, tmp_path, port):
 
 
 def refused(*arguments, inherit=()):
-    """What a switch says that refuses to start with ARGUMENTS."""
+    """The error message of a switch that refuses to start with ARGUMENTS."""
     with public_dir() as directory:
         ended = run_to_end(directory / "sw", *arguments, pass_fds=inherit)
         assert ended.returncode == 1, (ended.returncode, ended.stderr)
@@ -334,7 +334,7 @@ def test_wrong_descriptor(what, words):
         os.close(end) if isinstance(end, int) else end.close()
 
 
-# -- what nobody should ask for ------------------------------------------------------------------------------
+# -- invalid requests ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("spec, words", [
@@ -382,7 +382,7 @@ def test_a_name_or_number_in_use(stack, tmp_path):
 
 @needs_two_users
 def test_places_are_for_the_owner_of_the_switch(stack):
-    """By the console anybody whom the switch lets in may make a port; but not have it write and connect where he likes."""
+    """Any user with access to the console may create a port; but not one that creates files or connects anywhere."""
     public = stack.enter_context(public_dir())
     switch = stack.enter_context(Switch("--mgmtmode", "666", "-m", "666", "--dirmode", "777", dir=public / "sw"))
     with acting_as(NOBODY):

@@ -1,4 +1,4 @@
-"""TAP interfaces of the switch, in namespaces that the tests make: made, handed over, taken down, deleted, refused."""
+"""TAP interfaces of the switch, in namespaces of the tests: created, moved, set down, deleted, refused."""
 
 import json
 import subprocess
@@ -42,8 +42,8 @@ def test_jumbo_frames_pass_whole(pair):
 
 
 def test_tcp_between_taps(pair):
-    """A kernel leaves checksums and segmentation to a TAP that offers it: then ping works and TCP does not,
-    unless the switch does its part."""
+    """A kernel leaves checksums and segmentation to a TAP with offloads: then ping works and TCP does not,
+    unless the switch completes them."""
     here, there = pair
     with two_taps(here) as switch:
         address_taps(switch, here, there)

@@ -1,4 +1,4 @@
-"""Uplinks that cannot be, and what happens to interfaces while they are uplinks."""
+"""Invalid uplinks, and interfaces that change while they are uplinks."""
 
 import contextlib
 import os
@@ -37,7 +37,7 @@ def running(net):
 
 
 def all_reach_all(net, guest):
-    """Waits for each; ARP that was asked for while the way was closed is asked again after a second."""
+    """Waits for each; an ARP request that was lost is repeated after a second."""
     for here, there in ((guest, LAN), (guest, HOST), (net.host, GUEST), (net.lan, GUEST), (net.host, LAN)):
         wait_for(lambda: here.ping(there, 1) == 1, message=f"a ping to {there}")  # pylint: disable=cell-var-from-loop
 
@@ -46,7 +46,7 @@ def all_reach_all(net, guest):
 
 
 def start(namespace, directory, *ports, prefix=()):
-    """Starts a switch that should refuse to, and waits for its end. Returns its status and what it said."""
+    """Starts a switch that should refuse to, and waits for its end. Returns its status and output."""
     words = [word for port in ports for word in ("--port", port)]
     ended = run_to_end(directory, *words, prefix=[*namespace.prefix, *prefix])
     return ended.returncode, ended.stderr
@@ -148,7 +148,7 @@ def test_interface_that_is_down_at_the_start(net):
 
 
 def plug_in_again(net, guest, name):
-    """Makes the wire anew. Its ends have new MAC addresses, of which a guest would hear in some seconds only."""
+    """Recreates the wire. Its ends have new MAC addresses, which a guest would learn after some seconds only."""
     net.host.add_veth(name, net.lan, "lan0")
     net.host.up(name, f"{HOST}/24")
     net.lan.up("lan0", f"{LAN}/24")
@@ -207,7 +207,7 @@ def test_port_of_an_interface_that_is_away_is_not_for_others(stack):
 
 
 def test_flood_in_the_fallback_does_not_come_back(stack):
-    """Without BPF echoes are told by their contents: however many are under way, none is taken for a frame of the LAN."""
+    """Without BPF, echoes are recognized by their contents: however many are outstanding, none is taken for a LAN frame."""
     net = Lan(stack)
     ports = ["uplink,ifname=eth0,port=1", *(f"tap,ifname=tap{number},port={2 + number}" for number in range(5))]
     words = [word for port in ports for word in ("--port", port)]
@@ -219,7 +219,7 @@ def test_flood_in_the_fallback_does_not_come_back(stack):
     before = lan.frames_in(switch, 1)
     mouths = [stack.enter_context(Wire(guest, f"tap{number}")) for number, guest in enumerate(guests)]
     for _ in range(3):
-        with paused(switch.pid):  # what piles up meanwhile comes in at once
+        with paused(switch.pid):  # frames that queue meanwhile arrive at once
             for number, mouth in enumerate(mouths):
                 for _ in range(400):
                     mouth.send(frame(BROADCAST, host(0x70 + number), payload=os.urandom(8)))
@@ -267,7 +267,7 @@ def test_changed_mtu_is_followed(running):
 
 
 def test_guest_with_a_larger_mtu_than_the_wire(running):
-    """Its long frames for the LAN are dropped and counted; those for the host, which is not behind the wire, too."""
+    """Its long frames for the LAN are dropped and counted, and so are those for the host, which is not behind the wire."""
     net, switch, guest = running
     guest.run("ip", "link", "set", "tap0", "mtu", 4000)
     assert guest.ping(LAN, 1, size=3000) == 0
@@ -320,7 +320,7 @@ def test_helper_that_somebody_took_away_is_back_at_once(running, mistake):
 
 @pytest.mark.parametrize("mtu", [600, 1500])
 def test_frames_that_the_interface_does_not_take_are_counted(running, mtu):
-    """A super-frame whose segments are longer than the wire's MTU, and a plain frame that is: nothing ends."""
+    """A GSO frame whose segments exceed the wire's MTU, and an ordinary frame that does: the uplink survives."""
     net, switch, guest = running
     net.host.run("ip", "link", "set", "eth0", "mtu", mtu)
     if mtu != 1500:
@@ -328,7 +328,7 @@ def test_frames_that_the_interface_does_not_take_are_counted(running, mtu):
     source, target = guest.mac("tap0"), net.lan.mac("lan0")
     with Wire(guest, "tap0", vnet=True) as mouth:
         for _ in range(20):
-            mouth.send(tcp_frame(target, source, GUEST, LAN, bytes(20_000), partial=True),
+            mouth.send(tcp_frame(target, source, GUEST, LAN, bytes(20_000), needs_csum=True),
                        vnet_header(GSO_TCPV4, 1440, 34, 16, 54))
             mouth.send(tcp_frame(target, source, GUEST, LAN, bytes(1400)))
     if mtu == 600:
@@ -339,7 +339,7 @@ def test_frames_that_the_interface_does_not_take_are_counted(running, mtu):
     send_tcp(guest, net.lan, LAN, size=5 * MIB)
 
 
-# What a driver says that cannot send a super-frame, which none here says: in front of the C library, for this switch.
+# The error of a driver that cannot send a GSO frame, which no driver here returns: preloaded into this switch.
 REFUSAL = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -347,7 +347,7 @@ REFUSAL = r"""
 #include <linux/virtio_net.h>
 #include <sys/socket.h>
 
-static int is_super_frame(int fd, const struct msghdr *message)
+static int is_gso_frame(int fd, const struct msghdr *message)
 {
     struct sockaddr_storage own;
     socklen_t length = sizeof(own);
@@ -362,7 +362,7 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
     int (*real)(int, struct mmsghdr *, unsigned, int) = dlsym(RTLD_NEXT, "sendmmsg");
     unsigned fine = 0;
 
-    while (fine < count && !is_super_frame(fd, &messages[fine].msg_hdr))
+    while (fine < count && !is_gso_frame(fd, &messages[fine].msg_hdr))
         fine++;
     if (fine > 0)
         return real(fd, messages, fine, flags);
@@ -374,12 +374,12 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 
 @pytest.fixture
 def refusing(tmp_path):
-    """The environment of a switch whose interfaces refuse super-frames."""
+    """The environment of a switch whose interfaces refuse GSO frames."""
     return preloaded(tmp_path, REFUSAL)
 
 
-def test_an_interface_that_refuses_super_frames_gets_them_cut(stack, refusing):
-    """The first is counted as a drop, people are told once, and from then on TCP is as fast as it can be without."""
+def test_an_interface_that_refuses_gso_frames_gets_segments(stack, refusing):
+    """The first is counted as a drop, which is logged once, and from then on TCP works without GSO."""
     net = Lan(stack)
     switch = net.switch("uplink,ifname=eth0,port=1", "tap,ifname=tap0,port=2", env=refusing)
     guest = net.guest("tap0", GUEST)
@@ -400,7 +400,7 @@ def test_an_interface_that_refuses_super_frames_gets_them_cut(stack, refusing):
 
 
 def test_uplink_on_a_tunnel_carries_verified_content(stack):
-    """A VXLAN tunnel as the uplink: super-frames that it may refuse are cut or counted, TCP arrives whole."""
+    """A VXLAN tunnel as the uplink: GSO frames that it refuses are segmented or counted, TCP data arrives intact."""
     net = Lan(stack, host="192.0.2.1", lan="192.0.2.2")
     for where, name, own, peer, address in ((net.host, "eth0", "192.0.2.1", "192.0.2.2", HOST),
                                             (net.lan, "lan0", "192.0.2.2", "192.0.2.1", LAN)):
@@ -416,7 +416,7 @@ def test_uplink_on_a_tunnel_carries_verified_content(stack):
 
 
 def test_headers_that_lie_hurt_nobody(running):
-    """Super-frames with wrong headers, from a guest and from the LAN: those few that the kernel lets its users send."""
+    """GSO frames with wrong headers, from a guest and from the LAN: those few that the kernel lets users send."""
     net, switch, guest = running
     accepted = {}
     with Wire(guest, "tap0", vnet=True) as mouth, Wire(net.lan, "lan0", vnet=True) as far:
@@ -424,7 +424,7 @@ def test_headers_that_lie_hurt_nobody(running):
                                        (mouth, guest.mac("tap0"), net.host.mac("eth0")),
                                        (far, net.lan.mac("lan0"), guest.mac("tap0")),
                                        (far, net.lan.mac("lan0"), BROADCAST)):
-            data = tcp_frame(target, source, GUEST, LAN, bytes(9000), partial=True)
+            data = tcp_frame(target, source, GUEST, LAN, bytes(9000), needs_csum=True)
             for gso in (GSO_NONE, GSO_TCPV4, GSO_UDP, GSO_TCPV6, GSO_UDP_L4, 7, 255):
                 for size in (0, 1, 7, 1440, 65535):
                     for start, offset in ((34, 16), (0, 0), (13, 1), (34, 6), (9000, 2), (65535, 65535)):
@@ -443,8 +443,8 @@ def test_headers_that_lie_hurt_nobody(running):
 
 
 def test_two_uplinks_on_one_lan_are_cut_apart(stack):
-    """A loop through the LAN's own bridge: the guard blocks one, no storm remains, and the rest goes on. (With bad luck
-    the guard, which sees no more than addresses that jump, blocks the other for a while, too.)"""
+    """A loop through the LAN's own bridge: loop detection blocks one, no storm remains, and the rest goes on. (With bad luck
+    it blocks the other for a while, too, since it sees only addresses that move.)"""
     host_side, wire = stack.enter_context(Namespace()), stack.enter_context(Namespace())
     wire.run("ip", "link", "add", "br0", "type", "bridge")
     for number in (0, 1):
@@ -494,7 +494,7 @@ def test_two_uplinks_on_two_lans_join_them(stack):
 
 
 @pytest.mark.parametrize("times", [10, pytest.param(200, marks=pytest.mark.full)])
-def test_link_that_flaps_leaks_nothing(running, times):
+def test_link_that_goes_up_and_down_leaks_nothing(running, times):
     net, switch, guest = running
     before = None
     for number in range(times):

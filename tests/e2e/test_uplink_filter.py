@@ -1,4 +1,4 @@
-"""What the host sends that comes up to the switch: frames for the addresses behind it, however many, and no others."""
+"""Which of the host's frames reach the switch: those for addresses behind it, however many, and no others."""
 
 import contextlib
 import random
@@ -23,7 +23,7 @@ def some_addresses(count, seed=1):
 
 @contextlib.contextmanager
 def behind_a_tap(known, *more):
-    """A LAN whose switch has learned the addresses KNOWN behind a TAP, and has had the time to close its filter."""
+    """A LAN whose switch has learned the addresses KNOWN behind a TAP, and has had time to narrow its filter."""
     with contextlib.ExitStack() as stack:
         net = Lan(stack)
         switch = net.switch("uplink,ifname=eth0,port=1", "tap,ifname=tap0,port=2", *more)
@@ -40,7 +40,7 @@ def behind_a_tap(known, *more):
 
 
 def came_up(net, switch, targets):
-    """How many frames come up to the switch when the host sends one to each of TARGETS."""
+    """How many frames reach the switch when the host sends one to each of TARGETS."""
     before = lan.frames_in(switch, 1)
     with Wire(net.host, "eth0") as host:
         for number, target in enumerate(targets):
@@ -54,7 +54,7 @@ def came_up(net, switch, targets):
 @pytest.mark.parametrize("count", [1, 2, 4, 5, 9, 64, 333, pytest.param(1200, marks=pytest.mark.full)])
 def test_host_reaches_each_address_behind_the_switch_and_talks_to_others_alone(count):
     known = some_addresses(count)
-    # the neighbours of each, where a search that is off by one goes wrong
+    # the neighbours of each, where a search that is off by one would fail
     beside = [f"{address[:-2]}{int(address[-2:], 16) ^ 1:02x}" for address in known]
     with behind_a_tap(known) as (net, switch, mouth):
         mouth.heard()
@@ -66,22 +66,22 @@ def test_host_reaches_each_address_behind_the_switch_and_talks_to_others_alone(c
 
 
 def test_all_comes_up_where_addresses_are_not_learned():
-    """A hub, and a port that learns nothing, know nobody: what the host sends to guests is flooded, not lost."""
-    strangers = some_addresses(5, seed=2)
+    """A hub, and a port that learns nothing, know no addresses: what the host sends to guests is flooded, not lost."""
+    unknown = some_addresses(5, seed=2)
     with behind_a_tap([], "tap,ifname=tap1,port=3,learn=0") as (net, switch, _):
-        assert came_up(net, switch, strangers) == len(strangers)
+        assert came_up(net, switch, unknown) == len(unknown)
     with behind_a_tap([]) as (net, switch, mouth):
         switch.ok("port/sethub 1")
         time.sleep(0.2)
-        assert came_up(net, switch, strangers) == len(strangers)
+        assert came_up(net, switch, unknown) == len(unknown)
         wait_for(lambda: len(marked(mouth.heard(), b"for one")) > 0, message="a frame for an unknown address")
         switch.ok("port/sethub 0")
         time.sleep(0.2)
-        assert came_up(net, switch, strangers) == 0
+        assert came_up(net, switch, unknown) == 0
 
 
 def test_host_reaches_a_guest_that_has_been_silent_for_long():
-    """The switch forgot its address, and somebody else's brought a new filter: the guest's must be in it all the same."""
+    """Its address has aged out, and another address caused a new filter: the guest's must be in it all the same."""
     silent, talking = some_addresses(2, seed=3)
     with behind_a_tap([silent]) as (net, switch, mouth):
         switch.ok("hash/setexpire 1")
@@ -95,8 +95,8 @@ def test_host_reaches_a_guest_that_has_been_silent_for_long():
 
 def test_port_that_stops_learning_is_reached_all_the_same():
     with behind_a_tap([]) as (net, switch, _):
-        strangers = some_addresses(5, seed=4)
-        assert came_up(net, switch, strangers) == 0
+        unknown = some_addresses(5, seed=4)
+        assert came_up(net, switch, unknown) == 0
         switch.ok("port/set 2 learn=0")
         time.sleep(0.2)
-        assert came_up(net, switch, strangers) == len(strangers)
+        assert came_up(net, switch, unknown) == len(unknown)

@@ -21,7 +21,7 @@ ALICE, BOB = host(1), host(2)
 
 
 def numbered_frame(destination, source, size=60):
-    """A frame with a body that shows where it was cut or mixed up."""
+    """A frame with a body that shows where it was truncated or corrupted."""
     return frame(destination, source, payload=b"".join(struct.pack(">I", number) for number in range(size // 4)))[:size]
 
 
@@ -72,7 +72,7 @@ class Plug:
         return self.receive() == data
 
     def unplugged(self):
-        """Whether the switch has hung up, or said something it should not have, on the control socket."""
+        """Whether the switch has closed the control socket, or sent something unexpected on it."""
         return self._readable(LIBVDEPLUG.vde_ctlfd(self._conn), 0)
 
     @staticmethod
@@ -92,7 +92,7 @@ class Plug:
 
 
 def assert_plugs_hear_each_other(one, other, size=60):
-    """Two plugs hear each other."""
+    """Two plugs receive each other's frames."""
     for sender, receiver, data in (
         (one, other, numbered_frame(BROADCAST, ALICE, size)),
         (other, one, numbered_frame(ALICE, BOB, size)),
@@ -123,11 +123,11 @@ def test_library_asks_for_a_port_number():
     rc = "vlan/create 10\nport/create 7\nport/setvlan 7 10\nport/create 8\nport/setvlan 8 10\n"
     with Switch(rc=rc) as switch:
         with Plug(switch.dir, "seven", (7, None, 0o700)) as seven, Plug(f"{switch.dir}[8]", "eight") as eight, \
-                Plug(switch.dir, "stranger") as stranger:
+                Plug(switch.dir, "outsider") as outsider:
             assert "untagged_vlan=0010 ACTIVE" in switch.port_text(7) and ": seven user=" in switch.port_text(7)
             assert "untagged_vlan=0010 ACTIVE" in switch.port_text(8) and ": eight user=" in switch.port_text(8)
             assert_plugs_hear_each_other(seven, eight)
-            assert stranger.receive(0.2) is None
+            assert outsider.receive(0.2) is None
         wait_for(lambda: "INACTIVE" in switch.port_text(7), message="port 7 without endpoint")
         assert "untagged_vlan=0010" in switch.port_text(7)
 
@@ -143,10 +143,10 @@ def test_library_plugs_in_by_port_name():
     """`DIR[web]` reaches the port of that name, and that port only."""
     with Switch("--port", "vde,port=5,name=web,vlan=10", "--port", "vde,port=6,name=db,vlan=10") as switch:
         with Plug(f"{switch.dir}[web]", "one") as web, Plug(f"{switch.dir}[db]", "two") as db, \
-                Plug(switch.dir) as stranger:
+                Plug(switch.dir) as outsider:
             assert ": one user=" in switch.port_text(5) and ": two user=" in switch.port_text(6)
             assert_plugs_hear_each_other(web, db)
-            assert stranger.receive(0.2) is None
+            assert outsider.receive(0.2) is None
 
 
 def test_library_sets_mode_and_group():
@@ -277,8 +277,8 @@ def test_wirefilter_delays_between_two_switches(namespaces, peer):
 
 
 def test_pcapplug_carries_both_ways(namespaces):
-    """vde_pcapplug of Debian 12 hands captured frames on only when a whole capture block is full, so a ping
-    finds no answer with any switch: some thousand frames come from the veth before we look."""
+    """vde_pcapplug of Debian 12 passes captured frames on only when a whole capture block is full, so a ping gets no
+    answer with any switch: the test sends some thousand frames from the veth instead."""
     tap, plugged, beyond = namespaces(3)
     plugged.add_veth("veth0", beyond, "veth1")
     plugged.up("veth0")

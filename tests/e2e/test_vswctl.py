@@ -59,7 +59,7 @@ def test_load_and_the_end_of_a_session(switch, tmp_path):
 
 
 def test_default_directory_is_the_switchs(tmp_path):
-    """Both ask the same function, so a user types no directory."""
+    """Both use the same function, so that users need not give a directory."""
     if os.geteuid() == 0:
         where = "/run/vsw"
         assert f"default here: {where}" in vswctl("--help")[1]

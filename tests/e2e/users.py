@@ -1,4 +1,4 @@
-"""Users and what they may: directories for all, work that is done as another user, limits."""
+"""Users and their permissions: directories for all, running code as another user, limits."""
 
 import contextlib
 import os
@@ -73,7 +73,7 @@ def as_user(uid, work, timeout=30):
 
 @contextlib.contextmanager
 def acting_as(uid, gid=None):
-    """For the time being this process is UID's, as far as the kernel tells others."""
+    """Meanwhile this process is UID's, as far as peers can tell."""
     groups = os.getgroups()
     try:
         os.setgroups([])

@@ -1,4 +1,4 @@
-"""Where our console answers otherwise than vde_switch 2.3.2, each with its reason: the whole list, and no more.
+"""Where our console's replies differ from vde_switch 2.3.2's, each with its reason: the complete list.
 
 An entry names the commands that it is for and makes the two answers comparable, either by what is known to differ in
 their lines (`vde` and `ours` edit that switch's text) or, for an answer that is another one altogether, by what each
@@ -88,8 +88,8 @@ def frames_refused(vde, ours):
 def frames_to_nobody(vde, ours):
     """Masks OUT of an inactive port by which vde_switch counts more than we do."""
     by_vde, by_us = ({found[1]: int(found[4]) for found in BLOCK.finditer(text) if found[2]} for text in (vde, ours))
-    unheard = {port for port in by_us if by_vde.get(port, 0) > by_us[port]}
-    return mask_counter("OUT:", unheard, vde), mask_counter("OUT:", unheard, ours)
+    missed = {port for port in by_us if by_vde.get(port, 0) > by_us[port]}
+    return mask_counter("OUT:", missed, vde), mask_counter("OUT:", missed, ours)
 
 
 def copies(vde, ours):

@@ -1,4 +1,4 @@
-"""A VDE client made of plain sockets, and the pieces to build requests that no library would send.
+"""A VDE client made of plain sockets, and parts for requests that no library would send.
 
 The switch is tested against the bytes on its sockets, not against a library's idea of them: libvdeplug hides
 what is most worth testing (refusals, malformed requests, what stays in the directory).
@@ -38,17 +38,17 @@ def type_field(port=0, request=NEW_CONTROL):
 
 
 def request_v3(path, port=0, request=NEW_CONTROL, descr=b"", magic=MAGIC, version=3):
-    """The request of libvdeplug 2 and 4; MAGIC and VERSION are there to be wrong."""
+    """The request of libvdeplug 2 and 4; MAGIC and VERSION are parameters so that they can be wrong."""
     return struct.pack("=III", magic, version, type_field(port, request)) + address(path) + descr
 
 
 def request_v1(path, port=0, request=NEW_CONTROL, descr=b""):
-    """The request of the oldest clients: no version, and a MAC that nobody reads."""
+    """The request of the oldest clients: no version, and a MAC that is ignored."""
     return struct.pack("=II6s", MAGIC, type_field(port, request), b"\x02\0\0\0\0\1") + address(path) + descr
 
 
 def abstract_name():
-    """A name as User Mode Linux makes it: all 108 bytes count."""
+    """An abstract name as User Mode Linux uses it: all 108 bytes count."""
     return (b"\0" + struct.pack("=II", os.getpid(), next(_serial))).ljust(PATH_SIZE, b"\0")
 
 
@@ -65,7 +65,7 @@ def data_socket(path):
 
 
 def connect_ctl(dir, ctl="ctl", timeout=10.0):
-    """A stream connection to the switch, on which nothing has been said yet.
+    """A stream connection to the switch, on which nothing has been sent yet.
 
     It is the kernel that bounds connect(): with Python's own timeout a full backlog would be an error at once.
     """
@@ -82,7 +82,7 @@ def connect_ctl(dir, ctl="ctl", timeout=10.0):
 
 
 def read_reply(stream):
-    """The switch's answer as bytes; raises Refused if it closed, TimeoutError if it neither answers nor closes."""
+    """The switch's reply as bytes; raises Refused if it closed, TimeoutError if it neither replies nor closes."""
     try:
         reply = stream.recv(4096)
     except ConnectionResetError as error:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * fuzz_address.c - any text that stands where an address is wanted; what is accepted is written as text that means the same
+ * fuzz_address.c - any text as an address; an accepted address is formatted as text with the same
+ * meaning
  */
 #include "ports/listen/address.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * fuzz_console.c - any bytes from a member of the management group, in two pieces, to a whole switch
+ * fuzz_console.c - any bytes from a member of the management group, in two pieces, to a complete
+ * switch
  */
 #include "control/daemon/daemon.h"
 #include "control/session/session.h"
@@ -133,7 +134,7 @@ static void receive(int fd)
         received += (size_t)got;
 }
 
-/* What VDE's clients depend on: replies end with their prompt, and nothing else looks like one. */
+/* VDE's clients depend on this: replies end with the prompt, and nothing else looks like one. */
 static void check_replies(void)
 {
     static const char prompt[] = "\nvde$ ", end[] = "9999 END OF SESSION";
@@ -141,7 +142,7 @@ static void check_replies(void)
 
     replies[received] = '\0';
     if (received == REPLIES)
-        return; /* as much as we look at */
+        return; /* longer than we check */
     assert(strlen(replies) == received);
     for (const char *at = replies; *at; at++)
         assert(*at == '\n' || (*at >= 0x20 && *at < 0x7f));
@@ -151,7 +152,8 @@ static void check_replies(void)
     assert(*reply == '\0' || !strcmp(reply, end) || *reply == '3'); /* or events that came last */
 }
 
-/* Events, data between its marks, one status line below 1100; or nothing, for a blank line. Return: PROMPT. */
+/* Events, data between its marks, one status line below 1100; or nothing, for a blank line. Return:
+ * PROMPT. */
 static char *check_reply(char *reply, char *prompt)
 {
     static const char data[] = "0000 DATA END WITH '.'\n";

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * fuzz_frame.c - any bytes as a frame, into an access, a trunk and a transparent port, as switch and as hub
+ * fuzz_frame.c - any bytes as a frame, to an access, a trunk and a transparent port, as switch and
+ * as hub
  *
- * Input: frames, each preceded by a byte that chooses the port it enters and one that is its length (0: 64 more).
+ * Input: frames, each preceded by a byte that selects the port and one that is its length (0: 64
+ * more).
  */
 #include "core/datapath.h"
 #include "core/switch.h"
@@ -19,7 +21,7 @@ static struct worker worker;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Reads every byte that it is handed: the sanitizer sees those that are not the frame's. */
+/* Reads every byte of the frame, so that the sanitizer detects those that are not part of it. */
 static int swallow(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
@@ -54,6 +56,7 @@ static void plug_in(struct vswitch *sw, struct endpoint *endpoint, unsigned numb
                                             : number == 2 ? VID_NONE
                                                           : 0,
                                 .transparent = number == 3};
+    struct port_config wanted;
     struct port *port;
 
     assert(port_create(sw, (int)number, &port) == 0);
@@ -61,7 +64,9 @@ static void plug_in(struct vswitch *sw, struct endpoint *endpoint, unsigned numb
         membership_tag(&member, 10, true);
         membership_tag(&member, 20, true);
     }
-    assert(port_set_membership(port, &member) == 0);
+    wanted = port->config;
+    wanted.membership = member;
+    assert(port_configure(port, &wanted) == 0);
     membership_clear(&member);
     endpoint_init(endpoint, &ops, &worker);
     assert(port_attach(port, endpoint) == 0);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * fuzz_offload.c - any bytes with any story about what is left to do: may the frame come in, and what does it become?
+ * fuzz_offload.c - any frame with any offload metadata: whether it is admitted, and what it becomes
  *
- * Input: a struct story, byte by byte, then the frame. What passes offload_parse() is finished at once, and goes
- * through a switch whose ports change its tag, to an endpoint that takes it whole and one that takes nothing.
+ * Input: METADATA_BYTES of metadata, then the frame. A frame that passes offload_parse() is
+ * completed at once, and sent through a switch whose ports change its tag, to an endpoint with all
+ * offload capabilities and one with none.
  */
 #include "core/datapath.h"
 #include "core/offload.h"
@@ -14,20 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PORTS = 3, STORY_BYTES = 11, ABLE = 1 };
+enum { PORTS = 3, METADATA_BYTES = 11, ABLE = 1 };
 
-/* Bits of the story's first byte. */
-enum { PARTIAL = 1, ECN = 2, STRIPPED = 4, HUB = 8, SHARE = 16, ACCESS = 32, GROWN = 64 };
+/* Bits of the first byte of the metadata. */
+enum { NEEDS_CSUM = 1, ECN = 2, STRIPPED = 4, HUB = 8, SHARE = 16, ACCESS = 32, GROWN = 64 };
 
-/* What the endpoints were handed of one frame. */
+/* What the endpoints received of one frame. */
 struct heard {
     struct endpoint endpoint;
-    unsigned whole, pieces;
-    uint64_t payload; /* of the pieces */
+    unsigned gso, segments;
+    uint64_t payload; /* of the segments */
 };
 
 static struct worker worker;
-static struct gso_scratch finished;
+static struct gso_scratch completed;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -43,7 +44,7 @@ static uint32_t gather(const struct tx_desc *desc, uint8_t *bytes)
     return length;
 }
 
-/* The length that the IP header at NETWORK states is what there is. */
+/* The length stated by the IP header at NETWORK is the actual one. */
 static void check_ip(const uint8_t *bytes, uint32_t length, unsigned network)
 {
     const uint8_t *ip = bytes + network;
@@ -77,10 +78,10 @@ static int hear(struct endpoint *endpoint, const struct tx_desc *descs, unsigned
                    read_be16(bytes + left->network - 2) == ETHERTYPE_IPV6);
             assert(left->headers < length && left->transport < left->headers);
             assert(!left->needs_csum || left->csum_start == left->transport);
-            heard->whole++;
+            heard->gso++;
         } else {
             assert(!left->needs_csum || left->csum_start + left->csum_offset + 2u <= length);
-            heard->pieces++;
+            heard->segments++;
             heard->payload += length;
         }
     }
@@ -100,11 +101,12 @@ static void leave(struct endpoint *endpoint)
 static const struct endpoint_ops ops = {
     .type = "fuzz", .module = "fuzz", .tx = hear, .wait_writable = ignore_wait, .close = leave};
 
-/* Port 0 sends; its frames leave port 1 tagged and port 2 without a tag, or with any. */
+/* Port 0 sends; its frames leave port 1 tagged and port 2 untagged, or with any tag. */
 static void plug_in(struct vswitch *sw, struct heard *heard, unsigned number, bool access)
 {
     struct membership member = {.untagged = number == 1 ? VID_NONE : 10,
                                 .transparent = number == 2 && !access};
+    struct port_config wanted;
     struct port *port = switch_port(sw, number);
 
     if (!port)
@@ -113,14 +115,17 @@ static void plug_in(struct vswitch *sw, struct heard *heard, unsigned number, bo
         member.untagged = 0;
     if (number == 1)
         membership_tag(&member, 10, true);
-    assert(port_set_membership(port, &member) == 0);
+    wanted = port->config;
+    wanted.membership = member;
+    assert(port_configure(port, &wanted) == 0);
     membership_clear(&member);
     endpoint_init(&heard->endpoint, &ops, &worker);
     assert(port_attach(port, &heard->endpoint) == 0);
 }
 
-/* What offload_finish() makes of FRAME: segments of the size that was asked for, and all of the payload. */
-static void check_finished(const struct frame *frame)
+/* offload_complete() makes segments of FRAME that have gso_size bytes, and together all of its
+ * payload. */
+static void check_completed(const struct frame *frame)
 {
     const struct offload *offload = &frame->offload;
     const struct segment *segments;
@@ -129,8 +134,8 @@ static void check_finished(const struct frame *frame)
 
     if (!offload_any(offload))
         return;
-    gso_scratch_reset(&finished);
-    count = offload_complete(&finished, 5, frame, &segments);
+    gso_scratch_reset(&completed);
+    count = offload_complete(&completed, 5, frame, &segments);
     assert(count >= 1);
     if (offload->gso == GSO_NONE) {
         assert(count == 1 && segments->head_length + segments->payload_length == frame->length);
@@ -183,8 +188,8 @@ static void run_switch(const struct frame *frame, uint8_t bits)
     batch->frame[0] = batch->frame[1] = *frame;
     datapath_run(&worker, batch, SECOND);
     if (batch->frame[0].drop == DROP_NONE && batch->frame[0].offload.gso != GSO_NONE) {
-        assert(heard[ABLE].pieces == 0);
-        assert(heard[2].whole == 0 && heard[PORTS].whole == 0);
+        assert(heard[ABLE].segments == 0);
+        assert(heard[2].gso == 0 && heard[PORTS].gso == 0);
     }
     assert(worker.balance.received ==
            worker.balance.resolved + worker.balance.ingress_drops + worker.balance.no_receivers);
@@ -200,19 +205,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *exact;
     size_t length;
 
-    if (size < STORY_BYTES)
+    if (size < METADATA_BYTES)
         return 0;
-    length = size - STORY_BYTES;
+    length = size - METADATA_BYTES;
     if (data[0] & GROWN) /* by zeroes, so that a short input may be a long frame */
         length += read_be16(data + 9);
     if (length > GSO_FRAME_MAX + 10)
         length = GSO_FRAME_MAX + 10;
     exact = calloc(1, length ? length : 1);
-    memcpy(exact, data + STORY_BYTES, size - STORY_BYTES < length ? size - STORY_BYTES : length);
+    memcpy(exact, data + METADATA_BYTES,
+           size - METADATA_BYTES < length ? size - METADATA_BYTES : length);
     frame_init(&frame, exact, (uint32_t)length);
     if (data[0] & STRIPPED)
         frame.stripped_tag = read_be16(data + 9);
-    frame.offload = (struct offload){.needs_csum = data[0] & PARTIAL,
+    frame.offload = (struct offload){.needs_csum = data[0] & NEEDS_CSUM,
                                      .ecn = data[0] & ECN,
                                      .gso = data[1],
                                      .csum_start = read_be16(data + 2),
@@ -220,7 +226,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                      .gso_size = read_be16(data + 6)};
     parsed = frame;
     if (frame_parse(&parsed) != DROP_RUNT && offload_parse(&parsed) == DROP_NONE)
-        check_finished(&parsed);
+        check_completed(&parsed);
     run_switch(&frame, data[0]);
     free(exact);
     return 0;

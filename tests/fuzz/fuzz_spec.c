@@ -20,8 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(*err.text);
     } else {
         assert(spec.type && spec.port >= PORT_ANY && spec.port <= PORT_NUMBER_MAX);
-        assert(!*spec.name || spec_check_name(spec.name, &err) == 0);
-        assert(spec.membership.untagged <= VID_NONE);
+        assert(!*spec.config.name || spec_check_name(spec.config.name, &err) == 0);
+        assert(spec.config.membership.untagged <= VID_NONE);
         for (unsigned i = 0; i < spec.pairs; i++)
             assert(spec_value(&spec, spec.pair[i].key) == spec.pair[i].value);
         spec_clear(&spec);

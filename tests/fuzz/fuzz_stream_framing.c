@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * fuzz_stream_framing.c - any bytes that a stream client may send, arriving in pieces: the frames must be those that a look
- * at all of it at once finds
+ * fuzz_stream_framing.c - any bytes that a stream client may send, in pieces: the frames must be
+ * those found by reading all of it at once
  */
 #include "ports/stream/framing.h"
 
@@ -12,7 +12,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Takes all frames that are there and holds them against the stream itself. Return: as stream_input_next(). */
+/* Consumes all complete frames and compares them with the stream itself. Return: as
+ * stream_input_next(). */
 static int take(struct stream_input *input, const uint8_t *stream, size_t arrived, size_t *at)
 {
     const uint8_t *frame;
@@ -39,7 +40,7 @@ static int take(struct stream_input *input, const uint8_t *stream, size_t arrive
     return status;
 }
 
-/* The first byte says how long the pieces are. */
+/* The first byte is the length of the pieces. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct stream_input input;

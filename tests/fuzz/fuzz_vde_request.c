@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * fuzz_vde_request.c - any bytes that a client may write to ctl, arriving in pieces
+ * fuzz_vde_request.c - any bytes that a client may send on ctl, in pieces
  */
 #include "ports/vde/request.h"
 #include "util/text.h"
@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size > VDE_REQUEST_MAX)
         size = VDE_REQUEST_MAX;
-    /* What was enough to decide must not be undecided by more; nor may a refusal be taken back. */
+    /* A decision must not change when more bytes arrive, nor a refusal be revoked. */
     for (size_t length = 0; length <= size && status == -EAGAIN; length++)
         status = vde_request_parse(data, length, &request, &err);
     if (status == -EAGAIN) {

@@ -17,7 +17,7 @@ static void fake_close(struct endpoint *endpoint);
 static void record_event(struct observer *observer, const struct event *event);
 static void *need(void *memory);
 
-/* What stands in front of each frame on a wire. */
+/* Precedes each frame on a wire. */
 struct record {
     uint32_t length;
     struct offload offload;
@@ -33,11 +33,11 @@ static const struct endpoint_ops fake_ops = {
 
 void wire_put(struct wire *wire, const void *bytes, size_t length)
 {
-    wire_put_unfinished(wire, bytes, length, &(struct offload){0});
+    wire_put_offload(wire, bytes, length, &(struct offload){0});
 }
 
-void wire_put_unfinished(struct wire *wire, const void *bytes, size_t length,
-                         const struct offload *offload)
+void wire_put_offload(struct wire *wire, const void *bytes, size_t length,
+                      const struct offload *offload)
 {
     struct iovec run = {(void *)(uintptr_t)bytes, length};
 
@@ -77,11 +77,11 @@ const uint8_t *wire_next(const struct wire *wire, size_t *at, uint32_t *length)
 {
     struct offload any;
 
-    return wire_next_unfinished(wire, at, length, &any);
+    return wire_next_offload(wire, at, length, &any);
 }
 
-const uint8_t *wire_next_unfinished(const struct wire *wire, size_t *at, uint32_t *length,
-                                    struct offload *offload)
+const uint8_t *wire_next_offload(const struct wire *wire, size_t *at, uint32_t *length,
+                                 struct offload *offload)
 {
     struct record record;
     const uint8_t *bytes;
@@ -223,6 +223,14 @@ void lab_detach(struct fake *fake)
     fake->endpoint.ops->close(&fake->endpoint);
 }
 
+int lab_set_membership(struct lab *lab, unsigned number, const struct membership *membership)
+{
+    struct port_config wanted = lab_port(lab, number)->config;
+
+    wanted.membership = *membership;
+    return port_configure(lab_port(lab, number), &wanted);
+}
+
 void lab_vlans(struct lab *lab, unsigned number, unsigned untagged, const char *list)
 {
     struct vidset set = {0};
@@ -236,17 +244,18 @@ void lab_vlans(struct lab *lab, unsigned number, unsigned untagged, const char *
     }
     if (!list)
         membership.tagged = NULL;
-    assert_int_equal(port_set_membership(lab_port(lab, number), &membership), 0);
+    assert_int_equal(lab_set_membership(lab, number, &membership), 0);
 }
 
 void lab_transparent(struct lab *lab, unsigned number)
 {
     const struct membership membership = {.transparent = true};
 
-    assert_int_equal(port_set_membership(lab_port(lab, number), &membership), 0);
+    assert_int_equal(lab_set_membership(lab, number, &membership), 0);
 }
 
-/* Each frame stands in memory of exactly its size, so that the sanitizer sees a read beyond its end. */
+/* Each frame is in memory of exactly its size, so that the sanitizer detects a read beyond its
+ * end. */
 void lab_put(struct lab *lab, const struct sample *sample)
 {
     uint32_t there = sample->length < FRAME_MAX ? sample->length : FRAME_MAX;
@@ -257,18 +266,17 @@ void lab_put(struct lab *lab, const struct sample *sample)
     frame_init(&lab->batch->frame[lab->batch->count++], bytes, sample->length);
 }
 
-void lab_put_unfinished(struct lab *lab, const struct unfinished *unfinished)
+void lab_put_offload(struct lab *lab, const struct offload_frame *made)
 {
     struct frame *frame = &lab->batch->frame[lab->batch->count++];
-    uint32_t there =
-        unfinished->length < GSO_FRAME_MAX ? unfinished->length : (uint32_t)GSO_FRAME_MAX;
+    uint32_t there = made->length < GSO_FRAME_MAX ? made->length : (uint32_t)GSO_FRAME_MAX;
     uint8_t *bytes = need(malloc(there ? there : 1));
 
     assert_true(lab->batch->count <= BATCH_FRAMES);
-    memcpy(bytes, unfinished->bytes, there);
-    frame_init(frame, bytes, unfinished->length);
-    frame->stripped_tag = unfinished->stripped_tag;
-    frame->offload = unfinished->offload;
+    memcpy(bytes, made->bytes, there);
+    frame_init(frame, bytes, made->length);
+    frame->stripped_tag = made->stripped_tag;
+    frame->offload = made->offload;
 }
 
 void lab_run(struct lab *lab, struct fake *from)

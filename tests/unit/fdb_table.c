@@ -58,24 +58,24 @@ struct fdb_entry *hear_frame(struct table *table, unsigned owner, uint64_t numbe
                              bool *moved)
 {
     uint8_t mac[MAC_BYTES];
-    const struct learn_event sighting = {
+    const struct learn_event event = {
         .owner = &table->owner[owner], .mac = mac_from(number, mac), .digest = digest};
 
-    return fdb_learn(table->fdb, &sighting, table->now, moved);
+    return fdb_learn(table->fdb, &event, table->now, moved);
 }
 
 struct fdb_entry *hear_as(struct table *table, unsigned owner, unsigned vid, uint64_t number,
                           bool announced, bool *moved)
 {
     uint8_t mac[MAC_BYTES];
-    const struct learn_event sighting = {
+    const struct learn_event event = {
         .owner = &table->owner[owner],
         .vid = vid,
         .mac = mac_from(number, mac),
         .announced = announced,
     };
 
-    return fdb_learn(table->fdb, &sighting, table->now, moved);
+    return fdb_learn(table->fdb, &event, table->now, moved);
 }
 
 struct fdb_entry *hear(struct table *table, unsigned owner, unsigned vid, uint64_t number)
@@ -99,7 +99,7 @@ int pin(struct table *table, unsigned owner, unsigned vid, uint64_t number)
     return fdb_add_static(table->fdb, vid, mac_from(number, mac), &table->owner[owner], table->now);
 }
 
-/* OWNER's number, -1 if nobody knows the address. */
+/* OWNER's number, -1 if the address is unknown. */
 int owner_of(struct table *table, unsigned vid, uint64_t number)
 {
     const struct fdb_entry *entry = find(table, vid, number);
@@ -118,7 +118,7 @@ static void count_visit(void *context, const struct fdb_entry *entry)
     (*(unsigned *)context)++;
 }
 
-/* The table's own count, the owners' counts, and what can be walked agree. */
+/* The table's count, the owners' counts, and the entries that a walk finds agree. */
 void check_counts(struct table *table)
 {
     unsigned walked = 0, owned = 0;

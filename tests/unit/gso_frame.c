@@ -35,7 +35,7 @@ static unsigned network_bytes(const struct recipe *recipe)
     return bytes;
 }
 
-void recipe_make(const struct recipe *recipe, struct unfinished *made)
+void recipe_make(const struct recipe *recipe, struct offload_frame *made)
 {
     uint32_t behind_ip = transport_bytes(recipe) + recipe->payload;
     uint8_t protocol = recipe->gso == GSO_UDP ? 17 : 6;
@@ -44,9 +44,9 @@ void recipe_make(const struct recipe *recipe, struct unfinished *made)
     made->stripped_tag = TAG_NONE;
     made->offload = (struct offload){
         .gso = (uint8_t)recipe->gso,
-        .gso_size = recipe->size,
+        .gso_size = recipe->gso_size,
         .ecn = recipe->gso != GSO_UDP && (recipe->tcp_flags & 0x80),
-        .needs_csum = recipe->open,
+        .needs_csum = recipe->needs_csum,
     };
     memcpy(made->bytes, "\xff\xff\xff\xff\xff\xff\2\0\0\0\0\2", 12);
     network = 12 + put_tags(recipe, made->bytes + 12);
@@ -62,7 +62,7 @@ void recipe_make(const struct recipe *recipe, struct unfinished *made)
     for (uint32_t i = 0; i < recipe->payload; i++)
         made->bytes[headers + i] = (uint8_t)((i + recipe->noise) * 2654435761u >> 24);
     made->length = headers + recipe->payload;
-    if (!recipe->open)
+    if (!recipe->needs_csum)
         return;
     made->offload.csum_start = (uint16_t)transport;
     made->offload.csum_offset = recipe->gso == GSO_UDP ? 6 : 16;
@@ -75,7 +75,7 @@ unsigned recipe_headers(const struct recipe *recipe)
     return 14 + 4 * recipe->tags + network_bytes(recipe) + transport_bytes(recipe);
 }
 
-void open_checksum(struct unfinished *made, uint16_t start, uint16_t offset)
+void leave_checksum(struct offload_frame *made, uint16_t start, uint16_t offset)
 {
     made->offload.needs_csum = true;
     made->offload.csum_start = start;
@@ -107,7 +107,8 @@ static unsigned put_ipv4(const struct recipe *recipe, uint8_t *ip, uint32_t leng
     return header;
 }
 
-/* Extension headers (RFC 8200 section 4): options are padding, routing headers have made-up addresses. */
+/* Extension headers (RFC 8200 section 4): options are padding, routing headers have arbitrary
+ * addresses. */
 static unsigned put_ipv6(const struct recipe *recipe, uint8_t *ip, uint32_t length)
 {
     uint8_t *next = ip + 6, *at = ip + 40;
@@ -170,7 +171,8 @@ static uint16_t pseudo_sum(const struct recipe *recipe, const uint8_t *ip, uint8
     return (uint16_t)add_words(ip + 8, 16, add_words(final_destination(recipe, ip), 16, sum));
 }
 
-/* RFC 8200 section 8.1: not the next stop. The last address of types 0 and 2, the first of type 4 (RFC 8754). */
+/* RFC 8200 section 8.1: the final destination, not the next hop. The last address of types 0 and 2,
+ * the first of type 4 (RFC 8754). */
 static const uint8_t *final_destination(const struct recipe *recipe, const uint8_t *ip)
 {
     const uint8_t *at = ip + 40, *to = ip + 24;
@@ -186,7 +188,7 @@ static const uint8_t *final_destination(const struct recipe *recipe, const uint8
     return to;
 }
 
-/* With the carries added back, so that the sum has 16 bits. */
+/* Adds the carries back, so that the sum has 16 bits. */
 static uint32_t add_words(const uint8_t *bytes, unsigned length, uint32_t sum)
 {
     for (unsigned i = 0; i < length; i += 2)

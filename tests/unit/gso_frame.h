@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * gso_frame.h - super-frames by recipe: any headers that TCP and UDP super-frames may have
+ * gso_frame.h - GSO frames from recipes: any headers that GSO frames of TCP and UDP may have
  */
 #ifndef VSW_TESTS_GSO_FRAME_H
 #define VSW_TESTS_GSO_FRAME_H
 
 #include "core/frame.h"
 
-/* A frame as an endpoint that receives unfinished ones would hand it in. */
-struct unfinished {
+/* A received frame with its offload metadata. */
+struct offload_frame {
     uint32_t length;
     int stripped_tag;
     struct offload offload;
@@ -19,8 +19,8 @@ enum { RECIPE_TAGS = 2, RECIPE_EXTENSIONS = 4 };
 
 struct recipe {
     enum gso_type gso;
-    bool ipv6; /* of GSO_UDP */
-    bool open; /* no checksum yet: offload.partial */
+    bool ipv6;       /* of GSO_UDP */
+    bool needs_csum; /* the checksum is left to offload */
     unsigned tags;
     struct {
         uint16_t type, tci;
@@ -29,24 +29,25 @@ struct recipe {
     uint16_t ip_id;
     unsigned extensions;
     struct {
-        uint8_t protocol, eights; /* eight bytes and this many times eight */
+        uint8_t protocol, eights; /* its length is 8 + 8 * eights bytes */
         uint8_t type, left;       /* of a routing header (43): segments still to be visited */
     } extension[RECIPE_EXTENSIONS];
     unsigned tcp_options; /* bytes, by fours */
     uint8_t tcp_flags;
     uint32_t sequence;
-    uint16_t size;
+    uint16_t gso_size;
     uint32_t payload;
-    unsigned noise; /* payloads differ by it */
+    unsigned noise; /* varies the payload */
 };
 
-/* recipe_make() - cooks RECIPE: from 02:..:02 to the broadcast address, checksums open where they may be */
-void recipe_make(const struct recipe *recipe, struct unfinished *made);
+/* recipe_make() - makes the frame of RECIPE, from 02:..:02 to the broadcast address */
+void recipe_make(const struct recipe *recipe, struct offload_frame *made);
 
-/* recipe_headers() - where the payload begins */
+/* recipe_headers() - offset of the payload */
 unsigned recipe_headers(const struct recipe *recipe);
 
-/* open_checksum() - leaves the checksum of the bytes from START on to be filled in, OFFSET bytes behind */
-void open_checksum(struct unfinished *made, uint16_t start, uint16_t offset);
+/* leave_checksum() - leaves the checksum of the bytes from START on to offload; it is OFFSET bytes
+ * after START */
+void leave_checksum(struct offload_frame *made, uint16_t start, uint16_t offset);
 
 #endif

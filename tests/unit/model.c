@@ -9,38 +9,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A frame that came in: its tag apart from it, and the rest without. */
+/* A received frame without its tag, and the tag. */
 struct arrival {
     bool alive;
     unsigned vid;
     bool tagged;
     unsigned tci;
-    struct unfinished plain;
+    struct offload_frame plain;
 };
 
 static void forget_learned(struct model *model, unsigned port);
-static void classify(struct model *model, unsigned port, const struct unfinished *frame,
+static void classify(struct model *model, unsigned port, const struct offload_frame *frame,
                      struct arrival *arrival);
-static enum drop_reason split_and_check(const struct unfinished *frame, struct arrival *arrival);
-static bool is_reserved(const struct unfinished *frame);
+static enum drop_reason split_and_check(const struct offload_frame *frame, struct arrival *arrival);
+static bool is_reserved(const struct offload_frame *frame);
 static enum drop_reason choose_vlan(const struct model_port *port, struct arrival *arrival);
 static void learn(struct model *model, unsigned port, const struct arrival *arrival);
-static bool says_i_moved(const struct unfinished *plain);
+static bool announces_move(const struct offload_frame *plain);
 static void evict_if_full(struct model *model, unsigned port);
-static void forward(struct model *model, unsigned from, const struct unfinished *frame,
+static void forward(struct model *model, unsigned from, const struct offload_frame *frame,
                     const struct arrival *arrival);
 static void send_to_port(struct model *model, unsigned port, const struct arrival *arrival);
 static bool shows_tag(const struct arrival *arrival);
-static void paste_tag(const struct unfinished *plain, unsigned tci, struct unfinished *out);
+static void paste_tag(const struct offload_frame *plain, unsigned tci, struct offload_frame *out);
 static void offer(struct model *model, struct model_endpoint *endpoint,
-                  const struct unfinished *frame);
+                  const struct offload_frame *frame);
 static void hand(struct model *model, struct model_endpoint *endpoint, const uint8_t *bytes,
                  uint32_t length, uint32_t longest, const struct offload *left);
 static void take(struct model *model, struct model_endpoint *endpoint, const void *bytes,
                  uint32_t length, const struct offload *left);
 static struct model_address *find(struct model *model, unsigned vid, const uint8_t *mac);
 static struct model_address *unused(struct model *model);
-static void copy(struct unfinished *to, const struct unfinished *from);
+static void copy(struct offload_frame *to, const struct offload_frame *from);
 
 struct model *model_new(void)
 {
@@ -60,7 +60,7 @@ void model_free(struct model *model)
     free(model);
 }
 
-void model_batch(struct model *model, unsigned from, const struct unfinished *frames,
+void model_batch(struct model *model, unsigned from, const struct offload_frame *frames,
                  unsigned count)
 {
     struct arrival *arrival = malloc(BATCH_FRAMES * sizeof(*arrival));
@@ -89,7 +89,7 @@ void model_resume(struct model *model, unsigned e, unsigned room)
         uint32_t length;
         struct offload left;
         const uint8_t *bytes =
-            wire_next_unfinished(&endpoint->waiting, &endpoint->waiting_at, &length, &left);
+            wire_next_offload(&endpoint->waiting, &endpoint->waiting_at, &length, &left);
 
         endpoint->waiting_frames--;
         endpoint->waiting_bytes -= length;
@@ -97,12 +97,12 @@ void model_resume(struct model *model, unsigned e, unsigned room)
     }
 }
 
-void model_create_port(struct model *model, unsigned port, unsigned limit, bool outside)
+void model_create_port(struct model *model, unsigned port, unsigned limit, bool untrusted_edge)
 {
     model->port[port] = (struct model_port){
         .exists = true,
         .limit = limit,
-        .untrusted_edge = outside,
+        .untrusted_edge = untrusted_edge,
         .policy = {.up = true, .offload = true, .reserved = RESERVED_FORWARD},
     };
 }
@@ -116,11 +116,11 @@ void model_remove_port(struct model *model, unsigned port)
     }
 }
 
-void model_attach(struct model *model, unsigned e, unsigned port, uint32_t largest, unsigned takes,
-                  unsigned room)
+void model_attach(struct model *model, unsigned e, unsigned port, uint32_t max_frame,
+                  unsigned offloads, unsigned room)
 {
     model->endpoint[e] = (struct model_endpoint){
-        .attached = true, .port = port, .max_frame = largest, .offloads = takes, .room = room};
+        .attached = true, .port = port, .max_frame = max_frame, .offloads = offloads, .room = room};
 }
 
 void model_detach(struct model *model, unsigned e)
@@ -135,7 +135,7 @@ void model_detach(struct model *model, unsigned e)
         forget_learned(model, endpoint->port);
 }
 
-void model_set_policy(struct model *model, unsigned port, const struct port_policy *policy)
+void model_set_policy(struct model *model, unsigned port, const struct model_policy *policy)
 {
     bool down = model->port[port].policy.up && !policy->up;
 
@@ -254,8 +254,8 @@ static void forget_learned(struct model *model, unsigned port)
     }
 }
 
-/* May it come in, and which VLAN is it in? */
-static void classify(struct model *model, unsigned p, const struct unfinished *frame,
+/* Checks whether the frame is admitted, and finds its VLAN. */
+static void classify(struct model *model, unsigned p, const struct offload_frame *frame,
                      struct arrival *arrival)
 {
     struct model_port *port = &model->port[p];
@@ -279,8 +279,9 @@ static void classify(struct model *model, unsigned p, const struct unfinished *f
     }
 }
 
-/* Return: DROP_NONE; DROP_BAD_TAG, which is nothing to a hub; or what is wrong with it for everybody. */
-static enum drop_reason split_and_check(const struct unfinished *frame, struct arrival *arrival)
+/* Return: DROP_NONE; DROP_BAD_TAG, which a hub ignores; or a reason to drop the frame in any
+ * mode. */
+static enum drop_reason split_and_check(const struct offload_frame *frame, struct arrival *arrival)
 {
     bool tag = frame->bytes[12] == 0x81 && frame->bytes[13] == 0x00;
     bool stripped = frame->stripped_tag != TAG_NONE, cut = tag && frame->length < 18;
@@ -305,7 +306,7 @@ static enum drop_reason split_and_check(const struct unfinished *frame, struct a
 }
 
 /* 01:80:c2:00:00:00 to 0f */
-static bool is_reserved(const struct unfinished *frame)
+static bool is_reserved(const struct offload_frame *frame)
 {
     static const uint8_t first[6] = {0x01, 0x80, 0xc2, 0, 0, 0};
 
@@ -338,7 +339,7 @@ static void learn(struct model *model, unsigned port, const struct arrival *arri
         return;
     }
     if (address && model->now - address->seen < model->min_persistence &&
-        !says_i_moved(&arrival->plain))
+        !announces_move(&arrival->plain))
         return;
     evict_if_full(model, port);
     if (!address)
@@ -354,8 +355,9 @@ static void learn(struct model *model, unsigned port, const struct arrival *arri
     memcpy(address->mac, mac, 6);
 }
 
-/* RARP; ARP whose sender asks for itself; a neighbour advertisement to all nodes that nobody solicited. */
-static bool says_i_moved(const struct unfinished *plain)
+/* RARP; ARP whose sender address is its target; an unsolicited neighbour advertisement to all
+ * nodes. */
+static bool announces_move(const struct offload_frame *plain)
 {
     static const uint8_t arp[8] = {0x08, 0x06, 0, 1, 0x08, 0, 6, 4};
     static const uint8_t all_nodes[16] = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
@@ -389,7 +391,7 @@ static void evict_if_full(struct model *model, unsigned port)
         oldest->known = false;
 }
 
-static void forward(struct model *model, unsigned from, const struct unfinished *frame,
+static void forward(struct model *model, unsigned from, const struct offload_frame *frame,
                     const struct arrival *arrival)
 {
     bool group = frame->bytes[0] % 2 == 1, heard = false;
@@ -431,7 +433,7 @@ static void forward(struct model *model, unsigned from, const struct unfinished 
 
 static void send_to_port(struct model *model, unsigned p, const struct arrival *arrival)
 {
-    static struct unfinished out;
+    static struct offload_frame out;
     struct model_port *port = &model->port[p];
     unsigned tci = arrival->tci / 4096 * 4096 + arrival->vid;
     bool tag = model->hub          ? arrival->tagged
@@ -456,7 +458,7 @@ static void send_to_port(struct model *model, unsigned p, const struct arrival *
         port->drops[DROP_NO_ENDPOINT]++;
 }
 
-/* Without its tag, would the frame be in a VLAN that its sender chose? */
+/* Whether removing its tag would put the frame into a VLAN that its sender chose. */
 static bool shows_tag(const struct arrival *arrival)
 {
     unsigned type = arrival->plain.bytes[12] * 256u + arrival->plain.bytes[13];
@@ -464,7 +466,7 @@ static bool shows_tag(const struct arrival *arrival)
     return type == 0x8100 || type == 0x88a8;
 }
 
-static void paste_tag(const struct unfinished *plain, unsigned tci, struct unfinished *out)
+static void paste_tag(const struct offload_frame *plain, unsigned tci, struct offload_frame *out)
 {
     memcpy(out->bytes, plain->bytes, 12);
     out->bytes[12] = 0x81;
@@ -477,16 +479,17 @@ static void paste_tag(const struct unfinished *plain, unsigned tci, struct unfin
     out->offload.csum_start += 4;
 }
 
-/* Whole, if the endpoint can do the rest; else what it becomes when it is finished. */
+/* Delivers the frame as it is if the endpoint has the offload capabilities; else its segments, or
+ * with its checksum. */
 static void offer(struct model *model, struct model_endpoint *endpoint,
-                  const struct unfinished *frame)
+                  const struct offload_frame *frame)
 {
     static const unsigned kind[] = {0, OFFLOAD_TSO4, OFFLOAD_TSO6, OFFLOAD_USO};
     const struct offload *left = &frame->offload;
     unsigned needs =
         kind[left->gso] + (left->needs_csum ? OFFLOAD_CSUM : 0) + (left->ecn ? OFFLOAD_ECN : 0);
     unsigned can = model->port[endpoint->port].policy.offload ? endpoint->offloads : 0;
-    struct wire finished = {0};
+    struct wire completed = {0};
     uint32_t length, longest = frame->length;
     const uint8_t *bytes;
     size_t at = 0;
@@ -497,10 +500,10 @@ static void offer(struct model *model, struct model_endpoint *endpoint,
         hand(model, endpoint, frame->bytes, frame->length, longest, left);
         return;
     }
-    naive_finish(frame->bytes, frame->length, left, &finished);
-    while ((bytes = wire_next(&finished, &at, &length)))
+    naive_complete(frame->bytes, frame->length, left, &completed);
+    while ((bytes = wire_next(&completed, &at, &length)))
         hand(model, endpoint, bytes, length, length, &(struct offload){0});
-    wire_clear(&finished);
+    wire_clear(&completed);
 }
 
 static void hand(struct model *model, struct model_endpoint *endpoint, const uint8_t *bytes,
@@ -516,7 +519,7 @@ static void hand(struct model *model, struct model_endpoint *endpoint, const uin
                endpoint->waiting_bytes + length > model->queue_bytes) {
         drops[DROP_QUEUE_FULL]++;
     } else {
-        wire_put_unfinished(&endpoint->waiting, bytes, length, left);
+        wire_put_offload(&endpoint->waiting, bytes, length, left);
         endpoint->waiting_frames++;
         endpoint->waiting_bytes += length;
     }
@@ -525,7 +528,7 @@ static void hand(struct model *model, struct model_endpoint *endpoint, const uin
 static void take(struct model *model, struct model_endpoint *endpoint, const void *bytes,
                  uint32_t length, const struct offload *left)
 {
-    wire_put_unfinished(&endpoint->sent, bytes, length, left);
+    wire_put_offload(&endpoint->sent, bytes, length, left);
     if (endpoint->room != UNLIMITED)
         endpoint->room--;
     model->port[endpoint->port].out_frames++;
@@ -553,7 +556,7 @@ static struct model_address *unused(struct model *model)
     return NULL;
 }
 
-static void copy(struct unfinished *to, const struct unfinished *from)
+static void copy(struct offload_frame *to, const struct offload_frame *from)
 {
     to->length = from->length;
     to->stripped_tag = from->stripped_tag;

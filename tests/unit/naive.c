@@ -4,10 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where the headers of a super-frame are. */
+/* Offsets of the headers of a GSO frame. */
 struct headers {
     unsigned ip, transport, payload;
-    unsigned to; /* IPv6: where the address stands that the packet goes to in the end */
+    unsigned to; /* IPv6: offset of the address of the final destination */
     bool ipv6, tcp;
 };
 
@@ -69,8 +69,8 @@ unsigned naive_headers(const uint8_t *bytes, uint32_t length, const struct offlo
     return headers.payload;
 }
 
-void naive_finish(const uint8_t *bytes, uint32_t length, const struct offload *offload,
-                  struct wire *wire)
+void naive_complete(const uint8_t *bytes, uint32_t length, const struct offload *offload,
+                    struct wire *wire)
 {
     uint8_t *whole;
     unsigned sum;
@@ -129,7 +129,7 @@ static bool read_headers(const uint8_t *bytes, uint32_t length, unsigned gso,
     return headers->payload <= length && headers->payload <= 512;
 }
 
-/* Return: where the payload is, 0 for none. */
+/* Return: offset of the payload, 0 if there is none. */
 static unsigned skip_ipv6(const uint8_t *bytes, uint32_t length, unsigned at, unsigned protocol,
                           unsigned *to)
 {
@@ -143,7 +143,8 @@ static unsigned skip_ipv6(const uint8_t *bytes, uint32_t length, unsigned at, un
     while (next == 0 || next == 43 || next == 60) {
         if (at + 8 > length)
             return 0;
-        /* a source route that is not at its end: of types 0 and 2 the last address, of 4 the first */
+        /* a source route that is not finished: the last address of types 0 and 2, the first of type
+         * 4 */
         if (next == 43 && bytes[at + 3] > 0 && bytes[at + 1] >= 2) {
             if (bytes[at + 2] == 0 || bytes[at + 2] == 2)
                 *to = at + 8u * bytes[at + 1] - 8;
@@ -192,7 +193,7 @@ static void write_ip(uint8_t *frame, uint32_t length, const struct headers *head
     put(ip + 10, checksum(ip, headers->transport - headers->ip, 0));
 }
 
-/* AHEAD: how much payload stands in the segments before this one. */
+/* AHEAD: bytes of payload in the segments before this one. */
 static void write_transport(uint8_t *frame, uint32_t length, const struct headers *headers,
                             uint32_t ahead, bool last)
 {
@@ -223,7 +224,7 @@ static void write_transport(uint8_t *frame, uint32_t length, const struct header
     }
 }
 
-/* The complement of the one's complement sum, an odd byte counting as the upper half of a word. */
+/* The complement of the one's complement sum; an odd byte counts as the upper half of a word. */
 static unsigned checksum(const uint8_t *bytes, uint32_t length, unsigned long sum)
 {
     for (uint32_t i = 0; i < length; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_address.c - where a socket is, as people write it
+ * test_address.c - socket addresses as users write them
  */
 #include "fake_port.h"
 
@@ -25,7 +25,7 @@ static struct address read_one(const char *text)
     return read_any(text, false);
 }
 
-/* What is read is written as EXPECTED, and that is read as the same. */
+/* TEXT is parsed and formatted as EXPECTED, which is parsed as the same address. */
 static void check(const char *text, bool any, const char *expected)
 {
     struct address address = read_any(text, any), again;
@@ -139,7 +139,7 @@ static void test_path_lengths(void **state)
     assert_string_equal(err.text, "local= has 108 bytes: the path of a socket may have 107");
 }
 
-/* Nothing that could move a terminal's cursor; and a long one is cut, between two escapes. */
+/* No control characters; and a long path is cut between two escapes. */
 static void test_text_is_harmless(void **state)
 {
     char path[108] = "/\x1b[2J\n", shown[ADDRESS_TEXT];
@@ -152,7 +152,7 @@ static void test_text_is_harmless(void **state)
     assert_true(strlen(address_text(&address, shown)) < ADDRESS_TEXT);
 }
 
-/* As the kernel gives senders' addresses: without a name, abstract, cut where it ends. */
+/* As the kernel returns senders' addresses: without a name, abstract, cut where it ends. */
 static void test_senders(void **state)
 {
     struct address named = read_one("/run/a"), none = {.length = sizeof(sa_family_t)}, abstract;
@@ -179,7 +179,8 @@ static void check_equal(const char *one, const char *other, bool equal)
         fail_msg("%s and %s", one, other);
 }
 
-/* unix(7): an abstract name begins with a NUL, is as long as the address says, and may have any bytes in it. */
+/* unix(7): an abstract name begins with a NUL, its length is the address's, and any bytes are
+ * allowed. */
 static struct address make_abstract(const char *name, size_t length)
 {
     struct address made = {.length =
@@ -216,7 +217,7 @@ static void test_equal(void **state)
     check_equal("[::1]:1", "[0:0::1]:1", true);
     check_equal("[::1]:1", "[::1]:2", false);
     check_equal("[::1]:1", "[::2]:1", false);
-    check_equal("[fe80::1%lo]:1", "[fe80::1]:1", true); /* one names no interface */
+    check_equal("[fe80::1%lo]:1", "[fe80::1]:1", true); /* one has no scope */
     check_equal("/a", "/a", true);
     check_equal("/a", "/ab", false);
     check_equal("/a", "127.0.0.1:1", false);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_command.c - the command table: how lines find commands, what they are given, and that replies can be rendered
- * otherwise than as text without any command knowing
+ * test_command.c - the command table: how lines find commands, their arguments, and that replies
+ * can be rendered in other forms than text without the commands' knowledge
  */
 #include "control/daemon/daemon.h"
 #include "fake_port.h"
@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A program around the lab's switch, as far as commands look at it. */
+/* The parts of a daemon that commands use, around the lab's switch. */
 struct bench {
     struct lab *lab;
     struct daemon daemon;
@@ -62,7 +62,7 @@ static int bench_teardown(void **state)
     return 0;
 }
 
-/* Runs a console line. Return: its status; the text of the reply stays in BENCH. */
+/* Runs a console line. Return: its status; BENCH keeps the text of the reply. */
 static int run(struct bench *bench, const char *text)
 {
     char *line = strdup(text);
@@ -129,7 +129,8 @@ static void assert_names(const struct command *command)
     assert_true(collectors <= 1);
 }
 
-/* Every command can be found by its own path, and says what it is for in one line that VDE's clients can take. */
+/* Every command is found by its own path, and has a help text of one line that VDE's clients can
+ * parse. */
 static void test_every_command_is_reachable(void **state)
 {
     struct bench *bench = *state;
@@ -173,10 +174,10 @@ static void test_malformed_numbers(void **state)
     assert_true(vlan_exists(&bench->lab->sw->vlans, 11));
     assert_int_equal(run(bench, "port/sethub 2"), -EINVAL);
     assert_int_equal(run(bench, "port/allocatable 1 0"), 0);
-    assert_false(lab_port(bench->lab, 1)->allocatable);
+    assert_false(lab_port(bench->lab, 1)->config.allocatable);
 }
 
-/* A malformed argument outweighs one that names nothing, whichever comes first. */
+/* A malformed argument takes precedence over one that names nothing, whichever comes first. */
 static void test_what_is_told_first(void **state)
 {
     struct bench *bench = *state;
@@ -195,11 +196,11 @@ static void test_ports_by_name(void **state)
 {
     struct bench *bench = *state;
 
-    strcpy(lab_port(bench->lab, 3)->name, "web");
+    strcpy(lab_port(bench->lab, 3)->config.name, "web");
     assert_int_equal(run(bench, "port/allocatable web 0"), 0);
-    assert_false(lab_port(bench->lab, 3)->allocatable);
+    assert_false(lab_port(bench->lab, 3)->config.allocatable);
     assert_int_equal(run(bench, "port/allocatable 3 1"), 0);
-    assert_true(lab_port(bench->lab, 3)->allocatable);
+    assert_true(lab_port(bench->lab, 3)->config.allocatable);
     assert_int_equal(run(bench, "port/allocatable db 0"), -ENXIO);
     assert_string_equal(bench->err.text, "no port is called \"db\"");
     assert_int_equal(run(bench, "port/allocatable d:b 0"), -EINVAL);
@@ -212,11 +213,13 @@ static void test_text_arguments(void **state)
     struct port *port = lab_port(bench->lab, 1);
 
     assert_int_equal(run(bench, "port/setdescr 1  two words  "), 0);
-    assert_string_equal(port->description, "two words");
+    assert_string_equal(port->config.description, "two words");
     assert_int_equal(run(bench, "port/setdescr 1 \x1b[2J\xff"), 0);
-    assert_string_equal(port->description, "\\x1b[2J\\xff");
+    assert_string_equal(port->config.description, "\x1b[2J\xff");
+    assert_int_equal(run(bench, "port/allprint 1"), 0);
+    assert_non_null(strstr(bench->reply, " Description: \\x1b[2J\\xff\n"));
     assert_int_equal(run(bench, "port/setdescr 1"), 0);
-    assert_null(port->description);
+    assert_null(port->config.description);
 }
 
 static void test_owners_commands(void **state)
@@ -234,7 +237,7 @@ static void test_owners_commands(void **state)
     assert_int_equal(run(bench, "vlan/create 5"), 0);
 }
 
-/* "$ " at the end of what they have read is the prompt, to VDE's clients. */
+/* VDE's clients take "$ " at the end of what they have read for the prompt. */
 static void test_no_value_looks_like_the_prompt(void **state)
 {
     struct bench *bench = *state;
@@ -274,16 +277,16 @@ static void test_arguments_by_name(void **state)
     struct bench *bench = *state;
     struct port *port = lab_port(bench->lab, 3);
 
-    strcpy(port->name, "web");
+    strcpy(port->config.name, "web");
     vlan_create(&bench->lab->sw->vlans, 10);
     assert_int_equal(CALL(bench, "port/setvlan", {"vlan", "10"}, {"port", "web"}), 0);
-    assert_int_equal(port->membership.untagged, 10);
+    assert_int_equal(port->config.membership.untagged, 10);
     assert_int_equal(CALL(bench, "port/setvlan", {NULL, "web"}, {"vlan", "0"}), 0);
-    assert_int_equal(port->membership.untagged, 0);
+    assert_int_equal(port->config.membership.untagged, 0);
     assert_int_equal(CALL(bench, "port/setvlan", {NULL, "web"}, {NULL, "10"}), 0);
-    assert_int_equal(port->membership.untagged, 10);
+    assert_int_equal(port->config.membership.untagged, 10);
     assert_int_equal(CALL(bench, "port/setdescr", {"port", "3"}, {"description", " a,b = c "}), 0);
-    assert_string_equal(port->description, " a,b = c ");
+    assert_string_equal(port->config.description, " a,b = c ");
     assert_int_equal(CALL(bench, "hash/flush", {"port", "web"}), 0);
 }
 
@@ -320,14 +323,14 @@ static void test_names_on_the_console(void **state)
     port->for_guests = false; /* no listeners are there to be renamed */
     assert_int_equal(run(bench, "vlan/create vlan=10"), 0);
     assert_int_equal(run(bench, "port/setvlan \t vlan=10  port=3 "), 0);
-    assert_int_equal(port->membership.untagged, 10);
+    assert_int_equal(port->config.membership.untagged, 10);
     assert_int_equal(run(bench, "port/setdescr port=3 description=two  words, a=b  "), 0);
-    assert_string_equal(port->description, "two  words, a=b");
+    assert_string_equal(port->config.description, "two  words, a=b");
     assert_int_equal(run(bench, "port/setdescr description=port=4 port=3"), -EINVAL);
     assert_string_equal(bench->err.text, "port is missing");
     assert_int_equal(run(bench, "port/setname port=3 name=web"), 0);
     assert_int_equal(run(bench, "port/setname port=web name="), 0);
-    assert_string_equal(port->name, "");
+    assert_string_equal(port->config.name, "");
     assert_int_equal(run(bench, "port/setvlan port=3 10"), -EINVAL);
     assert_string_equal(bench->err.text, "\"10\" is not NAME=VALUE, as those before it are");
 
@@ -335,7 +338,7 @@ static void test_names_on_the_console(void **state)
     assert_int_equal(run(bench, "port/setvlan vlam=3 port=10"), -EINVAL);
     assert_string_equal(bench->err.text, "\"vlam=3\" is neither the number nor the name of a port");
     assert_int_equal(run(bench, "port/setdescr 3 port=4"), 0);
-    assert_string_equal(port->description, "port=4");
+    assert_string_equal(port->config.description, "port=4");
     assert_int_equal(run(bench, "logout port=3"), 0);
 }
 
@@ -346,18 +349,18 @@ static void test_keys_are_collected(void **state)
 
     port->for_guests = false; /* no listeners are there to be renamed */
     assert_int_equal(run(bench, "port/set port=3 vlan=20 up=off name=web"), 0);
-    assert_int_equal(port->membership.untagged, 20);
-    assert_false(port->policy.up);
-    assert_string_equal(port->name, "web");
+    assert_int_equal(port->config.membership.untagged, 20);
+    assert_false(port->config.up);
+    assert_string_equal(port->config.name, "web");
     assert_int_equal(run(bench, "port/set 3 vlan=21,up=on"), 0);
-    assert_int_equal(port->membership.untagged, 21);
+    assert_int_equal(port->config.membership.untagged, 21);
     assert_int_equal(run(bench, "port/set port=3 keys=vlan=22,isolated=on up=off"), 0);
-    assert_int_equal(port->membership.untagged, 22);
-    assert_true(port->policy.isolated);
-    assert_false(port->policy.up);
+    assert_int_equal(port->config.membership.untagged, 22);
+    assert_true(port->config.isolated);
+    assert_false(port->config.up);
     assert_int_equal(CALL(bench, "port/set", {"port", "3"}, {"name", ""}, {"trunk", "5+6"}), 0);
-    assert_string_equal(port->name, "");
-    assert_true(membership_has_tagged(&port->membership, 6));
+    assert_string_equal(port->config.name, "");
+    assert_true(membership_has_tagged(&port->config.membership, 6));
 
     /* What a key is, port_change() knows. */
     assert_int_equal(run(bench, "port/set port=3 vlam=20"), -EINVAL);
@@ -377,13 +380,13 @@ static void test_collected_values_are_kept_whole(void **state)
     lab_port(bench->lab, 3);
     assert_int_equal(CALL(bench, "port/set", {NULL, "3"}, {"vlan", "1,up=off"}), -EINVAL);
     assert_non_null(strstr(bench->err.text, "vlan=1,up=off is not a VLAN"));
-    assert_true(lab_port(bench->lab, 3)->policy.up);
+    assert_true(lab_port(bench->lab, 3)->config.up);
     assert_int_equal(CALL(bench, "port/add", {"spec", "vde"}, {"vlan", "1,up=off"}), -EINVAL);
     assert_non_null(strstr(bench->err.text, "vlan=1,up=off is not a VLAN"));
     assert_int_equal(CALL(bench, "port/add", {"vlan", "1"}, {"up", "off"}), -EINVAL);
     assert_string_equal(bench->err.text, "spec is missing");
     assert_int_equal(run(bench, "port/add spec=vde port=5 vlan=30"), 0);
-    assert_int_equal(lab_port(bench->lab, 5)->membership.untagged, 30);
+    assert_int_equal(lab_port(bench->lab, 5)->config.membership.untagged, 30);
 }
 
 static void test_more_words_than_a_line_may_have(void **state)
@@ -632,7 +635,7 @@ static void test_another_rendering(void **state)
                         "\"ports\":64,\"hub\":false,\"counters\":true,\"queue\":16384,");
 }
 
-/* A result is whole in any rendering: each value in its turn, none left out. */
+/* A result is complete in any rendering: every value in order. */
 static void test_every_result_fits_its_shape(void **state)
 {
     struct bench *bench = *state;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_datapath.c - a batch through the switch, stage by stage; lab_run() checks conservation after each
+ * test_datapath.c - batches through the switch, stage by stage; lab_run() checks conservation after
+ * each
  */
 #include "fake_port.h"
 
@@ -33,7 +34,7 @@ static void test_runts_and_giants(void **state)
     assert_int_equal(lab->worker->balance.resolved, 2);
 }
 
-/* The largest frame may be one that has a tag, and grows no further than that. */
+/* The maximum frame size includes a tag: no frame may be longer, tagged or not. */
 static void test_longest_frames_and_tags(void **state)
 {
     struct lab *lab = *state;
@@ -61,7 +62,7 @@ static void test_cut_tags(void **state)
     assert_heard(two, sized(sample(EVERYONE, 1), 14));
 }
 
-/* A bad frame in the middle of a batch takes nobody with it. */
+/* A bad frame in the middle of a batch affects no other frame. */
 static void test_good_and_bad_in_one_batch(void **state)
 {
     struct lab *lab = *state;
@@ -136,7 +137,7 @@ static void test_group_sources_are_not_learned(void **state)
     assert_int_equal(fdb_count(lab->sw->fdb), 0);
 }
 
-/* A whole batch is learned before any of it is resolved. */
+/* The whole batch is learned before any of it is resolved. */
 static void test_learns_before_it_resolves(void **state)
 {
     struct lab *lab = *state;
@@ -157,7 +158,7 @@ static void test_announcement_moves_at_once(void **state)
     struct fake *one = lab_attach(lab, 1), *two = lab_attach(lab, 2), *three = lab_attach(lab, 3);
 
     lab_send(lab, one, sample(EVERYONE, 9));
-    lab_send(lab, two, sample(EVERYONE, 9)); /* not believed, but forwarded */
+    lab_send(lab, two, sample(EVERYONE, 9)); /* not learned, but forwarded */
     assert_heard(three, sample(EVERYONE, 9));
     assert_heard(three, sample(EVERYONE, 9));
     assert_ptr_equal(lab_owner(lab, 0, 9), lab_port(lab, 1));
@@ -284,7 +285,7 @@ static void test_port_0_is_an_ordinary_port(void **state)
     assert_heard(zero, sample(10, 1));
 }
 
-/* A batch leaves nothing behind in the ports for the next one. */
+/* A batch leaves no state in the ports for the next one. */
 static void test_batches_are_independent(void **state)
 {
     struct lab *lab = *state;

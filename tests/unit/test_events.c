@@ -279,7 +279,7 @@ static void test_the_log_is_written_behind_the_batch(void **state)
     assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
     log.fd = fds[1];
     report_start(&report, &context, &bench->queue);
-    strcpy(lab_port(bench->lab, 1)->name, "web");
+    strcpy(lab_port(bench->lab, 1)->config.name, "web");
     lab_send(bench->lab, a, sample(EVERYONE, 5));
     bench->lab->now += 4 * SECOND;
     lab_send(bench->lab, b, sample(EVERYONE, 5));

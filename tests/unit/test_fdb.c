@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_fdb.c - what the FDB learns, moves, keeps and forgets
+ * test_fdb.c - which addresses the FDB learns, moves, keeps and ages out
  */
 #include "fdb_table.h"
 
@@ -75,14 +75,14 @@ static struct fdb_entry *hear_through(struct table *table, unsigned owner, uint6
 {
     uint8_t mac[MAC_BYTES];
     bool moved;
-    const struct learn_event sighting = {
+    const struct learn_event event = {
         .owner = &table->owner[owner],
         .vid = 1,
         .mac = mac_from(number, mac),
         .remote = remote,
     };
 
-    return fdb_learn(table->fdb, &sighting, table->now, &moved);
+    return fdb_learn(table->fdb, &event, table->now, &moved);
 }
 
 static void test_remote_is_carried(void **state)
@@ -101,7 +101,7 @@ static void test_remote_is_carried(void **state)
     assert_memory_equal(&find(table, 1, 5)->remote, &nobody, sizeof(nobody));
 }
 
-/* Whose move is not believed does not get to say which tunnel the address is behind either. */
+/* A learn event whose move is rejected does not change the tunnel either. */
 static void test_remote_of_a_disbelieved_move(void **state)
 {
     static const struct fdb_remote nobody = {0};
@@ -125,7 +125,7 @@ static void test_moves_only_after_silence(void **state)
 
     hear(table, 1, 0, 5);
     sleep_for(table, 2 * SECOND);
-    hear(table, 1, 0, 5); /* still talking */
+    hear(table, 1, 0, 5); /* still sending */
     sleep_for(table, 3 * SECOND - 1);
     assert_ptr_equal(hear(table, 2, 0, 5), find(table, 0, 5));
     assert_int_equal(owner_of(table, 0, 5), 1);
@@ -135,7 +135,7 @@ static void test_moves_only_after_silence(void **state)
     check_counts(table);
 }
 
-/* Each frame of the old owner counts, even where the lists are only put in order once a second. */
+/* Each frame of the old owner counts, even though the lists are sorted only once a second. */
 static void test_talking_owner_keeps_its_address(void **state)
 {
     struct table *table = *state;
@@ -152,7 +152,7 @@ static void test_talking_owner_keeps_its_address(void **state)
     assert_int_equal(owner_of(table, 0, 5), 1);
 }
 
-/* A disbelieved sighting is no sign of life of the old owner. */
+/* A rejected learn event does not refresh the entry of the old owner. */
 static void test_spoofer_does_not_refresh(void **state)
 {
     struct table *table = *state;
@@ -234,8 +234,9 @@ static void test_changes_are_counted(void **state)
     assert_int_equal(fdb_station(table->fdb, find(table, 0, 5))->moves, 1);
 }
 
-/* One frame is watched for a second; only that one, coming in elsewhere, is an echo. */
-static void test_echoes_are_counted(void **state)
+/* One frame is remembered for a second; only that very frame, received from elsewhere, is a
+ * reflection. */
+static void test_reflections_are_counted(void **state)
 {
     struct table *table = *state;
     const struct station *station;
@@ -248,7 +249,7 @@ static void test_echoes_are_counted(void **state)
     hear_frame(table, 2, 5, 222, &moved);
     assert_true(moved);
     assert_int_equal(station->reflections, 0);
-    hear_frame(table, 2, 5, 111, &moved); /* no change of owner, but an echo */
+    hear_frame(table, 2, 5, 111, &moved); /* no change of owner, but a reflection */
     assert_true(moved);
     assert_int_equal(station->reflections, 1);
     assert_int_equal(station->origin, table->owner[1].number);
@@ -260,7 +261,7 @@ static void test_echoes_are_counted(void **state)
     hear_frame(table, 2, 5, 222, &moved);
     assert_int_equal(station->reflections, 0);
     assert_int_equal(station->origin,
-                     table->owner[1].number); /* the owner, not who says it first */
+                     table->owner[1].number); /* the owner, not the port that sends it first */
 }
 
 /* --- ageing --- */
@@ -305,7 +306,7 @@ static void test_ages_in_order_of_use(void **state)
     assert_int_equal(fdb_expire(table->fdb, start + 110 * SECOND), 0);
 }
 
-/* An entry in constant use never ages, and the deadline is never later than a second after the true one. */
+/* An entry in constant use never ages, and the deadline is at most a second after the true one. */
 static void test_busy_entries_stay(void **state)
 {
     struct table *table = *state;
@@ -327,7 +328,7 @@ static void test_busy_entries_stay(void **state)
     assert_int_equal(owner_of(table, 0, 6), -1);
 }
 
-/* Whoever follows the deadlines forgets every entry within a second of its time. */
+/* Running at each deadline removes every entry within a second of its time. */
 static void test_deadlines_can_be_followed(void **state)
 {
     struct table *table = *state;
@@ -442,7 +443,7 @@ static void test_table_full_of_statics(void **state)
     for (uint64_t i = 0; i < 63; i++)
         assert_int_equal(pin(table, 1, 0, i), 0);
     assert_non_null(hear(table, 2, 0, 100));
-    assert_non_null(hear(table, 3, 0, 101)); /* evicts the only one that may go */
+    assert_non_null(hear(table, 3, 0, 101)); /* evicts the only one that may be evicted */
     assert_int_equal(owner_of(table, 0, 100), -1);
     assert_int_equal(pin(table, 1, 0, 63), 0); /* and so does a static one */
     assert_int_equal(owner_of(table, 0, 101), -1);
@@ -513,7 +514,7 @@ int main(void)
         WITH_TABLE(test_min_persistence_is_settable),
         WITH_TABLE(test_moved_entry_is_young),
         WITH_TABLE(test_changes_are_counted),
-        WITH_TABLE(test_echoes_are_counted),
+        WITH_TABLE(test_reflections_are_counted),
         WITH_TABLE(test_ages_after_100_seconds),
         WITH_TABLE(test_ages_in_order_of_use),
         WITH_TABLE(test_busy_entries_stay),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_fdb_room.c - who loses when there is no room, and that nothing gets slower
+ * test_fdb_room.c - which entries are evicted when the FDB is full, and that operations stay O(1)
  */
 #include "fdb_table.h"
 
@@ -67,7 +67,7 @@ static void test_full_table_evicts_from_the_fullest_port(void **state)
     struct table *table = *state;
 
     for (uint64_t i = 0; i < 10; i++)
-        hear(table, 1, 0, 100 + i); /* quiet, and older than all */
+        hear(table, 1, 0, 100 + i); /* silent, and older than all */
     sleep_for(table, 2 * SECOND);
     for (uint64_t i = 0; i < 30; i++)
         hear(table, 2, 0, 200 + i);
@@ -86,7 +86,7 @@ static void test_full_table_evicts_from_the_fullest_port(void **state)
     check_counts(table);
 }
 
-/* Among the fullest, a port pays for itself. */
+/* If the port itself is among those with most entries, its own entry is evicted. */
 static void test_fullest_port_evicts_its_own(void **state)
 {
     struct table *table = *state;
@@ -103,7 +103,7 @@ static void test_fullest_port_evicts_its_own(void **state)
     assert_int_equal(table->owner[2].count, 32);
 }
 
-/* The fullest port is found again after it shrank by flush, age, delete and move. */
+/* The port with most entries is found again after it lost some by flush, age, delete and move. */
 static void test_fullest_port_after_it_shrank(void **state)
 {
     struct table *table = *state;
@@ -124,7 +124,7 @@ static void test_fullest_port_after_it_shrank(void **state)
     check_counts(table);
 }
 
-/* A guest that floods with made-up addresses pays with its own entries, not with its neighbours'. */
+/* A guest that floods with random addresses evicts its own entries, not its neighbours'. */
 static void test_million_addresses_from_one_port(void **state)
 {
     struct table *table = table_new(BIG, 0xfeedfacecafebeef);
@@ -145,7 +145,7 @@ static void test_million_addresses_from_one_port(void **state)
     table_free(table);
 }
 
-/* The same with a table that is full before any port is at its limit. */
+/* The same with an FDB that is full before any port reaches its limit. */
 static void test_million_addresses_into_a_full_table(void **state)
 {
     struct table *table = table_new(4096, 7);
@@ -191,7 +191,7 @@ static void longest_visit(void *context, const struct fdb_entry *entry)
         *longest = length;
 }
 
-/* Fills a table to the brim with addresses of one pattern. Return: its longest hash chain. */
+/* Fills an FDB completely with addresses of one pattern. Return: its longest hash chain. */
 static unsigned longest_chain(uint64_t secret, uint64_t first, uint64_t step, unsigned vids)
 {
     struct table *table = table_new(BIG, secret);
@@ -206,7 +206,8 @@ static unsigned longest_chain(uint64_t secret, uint64_t first, uint64_t step, un
     return longest;
 }
 
-/* With as many entries as buckets, chance alone makes a longest chain of about 8; 20 never happens. */
+/* With as many entries as buckets, the longest chain is expected to be about 8; 20 does not happen
+ * by chance. */
 static void test_chains_stay_short(void **state)
 {
     static const struct {
@@ -237,7 +238,7 @@ static void test_chains_stay_short(void **state)
     }
 }
 
-/* Addresses that share a chain under one secret, found by trying, do not share one under another. */
+/* Addresses that collide under one secret, found by search, do not collide under another. */
 static void test_secret_keys_the_hash(void **state)
 {
     struct table *known = table_new(1024, 1), *other = table_new(1024, 0x123456789abcdef);
@@ -245,7 +246,7 @@ static void test_secret_keys_the_hash(void **state)
     unsigned count = 0, longest = 0;
 
     (void)state;
-    known->owner[0].limit = 2; /* the first address, kept young, and one other at a time */
+    known->owner[0].limit = 2; /* the first address, refreshed, and one other at a time */
     for (uint64_t i = 1; i < 1000000 && count < 64; i++) {
         struct fdb_entry *first = hear(known, 0, 0, 0x020000000000);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_frame.c - what the bytes of a frame say, and how its tag is written on the way out
+ * test_frame.c - parsing of frames, and the tag of frames on the way out
  */
 #include "fake_port.h"
 
@@ -96,7 +96,7 @@ static void test_other_tags_are_payload(void **state)
     assert_int_equal(frame.tag_bytes, TAG_BYTES);
 }
 
-/* Parsing again must not remember what an earlier frame in the same place of the batch was like. */
+/* Parsing must not depend on an earlier frame in the same place of the batch. */
 static void test_parse_forgets(void **state)
 {
     struct sample plain = sample(1, 2);
@@ -113,7 +113,7 @@ static void test_parse_forgets(void **state)
     frame_free(&frame);
 }
 
-/* What leaves when IN is laid out with TCI is OUT, in at most RUNS runs. */
+/* IN with tag TCI leaves as OUT, in at most RUNS iovecs. */
 static void check_packet(struct sample in, int tci, struct sample out, unsigned runs)
 {
     struct frame frame = frame_of(&in);
@@ -209,7 +209,7 @@ static void test_gratuitous_arp_announces(void **state)
     assert_true(announces(tagged(arp, 5)));
     reply.bytes[FRAME_HEADER + 7] = 2;
     assert_true(announces(reply));
-    asks.bytes[FRAME_HEADER + 27] = 99; /* target address: someone else */
+    asks.bytes[FRAME_HEADER + 27] = 99; /* target address: another station's */
     assert_false(announces(asks));
     other.bytes[FRAME_HEADER + 2] = 0x86; /* protocol: not IPv4 */
     assert_false(announces(other));
@@ -224,7 +224,7 @@ static void test_short_arp_announces_nothing(void **state)
     assert_false(announces(sized(tagged(announcement(2), 5), FRAME_HEADER + TAG_BYTES)));
 }
 
-/* RFC 4861 section 4.4, as a station sends it to all nodes when its address moved. */
+/* RFC 4861 section 4.4: what a station sends to all nodes when its address moved. */
 static struct sample advertisement(uint8_t flags)
 {
     static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 0x01};
@@ -273,7 +273,7 @@ static void test_short_advertisement_announces_nothing(void **state)
     assert_false(announces(sized(advertisement(0x20), FRAME_HEADER + 6)));
 }
 
-/* A name tells the reasons of one direction apart. */
+/* Names are unique among the reasons of one direction. */
 static void test_every_reason_has_a_name(void **state)
 {
     struct drop_table known;

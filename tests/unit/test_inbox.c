@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_inbox.c - lines out of what was read, however it came in pieces
+ * test_inbox.c - lines from input, however it is split
  */
 #include "control/session/inbox.h"
 #include "fake_port.h"
@@ -93,12 +93,12 @@ static void test_half_a_line(void **state)
     assert_false(inbox_has_line(&talk->box));
     inbox_half_is_whole(&talk->box);
     assert_false(inbox_has_half(&talk->box));
-    SAY(talk, "c"); /* so it was not */
+    SAY(talk, "c"); /* so it was incomplete */
     assert_false(inbox_has_line(&talk->box));
     inbox_half_is_whole(&talk->box);
     hear(talk, "abc");
     SAY(talk, "d");
-    assert_true(inbox_has_half(&talk->box)); /* that was about the other */
+    assert_true(inbox_has_half(&talk->box)); /* that applied to the other one */
 }
 
 static void test_what_is_no_line(void **state)
@@ -110,7 +110,7 @@ static void test_what_is_no_line(void **state)
     hear(talk, "c");
 }
 
-/* The longest line fills the inbox; of longer ones all is forgotten, and they are told of once. */
+/* The longest line fills the inbox; longer ones are discarded, and reported once. */
 static void test_long_lines(void **state)
 {
     struct talk *talk = *state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_loop.c - loops, shared addresses, and guests that merely moved
+ * test_loop.c - loop detection, duplicate addresses, and guests that merely moved
  */
 #include "fake_port.h"
 
@@ -10,7 +10,7 @@
 
 enum { TENTH = 100 * 1000 * 1000 }; /* of a second, in ns */
 
-/* Station 9 is heard flooding at ONE and TWO in turns, TIMES times altogether, with INTERVAL between. */
+/* Station 9 floods at ONE and TWO alternately, TIMES times altogether, INTERVAL apart. */
 static void alternate(struct lab *lab, struct fake *one, struct fake *two, unsigned times,
                       uint64_t interval)
 {
@@ -27,7 +27,7 @@ static bool blocked(struct lab *lab, unsigned number)
 
 /* --- loops --- */
 
-/* A cable joins ports 2 and 3 behind the switch's back, and the station on port 1 says one word. */
+/* A cable connects ports 2 and 3 outside the switch, and the station on port 1 sends one frame. */
 static void test_a_cable_loop_dies(void **state)
 {
     struct lab *lab = *state;
@@ -48,15 +48,17 @@ static void test_a_cable_loop_dies(void **state)
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 1);
 }
 
-/* Two stations' frames go round in one loop, and speak for different ends of it: one block is enough, or nobody is left. */
+/* Frames of two stations circle in one loop and incriminate different ends of it: only one end may
+ * be blocked, or no station could be reached. */
 static void test_a_loop_is_cut_once(void **state)
 {
     struct lab *lab = *state;
     struct fake *station = lab_attach(lab, 1), *b = lab_attach(lab, 3), *a = lab_attach(lab, 2);
 
     lab_send(lab, station,
-             sample(EVERYONE, 8));         /* its echoes would have port 2 blocked, the newer one */
-    lab_send(lab, a, sample(EVERYONE, 9)); /* at home at port 2: its echoes speak for port 3 */
+             sample(EVERYONE, 8)); /* its reflections incriminate port 2, the newer one */
+    lab_send(lab, a,
+             sample(EVERYONE, 9)); /* learned at port 2: its reflections incriminate port 3 */
     lab->now += 11 * SECOND;
     lab_send(lab, station, sample(EVERYONE, 8));
     lab_send(lab, a, sample(EVERYONE, 9));
@@ -72,7 +74,8 @@ static void test_a_loop_is_cut_once(void **state)
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 1);
 }
 
-/* The station is innocent, however new its port is: it is one of the two looped ports that has to go. */
+/* The station's own port is not blamed, however new it is: one of the two looped ports is
+ * blocked. */
 static void test_a_loop_between_older_ports(void **state)
 {
     struct lab *lab = *state;
@@ -101,13 +104,13 @@ static void test_the_newer_port_is_blocked(void **state)
     assert_ptr_equal(lab_event(lab, EVENT_LOOP_BLOCKED)->other, lab_port(lab, 1));
 }
 
-/* Newer is who attached last, not who has the higher number. */
+/* The newer port is the one attached last, not the one with the higher number. */
 static void test_newer_means_attached_later(void **state)
 {
     struct lab *lab = *state;
     struct fake *two = lab_attach(lab, 2), *one = lab_attach(lab, 1);
 
-    lab_send(lab, lab_attach(lab, 3), sample(EVERYONE, 9)); /* the sender is outside the loop */
+    lab_send(lab, lab_attach(lab, 3), sample(EVERYONE, 9)); /* the sender is not in the loop */
     alternate(lab, one, two, 20, SECOND / 20);
     assert_true(blocked(lab, 1));
     assert_false(blocked(lab, 2));
@@ -120,7 +123,7 @@ static void test_ten_changes_a_second_are_believed(void **state)
     struct lab *lab = *state;
     struct fake *one = lab_attach(lab, 1), *two = lab_attach(lab, 2);
 
-    alternate(lab, one, two, 11, SECOND / 20); /* ten changes */
+    alternate(lab, one, two, 11, SECOND / 20); /* ten moves */
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 0);
     lab_send(lab, two, sample(EVERYONE, 9));
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 1);
@@ -137,7 +140,7 @@ static void test_slow_changes_are_no_loop(void **state)
     assert_false(blocked(lab, 2));
 }
 
-/* Frames for one known place circle no further. */
+/* Frames for one known station circle no further. */
 static void test_unicast_changes_are_no_loop(void **state)
 {
     struct lab *lab = *state;
@@ -149,7 +152,8 @@ static void test_unicast_changes_are_no_loop(void **state)
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 0);
 }
 
-/* Broadcasts with a busy neighbour's address do not get the neighbour blocked, whoever is newer. */
+/* Broadcasts with a busy neighbour's address do not block the neighbour, whichever port is
+ * newer. */
 static void test_a_spoofer_cannot_have_its_neighbour_blocked(void **state)
 {
     struct lab *lab = *state;
@@ -166,8 +170,9 @@ static void test_a_spoofer_cannot_have_its_neighbour_blocked(void **state)
     assert_int_equal(lab_count(lab, EVENT_ADDRESS_SHARED), 1);
 }
 
-/* Nor do repetitions of the neighbour's own broadcasts: who repeats is who gets blocked, older or newer. */
-static void test_an_echoer_is_blocked_itself(void **state)
+/* Nor do copies of the neighbour's own broadcasts: the port that sends the copies is blocked, older
+ * or newer. */
+static void test_a_reflecting_port_is_blocked_itself(void **state)
 {
     struct lab *lab = *state;
     struct fake *spoofer = lab_attach(lab, 1), *victim = lab_attach(lab, 2);
@@ -181,8 +186,8 @@ static void test_an_echoer_is_blocked_itself(void **state)
     assert_true(blocked(lab, 1));
 }
 
-/* Nor does saying the neighbour's next broadcast before the neighbour does. */
-static void test_an_echoer_ahead_is_blocked_itself(void **state)
+/* Nor does sending the neighbour's next broadcast before the neighbour does. */
+static void test_a_port_that_sends_ahead_is_blocked_itself(void **state)
 {
     struct lab *lab = *state;
     struct fake *spoofer = lab_attach(lab, 1), *victim = lab_attach(lab, 2);
@@ -198,7 +203,7 @@ static void test_an_echoer_ahead_is_blocked_itself(void **state)
     assert_true(blocked(lab, 1));
 }
 
-/* Nor does taking the neighbour's address first, by an announcement, while the neighbour talks. */
+/* Nor does moving the neighbour's address first, by an announcement, while the neighbour sends. */
 static void test_a_thief_of_an_address_is_blocked_itself(void **state)
 {
     struct lab *lab = *state;
@@ -217,7 +222,7 @@ static void test_a_thief_of_an_address_is_blocked_itself(void **state)
     assert_true(blocked(lab, 2));
 }
 
-/* What goes in at port 1 comes out at port 2, again and again, and never the other way. */
+/* Frames sent to port 1 come back at port 2, again and again, and never the other way. */
 static void test_a_one_way_loop_is_cut(void **state)
 {
     struct lab *lab = *state;
@@ -232,7 +237,7 @@ static void test_a_one_way_loop_is_cut(void **state)
     assert_false(blocked(lab, 3));
 }
 
-/* A guest that says the same often is no loop, wherever it has just moved. */
+/* A guest that repeats a frame is no loop, wherever it has just moved. */
 static void test_repeating_oneself_is_no_loop(void **state)
 {
     struct lab *lab = *state;
@@ -246,7 +251,7 @@ static void test_repeating_oneself_is_no_loop(void **state)
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 0);
 }
 
-/* An announcement that goes round in the loop takes nobody's address away: its sender stays reachable. */
+/* An announcement that circles in the loop moves no address: its sender stays reachable. */
 static void test_a_looping_announcement_moves_nothing(void **state)
 {
     struct lab *lab = *state;
@@ -282,7 +287,7 @@ static void test_a_blocked_port_carries_nothing(void **state)
     assert_silent(two);
     assert_silent(third);
     assert_heard(one, sample(EVERYONE, 3));
-    assert_heard(one, sample(2, 3)); /* what was learned behind it is forgotten */
+    assert_heard(one, sample(2, 3)); /* the addresses learned behind it were flushed */
     assert_silent(one);
     assert_int_equal(counters->drops[DROP_LOOP_IN], in + 1);
     assert_int_equal(counters->drops[DROP_LOOP_OUT], out + 2);
@@ -323,7 +328,7 @@ static void test_a_loop_that_stays_is_blocked_again(void **state)
     assert_true(blocked(lab, 2));
 }
 
-/* Many stations' frames circle in a loop; that is one block, and people are told once. */
+/* Frames of many stations circle in a loop: that causes one block and one message. */
 static void test_one_block_is_told_once(void **state)
 {
     struct lab *lab = *state;
@@ -369,7 +374,7 @@ static void test_zero_turns_it_off(void **state)
     assert_int_equal(unread(two), 100);
 }
 
-/* A new attachment is a new chance. */
+/* A new attachment unblocks the port. */
 static void test_attaching_unblocks(void **state)
 {
     struct lab *lab = *state;
@@ -393,7 +398,7 @@ static void test_a_hub_knows_no_loops(void **state)
     assert_int_equal(lab_count(lab, EVENT_ADDRESS_SHARED), 0);
 }
 
-/* --- shared addresses --- */
+/* --- duplicate addresses --- */
 
 static void test_a_shared_address_is_told_once(void **state)
 {
@@ -423,7 +428,7 @@ static void test_a_shared_address_is_told_again_after_a_pause(void **state)
     assert_int_equal(lab_count(lab, EVENT_ADDRESS_SHARED), 2);
 }
 
-/* Three stations with one address are one series as well. */
+/* Three stations with one address are one series of moves as well. */
 static void test_an_address_shared_by_three_is_told_once(void **state)
 {
     struct lab *lab = *state;
@@ -456,7 +461,7 @@ static void test_a_migrated_guest_is_nothing_special(void **state)
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 0);
 }
 
-/* There, back and there again within seconds, as a failed migration does. */
+/* Moves there, back and there again within seconds, as a failed migration does. */
 static void test_a_guest_migrated_back_and_forth(void **state)
 {
     struct lab *lab = *state;
@@ -472,13 +477,14 @@ static void test_a_guest_migrated_back_and_forth(void **state)
     assert_int_equal(lab_count(lab, EVENT_LOOP_BLOCKED), 0);
 }
 
-/* --- the table moves on within a batch --- */
+/* --- the FDB changes within a batch --- */
 
-/* The address that flaps is evicted by the next frame of the same batch, before anyone judges the flapping. */
-static void test_flapping_address_evicted_in_its_batch(void **state)
+/* The address that keeps moving is evicted by the next frame of the same batch, before its moves
+ * are evaluated. */
+static void test_moving_address_evicted_in_its_batch(void **state)
 {
     struct switch_config config = switch_defaults();
-    struct sample flaps = sample(EVERYONE, 1), evicts = sample(EVERYONE, 77);
+    struct sample moves = sample(EVERYONE, 1), evicts = sample(EVERYONE, 77);
     struct lab *lab;
     struct fake *one, *two;
 
@@ -492,10 +498,10 @@ static void test_flapping_address_evicted_in_its_batch(void **state)
         lab_send(lab, one, sample(EVERYONE, station));
         lab->now += SECOND / 4;
     }
-    lab_put(lab, &flaps);
+    lab_put(lab, &moves);
     lab_put(lab, &evicts);
     lab_run(lab, two);
-    assert_heard(one, flaps);
+    assert_heard(one, moves);
     assert_heard(one, evicts);
     assert_null(lab_owner(lab, 0, 1));
     lab_free(lab);
@@ -514,8 +520,8 @@ int main(void)
         WITH_LAB(test_slow_changes_are_no_loop),
         WITH_LAB(test_unicast_changes_are_no_loop),
         WITH_LAB(test_a_spoofer_cannot_have_its_neighbour_blocked),
-        WITH_LAB(test_an_echoer_is_blocked_itself),
-        WITH_LAB(test_an_echoer_ahead_is_blocked_itself),
+        WITH_LAB(test_a_reflecting_port_is_blocked_itself),
+        WITH_LAB(test_a_port_that_sends_ahead_is_blocked_itself),
         WITH_LAB(test_a_thief_of_an_address_is_blocked_itself),
         WITH_LAB(test_a_one_way_loop_is_cut),
         WITH_LAB(test_repeating_oneself_is_no_loop),
@@ -533,8 +539,8 @@ int main(void)
         WITH_LAB(test_an_address_shared_by_three_is_told_once),
         WITH_LAB(test_a_migrated_guest_is_nothing_special),
         WITH_LAB(test_a_guest_migrated_back_and_forth),
-        cmocka_unit_test(test_flapping_address_evicted_in_its_batch),
+        cmocka_unit_test(test_moving_address_evicted_in_its_batch),
     };
 
-    return cmocka_run_group_tests_name("guard", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_offload.c - unfinished frames: who may bring them, who gets them whole, and what they are finished to
+ * test_offload.c - frames that need offload: which are admitted, which endpoints get them as they
+ * are, and how they are completed for others
  *
- * What a finished frame must look like, naive.h says; lab_run() checks conservation after each batch.
+ * naive.h defines what a completed frame must look like; lab_run() checks conservation after each
+ * batch.
  */
 #include "naive.h"
 
@@ -11,34 +13,35 @@
 #include <errno.h>
 #include <string.h>
 
-enum { TAKES_ALL = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN | OFFLOAD_USO };
+enum { OFFLOAD_ALL = OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN | OFFLOAD_USO };
 enum { CTAG = 0x8100, STAG = 0x88a8, FIN = 0x01, PSH = 0x08, ACK = 0x10, URG = 0x20, CWR = 0x80 };
 
 /* Too large for the stack of a test. */
-static struct unfinished made, other, expected;
+static struct offload_frame made, other, expected;
 
 static const struct recipe tcp4 = {.gso = GSO_TCP4,
-                                   .open = true,
+                                   .needs_csum = true,
                                    .ip_id = 0xfffe,
                                    .tcp_flags = ACK,
                                    .sequence = 0xfffffc00,
-                                   .size = 1448,
+                                   .gso_size = 1448,
                                    .payload = 10000};
 static const struct recipe tcp6 = {.gso = GSO_TCP6,
-                                   .open = true,
+                                   .needs_csum = true,
                                    .tcp_flags = ACK | PSH,
                                    .sequence = 77,
-                                   .size = 1440,
+                                   .gso_size = 1440,
                                    .payload = 9999};
 static const struct recipe udp4 = {
-    .gso = GSO_UDP, .open = true, .ip_id = 9, .size = 1201, .payload = 8000};
+    .gso = GSO_UDP, .needs_csum = true, .ip_id = 9, .gso_size = 1201, .payload = 8000};
 static const struct recipe udp6 = {
-    .gso = GSO_UDP, .ipv6 = true, .open = true, .size = 1200, .payload = 8001};
+    .gso = GSO_UDP, .ipv6 = true, .needs_csum = true, .gso_size = 1200, .payload = 8001};
 
 /* --- helpers --- */
 
-/* The frame stands in memory of exactly its size: the sanitizer sees what is read beyond. */
-static enum drop_reason check(const struct unfinished *frame, struct offload *found)
+/* The frame is in memory of exactly its size, so that the sanitizer detects a read beyond its
+ * end. */
+static enum drop_reason check(const struct offload_frame *frame, struct offload *found)
 {
     uint8_t *bytes = test_malloc(frame->length ? frame->length : 1);
     struct frame parsed;
@@ -62,14 +65,14 @@ static enum drop_reason check_recipe(struct recipe recipe)
     return check(&made, NULL);
 }
 
-static void send_one(struct lab *lab, struct fake *from, const struct unfinished *frame)
+static void send_one(struct lab *lab, struct fake *from, const struct offload_frame *frame)
 {
-    lab_put_unfinished(lab, frame);
+    lab_put_offload(lab, frame);
     lab_run(lab, from);
 }
 
-/* FAKE was handed the frames that SENT becomes when it is finished, next and in order. */
-static void assert_finished(struct fake *fake, const struct unfinished *sent)
+/* The next frames that FAKE received are those that SENT becomes when completed, in order. */
+static void assert_completed(struct fake *fake, const struct offload_frame *sent)
 {
     struct wire wire = {0};
     struct offload left;
@@ -77,9 +80,9 @@ static void assert_finished(struct fake *fake, const struct unfinished *sent)
     uint32_t should_length, length;
     size_t at = 0;
 
-    naive_finish(sent->bytes, sent->length, &sent->offload, &wire);
+    naive_complete(sent->bytes, sent->length, &sent->offload, &wire);
     while ((should = wire_next(&wire, &at, &should_length))) {
-        is = wire_next_unfinished(&fake->sent, &fake->read, &length, &left);
+        is = wire_next_offload(&fake->sent, &fake->read, &length, &left);
         assert_non_null(is);
         assert_false(offload_any(&left));
         assert_int_equal(length, should_length);
@@ -88,12 +91,12 @@ static void assert_finished(struct fake *fake, const struct unfinished *sent)
     wire_clear(&wire);
 }
 
-/* FAKE was handed SENT as it is. */
-static void assert_whole(struct fake *fake, const struct unfinished *sent)
+/* The next frame that FAKE received is SENT, unchanged. */
+static void assert_unchanged(struct fake *fake, const struct offload_frame *sent)
 {
     struct offload left;
     uint32_t length;
-    const uint8_t *is = wire_next_unfinished(&fake->sent, &fake->read, &length, &left);
+    const uint8_t *is = wire_next_offload(&fake->sent, &fake->read, &length, &left);
 
     assert_non_null(is);
     assert_int_equal(length, sent->length);
@@ -109,16 +112,17 @@ static void assert_whole(struct fake *fake, const struct unfinished *sent)
     }
 }
 
-static struct fake *attach_taking(struct lab *lab, unsigned port, unsigned takes)
+static struct fake *attach_offload(struct lab *lab, unsigned port, unsigned offloads)
 {
     struct fake *fake = lab_attach(lab, port);
 
-    fake->endpoint.offloads = takes;
+    fake->endpoint.offloads = offloads;
     return fake;
 }
 
-/* An ordinary frame with a payload of LENGTH bytes and its checksum open from START on. */
-static void make_open(uint32_t length, uint16_t start, uint16_t offset)
+/* An ordinary frame with LENGTH bytes of payload whose checksum from START on is left to
+ * offload. */
+static void make_needs_csum(uint32_t length, uint16_t start, uint16_t offset)
 {
     struct sample plain = sized(sample(EVERYONE, 2), length);
 
@@ -126,10 +130,10 @@ static void make_open(uint32_t length, uint16_t start, uint16_t offset)
     made.stripped_tag = TAG_NONE;
     made.offload = (struct offload){0};
     memcpy(made.bytes, plain.bytes, length);
-    open_checksum(&made, start, offset);
+    leave_checksum(&made, start, offset);
 }
 
-/* --- what may come in --- */
+/* --- admission --- */
 
 static void test_sound_gso_frames(void **state)
 {
@@ -145,7 +149,7 @@ static void test_sound_gso_frames(void **state)
         assert_int_equal(found.network, 14);
         assert_int_equal(found.transport, found.csum_start);
         assert_int_equal(found.headers, recipe_headers(&recipe));
-        recipe.open = false; /* the checksum may be there already */
+        recipe.needs_csum = false; /* the checksum may be complete already */
         assert_int_equal(check_recipe(recipe), DROP_NONE);
     }
 }
@@ -155,15 +159,15 @@ static void test_size_0(void **state)
     struct recipe recipe = tcp4;
 
     (void)state;
-    recipe.size = 0;
+    recipe.gso_size = 0;
     assert_int_equal(check_recipe(recipe), DROP_BAD_OFFLOAD);
 }
 
-/* There is no CWR where there is no TCP: an endpoint could not say it to anybody. */
+/* ECN requires TCP: virtio_net_hdr cannot express anything else. */
 static void test_ecn_without_tcp(void **state)
 {
     (void)state;
-    make_open(100, 14, 0);
+    make_needs_csum(100, 14, 0);
     made.offload.ecn = true;
     assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
     recipe_make(&udp4, &made);
@@ -174,43 +178,43 @@ static void test_ecn_without_tcp(void **state)
     assert_int_equal(check(&made, NULL), DROP_NONE);
 }
 
-static void test_open_checksum_outside(void **state)
+static void test_needs_csum_beyond_the_frame(void **state)
 {
     (void)state;
-    make_open(100, 14, 0);
+    make_needs_csum(100, 14, 0);
     assert_int_equal(check(&made, NULL), DROP_NONE);
-    make_open(100, 13, 1);
+    make_needs_csum(100, 13, 1);
     assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
-    make_open(100, 0, 40);
+    make_needs_csum(100, 0, 40);
     assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
-    make_open(100, 80, 18);
+    make_needs_csum(100, 80, 18);
     assert_int_equal(check(&made, NULL), DROP_NONE);
-    make_open(100, 80, 19);
+    make_needs_csum(100, 80, 19);
     assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
-    make_open(100, 98, 0);
+    make_needs_csum(100, 98, 0);
     assert_int_equal(check(&made, NULL), DROP_NONE);
-    make_open(100, 99, 0);
+    make_needs_csum(100, 99, 0);
     assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
-    make_open(100, 100, 0);
+    make_needs_csum(100, 100, 0);
     assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
-    make_open(100, 65535, 65535); /* whose sum has 17 bits */
+    make_needs_csum(100, 65535, 65535); /* whose sum has 17 bits */
     assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
-    make_open(100, 40, 65500);
+    make_needs_csum(100, 40, 65500);
     assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
 }
 
-/* A tag in the bytes is not payload: the switch may cut it out. */
-static void test_open_checksum_in_the_tag(void **state)
+/* A tag in the bytes is not payload: the switch may remove it. */
+static void test_needs_csum_in_the_tag(void **state)
 {
     (void)state;
-    make_open(100, 17, 10);
+    make_needs_csum(100, 17, 10);
     memcpy(made.bytes + 12, "\x81\x00\x00\x05", 4);
     assert_int_equal(check(&made, NULL), DROP_BAD_OFFLOAD);
     made.offload.csum_start = 18;
     assert_int_equal(check(&made, NULL), DROP_NONE);
 }
 
-static void test_open_checksum_elsewhere_than_the_transport(void **state)
+static void test_needs_csum_elsewhere_than_the_transport(void **state)
 {
     (void)state;
     recipe_make(&tcp4, &made);
@@ -275,7 +279,8 @@ static void test_headers_that_lie(void **state)
     assert_int_equal(check(&made, NULL), DROP_NONE);
 }
 
-/* Cut anywhere in its headers, no super-frame passes; cut behind them, it is an ordinary frame. */
+/* A GSO frame truncated anywhere in its headers is dropped; truncated after them it is an ordinary
+ * frame. */
 static void test_cut_at_every_length(void **state)
 {
     struct recipe cut[] = {tcp4, tcp6, udp4, udp6, tcp6};
@@ -312,16 +317,16 @@ static void test_ipv6_extension_headers(void **state)
     recipe.extension[2].protocol = 60;
     recipe.extension[2].eights = 1;
     assert_int_equal(check_recipe(recipe), DROP_NONE);
-    recipe.extension[1].protocol = 44; /* fragments are finished elsewhere */
+    recipe.extension[1].protocol = 44; /* fragments are not supported */
     assert_int_equal(check_recipe(recipe), DROP_BAD_OFFLOAD);
-    recipe.extension[1].protocol = 51; /* what is authenticated cannot be cut */
+    recipe.extension[1].protocol = 51; /* authenticated data cannot be segmented */
     assert_int_equal(check_recipe(recipe), DROP_BAD_OFFLOAD);
     recipe.extension[1].protocol = 43;
     recipe.extension[1].eights = 255; /* beyond HEADERS_MAX */
     assert_int_equal(check_recipe(recipe), DROP_BAD_OFFLOAD);
 }
 
-/* A chain of options that goes on to the end of the frame. */
+/* A chain of options that extends to the end of the frame. */
 static void test_ipv6_extension_headers_without_end(void **state)
 {
     (void)state;
@@ -358,7 +363,7 @@ static void test_too_many_segments(void **state)
     struct recipe recipe = udp4;
 
     (void)state;
-    recipe.size = 3;
+    recipe.gso_size = 3;
     recipe.payload = 3 * SEGMENTS_MAX;
     assert_int_equal(check_recipe(recipe), DROP_NONE);
     recipe.payload++;
@@ -370,19 +375,19 @@ static void test_segments_and_gso_frames_that_are_too_long(void **state)
     struct recipe recipe = tcp4;
 
     (void)state;
-    recipe.size = (uint16_t)(FRAME_MAX - recipe_headers(&recipe));
+    recipe.gso_size = (uint16_t)(FRAME_MAX - recipe_headers(&recipe));
     recipe.payload = 30000;
     assert_int_equal(check_recipe(recipe), DROP_NONE);
-    recipe.size++;
+    recipe.gso_size++;
     assert_int_equal(check_recipe(recipe), DROP_GIANT);
-    recipe.size = 65535; /* one segment, but not one that an ordinary frame may be */
+    recipe.gso_size = 65535; /* one segment, but longer than an ordinary frame may be */
     assert_int_equal(check_recipe(recipe), DROP_GIANT);
     recipe = tcp4;
     recipe.payload = GSO_FRAME_MAX - recipe_headers(&recipe);
     assert_int_equal(check_recipe(recipe), DROP_NONE);
     recipe.payload++;
     assert_int_equal(check_recipe(recipe), DROP_GIANT);
-    make_open(FRAME_MAX, 20, 2);
+    make_needs_csum(FRAME_MAX, 20, 2);
     assert_int_equal(check(&made, NULL), DROP_NONE);
     made.length++;
     assert_int_equal(check(&made, NULL), DROP_GIANT);
@@ -391,13 +396,13 @@ static void test_segments_and_gso_frames_that_are_too_long(void **state)
 static void test_one_segment_is_an_ordinary_frame(void **state)
 {
     struct lab *lab = *state;
-    struct fake *from = lab_attach(lab, 1), *checksums = attach_taking(lab, 2, OFFLOAD_CSUM);
+    struct fake *from = lab_attach(lab, 1), *checksums = attach_offload(lab, 2, OFFLOAD_CSUM);
     struct fake *nothing = lab_attach(lab, 3);
     struct recipe recipe = tcp4;
     struct offload found;
 
     recipe.tcp_flags = ACK | CWR;
-    recipe.payload = recipe.size;
+    recipe.payload = recipe.gso_size;
     recipe_make(&recipe, &made);
     assert_int_equal(check(&made, &found), DROP_NONE);
     assert_int_equal(found.gso, GSO_NONE);
@@ -406,19 +411,19 @@ static void test_one_segment_is_an_ordinary_frame(void **state)
     send_one(lab, from, &made);
     made.offload.gso = GSO_NONE;
     made.offload.ecn = false;
-    assert_whole(checksums, &made);
-    assert_finished(nothing, &made);
+    assert_unchanged(checksums, &made);
+    assert_completed(nothing, &made);
     recipe.payload = 0;
     recipe_make(&recipe, &made);
     send_one(lab, from, &made);
     made.offload.gso = GSO_NONE;
-    assert_finished(nothing, &made);
-    recipe.open = false;
+    assert_completed(nothing, &made);
+    recipe.needs_csum = false;
     recipe_make(&recipe, &made);
     made.offload.gso = GSO_TCP4;
-    send_one(lab, from, &made); /* then there is nothing left to do */
+    send_one(lab, from, &made); /* then it needs no offload */
     assert_int_equal(unread(nothing), 1);
-    recipe.payload = recipe.size + 1u;
+    recipe.payload = recipe.gso_size + 1u;
     recipe_make(&recipe, &made);
     assert_int_equal(check(&made, &found), DROP_NONE);
     assert_int_equal(found.gso, GSO_TCP4);
@@ -431,18 +436,18 @@ static void test_bad_ones_are_counted(void **state)
 
     recipe_make(&tcp4, &made);
     made.offload.gso_size = 0;
-    lab_put_unfinished(lab, &made);
+    lab_put_offload(lab, &made);
     recipe_make(&tcp4, &made);
-    lab_put_unfinished(lab, &made);
+    lab_put_offload(lab, &made);
     lab_run(lab, from);
-    assert_finished(to, &made);
+    assert_completed(to, &made);
     assert_silent(to);
     assert_int_equal(from->endpoint.counters.drops[DROP_BAD_OFFLOAD], 1);
     assert_int_equal(from->endpoint.counters.in_frames, 1);
     assert_int_equal(from->endpoint.counters.in_bytes, made.length);
 }
 
-/* --- finishing --- */
+/* --- completion --- */
 
 static void test_segments_byte_for_byte(void **state)
 {
@@ -454,25 +459,25 @@ static void test_segments_byte_for_byte(void **state)
     for (unsigned round = 0; round < 400; round++) {
         struct recipe recipe = *base[round % 4];
 
-        recipe.open = round % 3 != 0;
+        recipe.needs_csum = round % 3 != 0;
         recipe.tcp_flags = flags[round % 5];
         recipe.tcp_options = round % 11 * 4;
         recipe.ip_options = round % 7 * 4;
         recipe.extensions = round % 4;
         recipe.extension[0].eights = round % 5;
         recipe.extension[1].protocol = 43;
-        recipe.extension[1].eights = round / 4 % 5; /* a route, of which some is left to go */
+        recipe.extension[1].eights = round / 4 % 5; /* a route, perhaps with segments left */
         recipe.extension[1].type = round / 20 % 5;
         recipe.extension[1].left = round % 2;
         recipe.extension[2].protocol = 60;
         recipe.payload = 1 + round * 997 % 60000;
-        recipe.size = (uint16_t)(64 + round * 31 % 9000);
+        recipe.gso_size = (uint16_t)(64 + round * 31 % 9000);
         recipe.noise = round;
         recipe_make(&recipe, &made);
-        if (recipe.payload <= recipe.size)
+        if (recipe.payload <= recipe.gso_size)
             continue;
         send_one(lab, from, &made);
-        assert_finished(to, &made);
+        assert_completed(to, &made);
         assert_silent(to);
     }
 }
@@ -483,21 +488,22 @@ static void test_single_bytes(void **state)
     struct fake *from = lab_attach(lab, 1), *to = lab_attach(lab, 2);
     struct recipe recipe = udp4;
 
-    recipe.size = 1;
+    recipe.gso_size = 1;
     recipe.payload = SEGMENTS_MAX;
     recipe_make(&recipe, &made);
     send_one(lab, from, &made);
     assert_int_equal(unread(to), SEGMENTS_MAX);
-    assert_finished(to, &made);
+    assert_completed(to, &made);
 }
 
-/* Whatever tag it came with, in the bytes or beside them, each segment has the one that the port wants. */
+/* Whatever tag the frame came with, in the bytes or stripped, each segment has the tag that the
+ * port requires. */
 static void test_tags_on_the_way_out(void **state)
 {
     struct lab *lab = *state;
     struct fake *trunk = lab_attach(lab, 1), *access = lab_attach(lab, 2);
-    struct fake *far = lab_attach(lab, 3), *able = attach_taking(lab, 3, TAKES_ALL);
-    struct fake *able_access = attach_taking(lab, 2, TAKES_ALL);
+    struct fake *far = lab_attach(lab, 3), *able = attach_offload(lab, 3, OFFLOAD_ALL);
+    struct fake *able_access = attach_offload(lab, 2, OFFLOAD_ALL);
     const struct recipe *base[] = {&tcp4, &tcp6, &udp4, &udp6};
 
     lab_vlans(lab, 1, VID_NONE, "10");
@@ -507,7 +513,7 @@ static void test_tags_on_the_way_out(void **state)
         struct recipe plain = *base[i % 4], tag = plain;
         bool stripped = i / 4 == 1;
 
-        if (i / 4 == 2) { /* a service tag further in is passed over */
+        if (i / 4 == 2) { /* a service tag after it is skipped */
             plain.tags = 1;
             plain.tag[0].type = STAG;
             plain.tag[0].tci = 7;
@@ -520,26 +526,26 @@ static void test_tags_on_the_way_out(void **state)
         recipe_make(&tag, &other);
         recipe_make(stripped ? &plain : &tag, &made);
         made.stripped_tag = stripped ? 0xa00a : TAG_NONE;
-        send_one(lab, trunk, &made); /* taken away or kept, or put back where it was cut out */
-        assert_finished(access, &expected);
-        assert_whole(able_access, &expected);
-        assert_finished(far, &other);
-        assert_whole(able, &other);
+        send_one(lab, trunk, &made); /* removed or kept, or restored if it was stripped */
+        assert_completed(access, &expected);
+        assert_unchanged(able_access, &expected);
+        assert_completed(far, &other);
+        assert_unchanged(able, &other);
         tag.tag[0].tci = 10;
         recipe_make(&tag, &other);
         send_one(lab, access, &expected); /* added */
-        assert_finished(trunk, &other);
-        assert_finished(far, &other);
-        assert_whole(able, &other);
+        assert_completed(trunk, &other);
+        assert_completed(far, &other);
+        assert_unchanged(able, &other);
         fake_skip(able_access);
         tag.tag[0].tci = 0x2000;
         recipe_make(&tag, &made);
         tag.tag[0].tci = 0x200a;
         recipe_make(&tag, &other);
-        send_one(lab, access, &made); /* a priority tag becomes one with a VLAN */
-        assert_finished(trunk, &other);
-        assert_finished(far, &other);
-        assert_whole(able, &other);
+        send_one(lab, access, &made); /* a priority tag is replaced by one with a VLAN */
+        assert_completed(trunk, &other);
+        assert_completed(far, &other);
+        assert_unchanged(able, &other);
         assert_silent(access);
         fake_skip(able_access);
     }
@@ -549,22 +555,22 @@ static void test_checksums_are_completed(void **state)
 {
     struct lab *lab = *state;
     struct fake *from = lab_attach(lab, 1), *to = lab_attach(lab, 2);
-    struct fake *able = attach_taking(lab, 3, OFFLOAD_CSUM);
+    struct fake *able = attach_offload(lab, 3, OFFLOAD_CSUM);
 
     for (unsigned round = 0; round < 300; round++) {
         uint32_t length = 60 + round * 31 % (FRAME_MAX - 60);
         uint16_t start = (uint16_t)(14 + round % 40);
 
-        make_open(length, start, (uint16_t)(round % (length - start - 1)));
+        make_needs_csum(length, start, (uint16_t)(round % (length - start - 1)));
         send_one(lab, from, &made);
-        assert_finished(to, &made);
-        assert_whole(able, &made);
+        assert_completed(to, &made);
+        assert_unchanged(able, &made);
     }
     assert_silent(to);
     assert_silent(able);
 }
 
-/* A sum of all ones: its complement, 0, would say that there is no checksum (RFC 768). */
+/* A sum of all ones: its complement, 0, would mean "no checksum" (RFC 768). */
 static void test_a_checksum_of_0(void **state)
 {
     struct lab *lab = *state;
@@ -572,20 +578,20 @@ static void test_a_checksum_of_0(void **state)
     const uint8_t *bytes;
     uint32_t length;
 
-    make_open(62, 14, 6);
+    make_needs_csum(62, 14, 6);
     memset(made.bytes + 14, 0, 48);
     memset(made.bytes + 40, 0xff, 2);
     send_one(lab, from, &made);
     bytes = wire_next(&to->sent, &to->read, &length);
     assert_non_null(bytes);
     assert_memory_equal(bytes + 20, "\xff\xff", 2);
-    memset(made.bytes + 40, 0, 2); /* a sum of nothing is 0, its complement is not */
+    memset(made.bytes + 40, 0, 2); /* a sum of zeroes is 0, its complement is not */
     send_one(lab, from, &made);
     bytes = wire_next(&to->sent, &to->read, &length);
     assert_memory_equal(bytes + 20, "\xff\xff", 2);
 }
 
-/* Datagrams and segments whose checksum comes out as 0: UDP writes ffff, TCP what it is. */
+/* Datagrams and segments whose checksum comes out as 0: UDP sends ffff instead, TCP sends 0. */
 static void test_a_segment_checksum_of_0(void **state)
 {
     struct lab *lab = *state;
@@ -599,27 +605,27 @@ static void test_a_segment_checksum_of_0(void **state)
         uint32_t length;
         size_t at;
 
-        recipe.size = 100;
+        recipe.gso_size = 100;
         recipe.payload = 200;
         recipe_make(&recipe, &made);
         memset(made.bytes + headers, 0, 200);
         send_one(lab, from, &made);
         at = to->read;
         first = wire_next(&to->sent, &at, &length);
-        /* what is missing to all ones goes into the payload */
+        /* the payload makes up the difference to all ones */
         memcpy(made.bytes + headers, first + field, 2);
         fake_skip(to);
         send_one(lab, from, &made);
         at = to->read;
         first = wire_next(&to->sent, &at, &length);
         assert_memory_equal(first + field, i < 2 ? "\xff\xff" : "\0\0", 2);
-        assert_finished(to, &made);
+        assert_completed(to, &made);
     }
 }
 
-/* --- who gets what --- */
+/* --- endpoints with different capabilities --- */
 
-static void test_finished_once_for_all(void **state)
+static void test_completed_once_for_all(void **state)
 {
     struct lab *lab = *state;
     struct fake *from = lab_attach(lab, 1), *to[12];
@@ -629,36 +635,36 @@ static void test_finished_once_for_all(void **state)
     lab_vlans(lab, 1, 10, NULL);
     for (unsigned p = 2; p < 8; p++)
         lab_vlans(lab, p, p % 2 ? 10 : VID_NONE, p % 2 ? NULL : "10");
-    make_open(200, 20, 6);
+    make_needs_csum(200, 20, 6);
     recipe_make(&tcp4, &expected); /* 7 segments */
     recipe_make(&tcp6, &other);    /* 7 segments */
-    lab_put_unfinished(lab, &expected);
-    lab_put_unfinished(lab, &made);
-    lab_put_unfinished(lab, &other);
+    lab_put_offload(lab, &expected);
+    lab_put_offload(lab, &made);
+    lab_put_offload(lab, &other);
     lab_run(lab, from);
     assert_int_equal(lab->worker->gso.segments, 7 + 1 + 7);
     for (unsigned i = 2; i < 4; i++) {
-        assert_finished(to[i], &expected);
-        assert_finished(to[i], &made);
-        assert_finished(to[i], &other);
+        assert_completed(to[i], &expected);
+        assert_completed(to[i], &made);
+        assert_completed(to[i], &other);
         assert_silent(to[i]);
     }
     for (unsigned i = 0; i < 12; i++)
         assert_int_equal(to[i]->sent.frames, 7 + 1 + 7);
 }
 
-static void test_nobody_needs_it_finished(void **state)
+static void test_completed_for_no_endpoint(void **state)
 {
     struct lab *lab = *state;
-    struct fake *from = lab_attach(lab, 1), *to = attach_taking(lab, 2, TAKES_ALL);
+    struct fake *from = lab_attach(lab, 1), *to = attach_offload(lab, 2, OFFLOAD_ALL);
 
     recipe_make(&tcp4, &made);
     send_one(lab, from, &made);
-    assert_whole(to, &made);
+    assert_unchanged(to, &made);
     assert_int_equal(lab->worker->gso.segments, 0);
 }
 
-/* More segments, or more bytes of headers, than the table of finished frames holds. */
+/* More segments, or more bytes of headers, than the GSO scratch memory holds. */
 static void fill_table(struct lab *lab, const struct recipe *recipe, unsigned frames)
 {
     struct fake *from = lab_attach(lab, 1), *to[3];
@@ -673,20 +679,20 @@ static void fill_table(struct lab *lab, const struct recipe *recipe, unsigned fr
     for (unsigned i = 0; i < frames; i++) {
         own.noise = i;
         recipe_make(&own, &made);
-        lab_put_unfinished(lab, &made);
+        lab_put_offload(lab, &made);
     }
     lab_run(lab, from);
     for (unsigned i = 0; i < frames; i++) {
         own.noise = i;
         own.tags = 0;
         recipe_make(&own, &made);
-        assert_finished(to[0], &made);
-        assert_finished(to[2], &made);
+        assert_completed(to[0], &made);
+        assert_completed(to[2], &made);
         own.tags = 1;
         own.tag[0].type = CTAG;
         own.tag[0].tci = 10;
         recipe_make(&own, &made);
-        assert_finished(to[1], &made);
+        assert_completed(to[1], &made);
     }
     for (unsigned i = 0; i < 3; i++)
         assert_silent(to[i]);
@@ -696,7 +702,7 @@ static void test_table_full_of_segments(void **state)
 {
     struct recipe recipe = tcp4;
 
-    recipe.size = 50;
+    recipe.gso_size = 50;
     recipe.payload = 50 * 1000 + 1;
     fill_table(*state, &recipe, 9);
 }
@@ -708,7 +714,7 @@ static void test_table_full_of_headers(void **state)
     recipe.extensions = 1;
     recipe.extension[0].protocol = 60;
     recipe.extension[0].eights = 50;
-    recipe.size = 50;
+    recipe.gso_size = 50;
     recipe.payload = 50 * 1000 + 1;
     assert_true(recipe_headers(&recipe) * 2000 > SCRATCH_BYTES);
     fill_table(*state, &recipe, 5);
@@ -716,14 +722,14 @@ static void test_table_full_of_headers(void **state)
 
 static void test_capable_and_incapable_on_one_port(void **state)
 {
-    static const unsigned takes[] = {0,
-                                     OFFLOAD_CSUM,
-                                     TAKES_ALL,
-                                     OFFLOAD_CSUM | OFFLOAD_TSO4,
-                                     OFFLOAD_TSO4,
-                                     OFFLOAD_CSUM | OFFLOAD_TSO6 | OFFLOAD_USO,
-                                     TAKES_ALL & ~OFFLOAD_CSUM};
-    enum { MANY = sizeof(takes) / sizeof(takes[0]) };
+    static const unsigned offloads[] = {0,
+                                        OFFLOAD_CSUM,
+                                        OFFLOAD_ALL,
+                                        OFFLOAD_CSUM | OFFLOAD_TSO4,
+                                        OFFLOAD_TSO4,
+                                        OFFLOAD_CSUM | OFFLOAD_TSO6 | OFFLOAD_USO,
+                                        OFFLOAD_ALL & ~OFFLOAD_CSUM};
+    enum { MANY = sizeof(offloads) / sizeof(offloads[0]) };
     struct lab *lab = *state;
     struct fake *from = lab_attach(lab, 1), *to[MANY];
     struct recipe recipe[] = {tcp4, tcp4, tcp6, udp4, udp6, tcp4};
@@ -733,38 +739,39 @@ static void test_capable_and_incapable_on_one_port(void **state)
         OFFLOAD_USO | OFFLOAD_CSUM,  OFFLOAD_TSO4};
 
     recipe[1].tcp_flags |= CWR;
-    recipe[5].open = false;
+    recipe[5].needs_csum = false;
     for (unsigned i = 0; i < MANY; i++)
-        to[i] = attach_taking(lab, 2, takes[i]);
+        to[i] = attach_offload(lab, 2, offloads[i]);
     for (unsigned r = 0; r < 6; r++) {
         recipe_make(&recipe[r], &made);
         send_one(lab, from, &made);
         for (unsigned i = 0; i < MANY; i++) {
-            if (needs[r] & ~takes[i])
-                assert_finished(to[i], &made);
+            if (needs[r] & ~offloads[i])
+                assert_completed(to[i], &made);
             else
-                assert_whole(to[i], &made);
+                assert_unchanged(to[i], &made);
             assert_silent(to[i]);
         }
     }
 }
 
-/* offload=off on the port: its endpoints get finished frames, whatever they take; live. */
+/* offload=off on the port: its endpoints get complete frames, whatever their capabilities; takes
+ * effect at once. */
 static void test_policy_without_offload(void **state)
 {
     struct lab *lab = *state;
-    struct fake *from = lab_attach(lab, 1), *to = attach_taking(lab, 2, TAKES_ALL);
-    struct port_policy policy = port_policy_defaults();
+    struct fake *from = lab_attach(lab, 1), *to = attach_offload(lab, 2, OFFLOAD_ALL);
+    struct port_config policy = port_config_defaults();
 
     recipe_make(&tcp4, &made);
     for (unsigned i = 0; i < 4; i++) {
         policy.offload = i % 2;
-        assert_int_equal(port_set_policy(lab_port(lab, 2), &policy), 0);
+        assert_int_equal(port_configure(lab_port(lab, 2), &policy), 0);
         send_one(lab, from, &made);
         if (policy.offload)
-            assert_whole(to, &made);
+            assert_unchanged(to, &made);
         else
-            assert_finished(to, &made);
+            assert_completed(to, &made);
         assert_silent(to);
     }
 }
@@ -773,7 +780,7 @@ static void test_order_is_kept(void **state)
 {
     struct lab *lab = *state;
     struct fake *from = lab_attach(lab, 1), *to = lab_attach(lab, 2);
-    struct fake *able = attach_taking(lab, 3, TAKES_ALL);
+    struct fake *able = attach_offload(lab, 3, OFFLOAD_ALL);
     struct sample plain = sample(EVERYONE, 2);
     struct recipe recipe = udp4;
 
@@ -782,7 +789,7 @@ static void test_order_is_kept(void **state)
         recipe.noise = i;
         recipe_make(&recipe, &made);
         if (i % 3 == 0)
-            lab_put_unfinished(lab, &made);
+            lab_put_offload(lab, &made);
         else
             lab_put(lab, &plain);
     }
@@ -792,8 +799,8 @@ static void test_order_is_kept(void **state)
         recipe.noise = i;
         recipe_make(&recipe, &made);
         if (i % 3 == 0) {
-            assert_finished(to, &made);
-            assert_whole(able, &made);
+            assert_completed(to, &made);
+            assert_unchanged(able, &made);
         } else {
             assert_heard(to, plain);
             assert_heard(able, plain);
@@ -803,11 +810,12 @@ static void test_order_is_kept(void **state)
     assert_silent(able);
 }
 
-/* What waits for a capable endpoint is still unfinished when it leaves, with offsets that fit its tag. */
+/* A frame queued for a capable endpoint still needs offload when it leaves, with offsets that match
+ * its tag. */
 static void test_queue_keeps_what_is_left_to_do(void **state)
 {
     struct lab *lab = *state;
-    struct fake *from = lab_attach(lab, 1), *able = attach_taking(lab, 2, TAKES_ALL);
+    struct fake *from = lab_attach(lab, 1), *able = attach_offload(lab, 2, OFFLOAD_ALL);
     struct fake *unable = lab_attach(lab, 2);
     struct recipe recipe = tcp6;
 
@@ -829,25 +837,25 @@ static void test_queue_keeps_what_is_left_to_do(void **state)
     for (unsigned i = 0; i < 3; i++) {
         recipe.noise = i;
         recipe_make(&recipe, &made);
-        assert_whole(able, &made);
-        assert_finished(unable, &made);
+        assert_unchanged(able, &made);
+        assert_completed(unable, &made);
     }
     assert_silent(able);
     assert_silent(unable);
 }
 
-static void test_largest_counts_for_segments(void **state)
+static void test_max_frame_applies_to_segments(void **state)
 {
     struct lab *lab = *state;
-    struct fake *from = lab_attach(lab, 1), *able = attach_taking(lab, 2, TAKES_ALL);
+    struct fake *from = lab_attach(lab, 1), *able = attach_offload(lab, 2, OFFLOAD_ALL);
     struct fake *unable = lab_attach(lab, 3);
-    unsigned segment = recipe_headers(&tcp4) + tcp4.size;
+    unsigned segment = recipe_headers(&tcp4) + tcp4.gso_size;
 
     recipe_make(&tcp4, &made);
     able->endpoint.max_frame = unable->endpoint.max_frame = segment;
     send_one(lab, from, &made);
-    assert_whole(able, &made);
-    assert_finished(unable, &made);
+    assert_unchanged(able, &made);
+    assert_completed(unable, &made);
     able->endpoint.max_frame = unable->endpoint.max_frame = segment - 1;
     send_one(lab, from, &made);
     assert_silent(able);
@@ -863,9 +871,9 @@ int main(void)
         cmocka_unit_test(test_sound_gso_frames),
         cmocka_unit_test(test_size_0),
         cmocka_unit_test(test_ecn_without_tcp),
-        cmocka_unit_test(test_open_checksum_outside),
-        cmocka_unit_test(test_open_checksum_in_the_tag),
-        cmocka_unit_test(test_open_checksum_elsewhere_than_the_transport),
+        cmocka_unit_test(test_needs_csum_beyond_the_frame),
+        cmocka_unit_test(test_needs_csum_in_the_tag),
+        cmocka_unit_test(test_needs_csum_elsewhere_than_the_transport),
         cmocka_unit_test(test_kinds_that_do_not_agree),
         cmocka_unit_test(test_headers_that_lie),
         cmocka_unit_test(test_cut_at_every_length),
@@ -882,15 +890,15 @@ int main(void)
         WITH_LAB(test_checksums_are_completed),
         WITH_LAB(test_a_checksum_of_0),
         WITH_LAB(test_a_segment_checksum_of_0),
-        WITH_LAB(test_finished_once_for_all),
-        WITH_LAB(test_nobody_needs_it_finished),
+        WITH_LAB(test_completed_once_for_all),
+        WITH_LAB(test_completed_for_no_endpoint),
         WITH_LAB(test_table_full_of_segments),
         WITH_LAB(test_table_full_of_headers),
         WITH_LAB(test_capable_and_incapable_on_one_port),
         WITH_LAB(test_policy_without_offload),
         WITH_LAB(test_order_is_kept),
         WITH_LAB(test_queue_keeps_what_is_left_to_do),
-        WITH_LAB(test_largest_counts_for_segments),
+        WITH_LAB(test_max_frame_applies_to_segments),
     };
 
     return cmocka_run_group_tests_name("offload", tests, NULL, NULL);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_oracle.c - the frame oracle: random switches, random traffic, and a naive model that must agree on every byte
+ * test_oracle.c - the frame oracle: random switches, random traffic, and a naive model that must
+ * agree on every byte
  *
- * Each seed makes up a switch (ports, VLANs, endpoints fast and slow, hub or not) and some hundreds of frames, and
- * changes the switch between batches. After each batch the switch and the model (model.h) must have handed the same
- * bytes to the same endpoints, counted the same drops for the same reasons, and know the same addresses;
- * lab_run() checks conservation besides.
+ * Each seed generates a switch (ports, VLANs, endpoints fast and slow, hub or not) and some
+ * hundreds of frames, and changes the switch between batches. After each batch the switch and the
+ * model (model.h) must have delivered the same bytes to the same endpoints, counted the same drops
+ * for the same reasons, and learned the same addresses; lab_run() checks conservation besides.
  *
  *     ORACLE_SEEDS=5000    runs more seeds
- *     ORACLE_SEED=n        runs one, and says what it does
+ *     ORACLE_SEED=n        runs one, and prints what it does
  */
 #include "model.h"
 
@@ -30,25 +31,26 @@ struct oracle {
     struct lab *lab;
     struct model *model;
     struct fake *fake[MODEL_ENDPOINTS]; /* NULL while not attached */
-    struct unfinished batch[BATCH_FRAMES];
+    struct offload_frame batch[BATCH_FRAMES];
     unsigned count;  /* in the batch */
     unsigned frames; /* made so far */
-    unsigned whole;  /* super-frames handed over as such */
+    unsigned gso;    /* GSO frames delivered as such */
     bool hubs;       /* this seed turns hub mode on and off */
     bool verbose;
 };
 
-/* What all the seeds together came across: a run that never drops for some reason has not tested it. */
+/* Totals of all seeds: a run without a drop for some reason has not tested that reason. */
 struct coverage {
     uint64_t frames;
     uint64_t heard;
-    uint64_t whole; /* handed over as a super-frame */
+    uint64_t gso; /* GSO frames delivered as such */
     uint64_t no_receivers;
     uint64_t moved;
     uint64_t drops[DROP_REASONS];
 };
 
-/* For the last words of a run that fails, or that a sanitizer ends: its hooks have no argument. */
+/* For the final message of a run that fails, or that a sanitizer ends: the sanitizer's hook has no
+ * argument. */
 static const struct oracle *running;
 void __asan_on_error(void);
 void __ubsan_on_report(void);
@@ -56,12 +58,12 @@ void __ubsan_on_report(void);
 static void oracle_run(struct oracle *oracle, struct coverage *coverage);
 static void step(struct oracle *oracle);
 static void send_batch(struct oracle *oracle);
-static void make_frame(struct oracle *oracle, struct unfinished *frame);
-static void make_ordinary(struct oracle *oracle, struct unfinished *frame);
-static void make_super(struct oracle *oracle, struct unfinished *frame);
-static void leave_undone(struct oracle *oracle, struct unfinished *frame);
+static void make_frame(struct oracle *oracle, struct offload_frame *frame);
+static void make_ordinary(struct oracle *oracle, struct offload_frame *frame);
+static void make_gso(struct oracle *oracle, struct offload_frame *frame);
+static void add_offload(struct oracle *oracle, struct offload_frame *frame);
 static uint32_t random_length(struct oracle *oracle);
-static void make_payload(struct oracle *oracle, struct unfinished *frame);
+static void make_payload(struct oracle *oracle, struct offload_frame *frame);
 static uint16_t random_tci(struct oracle *oracle);
 static void compare(struct oracle *oracle, unsigned first);
 static void compare_endpoint(struct oracle *oracle, unsigned e, unsigned first);
@@ -80,7 +82,8 @@ static void remove_port(struct oracle *oracle);
 static void need_port(struct oracle *oracle, unsigned p);
 static void say(const struct oracle *oracle, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-static void say_frame(const struct oracle *oracle, unsigned index, const struct unfinished *frame);
+static void say_frame(const struct oracle *oracle, unsigned index,
+                      const struct offload_frame *frame);
 static void cover(struct coverage *coverage, const struct oracle *oracle);
 static void check_coverage(const struct coverage *coverage);
 
@@ -147,7 +150,7 @@ static void test_oracle(void **state)
         check_coverage(&coverage);
 }
 
-/* After a failure: which seed was it? */
+/* Prints the seed after a failure. */
 static int teardown(void **state)
 {
     (void)state;
@@ -238,23 +241,23 @@ static void send_batch(struct oracle *oracle)
         make_frame(oracle, &oracle->batch[i]);
         say_frame(oracle, oracle->frames, &oracle->batch[i]);
         oracle->frames++;
-        lab_put_unfinished(oracle->lab, &oracle->batch[i]);
+        lab_put_offload(oracle->lab, &oracle->batch[i]);
     }
     model_batch(oracle->model, e, oracle->batch, oracle->count);
     lab_run(oracle->lab, oracle->fake[e]);
     compare(oracle, first);
 }
 
-static void make_frame(struct oracle *oracle, struct unfinished *frame)
+static void make_frame(struct oracle *oracle, struct offload_frame *frame)
 {
     static const uint8_t groups[][6] = {
         {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, {1, 0x80, 0xc2, 0, 0, 0}, {0x33, 0x33, 0, 0, 0, 1}};
-    bool whole = percent(oracle, 15);
+    bool gso = percent(oracle, 15);
 
     frame->stripped_tag = TAG_NONE;
     frame->offload = (struct offload){0};
-    if (whole)
-        make_super(oracle, frame);
+    if (gso)
+        make_gso(oracle, frame);
     else
         make_ordinary(oracle, frame);
     mac_of(1 + below(oracle, STATIONS), frame->bytes);
@@ -268,13 +271,13 @@ static void make_frame(struct oracle *oracle, struct unfinished *frame)
         memcpy(frame->bytes + 6, groups[below(oracle, 3)], 6);
     if (percent(oracle, 8))
         frame->stripped_tag = random_tci(oracle);
-    leave_undone(oracle, frame);
-    if (!whole && frame->length >= 100) /* who finds it in a dump can tell which one it was */
+    add_offload(oracle, frame);
+    if (!gso && frame->length >= 100) /* identifies the frame in a dump */
         memcpy(frame->bytes + frame->length - sizeof(oracle->frames), &oracle->frames,
                sizeof(oracle->frames));
 }
 
-static void make_ordinary(struct oracle *oracle, struct unfinished *frame)
+static void make_ordinary(struct oracle *oracle, struct offload_frame *frame)
 {
     unsigned tags = percent(oracle, 45) ? 0 : percent(oracle, 85) ? 1 : 2 + below(oracle, 2);
 
@@ -292,21 +295,22 @@ static void make_ordinary(struct oracle *oracle, struct unfinished *frame)
     }
 }
 
-/* Of every kind, mostly short ones of few segments; the sizes meet what endpoints take. */
-static void make_super(struct oracle *oracle, struct unfinished *frame)
+/* GSO frames of every kind, mostly short ones of few segments; sizes include the endpoints'
+ * limits. */
+static void make_gso(struct oracle *oracle, struct offload_frame *frame)
 {
     static const uint8_t protocol[] = {0, 43, 60, 60};
     struct recipe recipe = {
         .gso = 1 + below(oracle, GSO_TYPES - 1),
         .ipv6 = percent(oracle, 50),
-        .open = percent(oracle, 80),
+        .needs_csum = percent(oracle, 80),
         .ip_options = percent(oracle, 80) ? 0 : below(oracle, 11) * 4,
         .ip_id = percent(oracle, 50) ? 0xfffe : 3,
         .extensions = percent(oracle, 70) ? 0 : below(oracle, 5),
         .tcp_options = percent(oracle, 50) ? 12 : below(oracle, 11) * 4,
         .tcp_flags = (uint8_t)random64(oracle),
         .sequence = (uint32_t)random64(oracle),
-        .size =
+        .gso_size =
             (uint16_t)(percent(oracle, 60) ? 1 + below(oracle, 200) : 1000 + below(oracle, 500)),
         .noise = oracle->frames,
     };
@@ -324,8 +328,8 @@ static void make_super(struct oracle *oracle, struct unfinished *frame)
         recipe.extension[i].left = (uint8_t)below(oracle, 2);
     }
     if (percent(oracle, 3))
-        recipe.size = (uint16_t)(9100 + below(oracle, 120));
-    recipe.payload = (uint32_t)recipe.size * segments + below(oracle, recipe.size + 1u);
+        recipe.gso_size = (uint16_t)(9100 + below(oracle, 120));
+    recipe.payload = (uint32_t)recipe.gso_size * segments + below(oracle, recipe.gso_size + 1u);
     if (percent(oracle, 3))
         recipe.payload = 65000 + below(oracle, 500);
     if (recipe.payload > 65500)
@@ -333,14 +337,14 @@ static void make_super(struct oracle *oracle, struct unfinished *frame)
     recipe_make(&recipe, frame);
 }
 
-/* Checksums left open wherever it pleases, and stories about the frame that may even be true. */
-static void leave_undone(struct oracle *oracle, struct unfinished *frame)
+/* Random checksum offsets and GSO metadata, which may be valid by chance. */
+static void add_offload(struct oracle *oracle, struct offload_frame *frame)
 {
     unsigned dice = below(oracle, 100);
     struct offload *offload = &frame->offload;
 
     if (dice < 8 && offload->gso == GSO_NONE) {
-        open_checksum(frame, (uint16_t)(12 + below(oracle, 60)), (uint16_t)below(oracle, 30));
+        leave_checksum(frame, (uint16_t)(12 + below(oracle, 60)), (uint16_t)below(oracle, 30));
     } else if (dice < 10) {
         offload->needs_csum = percent(oracle, 50);
         offload->csum_start = (uint16_t)random64(oracle);
@@ -356,7 +360,8 @@ static void leave_undone(struct oracle *oracle, struct unfinished *frame)
     }
 }
 
-/* The edges of everything: runts, cut tags, what an endpoint takes, the largest frame, and giants. */
+/* Boundary cases: runts, truncated tags, endpoints' maximum sizes, the largest frame, and
+ * giants. */
 static uint32_t random_length(struct oracle *oracle)
 {
     unsigned dice = below(oracle, 100);
@@ -376,8 +381,8 @@ static uint32_t random_length(struct oracle *oracle)
     return 60 + below(oracle, MAX_LARGE - 60);
 }
 
-/* Mostly noise, sometimes what stations say when they move, or something much like it. */
-static void make_payload(struct oracle *oracle, struct unfinished *frame)
+/* Mostly random, sometimes what stations send when they move, or something similar. */
+static void make_payload(struct oracle *oracle, struct offload_frame *frame)
 {
     static const uint8_t arp[] = {0x08, 0x06, 0, 1, 0x08, 0, 6, 4};
     static const uint8_t all_nodes[16] = {0xff, 2, [15] = 1};
@@ -426,7 +431,7 @@ static uint16_t random_tci(struct oracle *oracle)
         fail_msg(__VA_ARGS__);                                                                     \
     } while (0)
 
-/* Since the last comparison, frames FIRST and later have come in. */
+/* Since the last comparison, frames FIRST and later have been received. */
 static void compare(struct oracle *oracle, unsigned first)
 {
     const struct balance *balance = &oracle->lab->worker->balance;
@@ -464,14 +469,14 @@ static void compare_endpoint(struct oracle *oracle, unsigned e, unsigned first)
     for (unsigned nth = 0;; nth++) {
         uint32_t length = 0, should_length = 0;
         struct offload left, should_left;
-        const uint8_t *bytes = wire_next_unfinished(is, &at, &length, &left);
+        const uint8_t *bytes = wire_next_offload(is, &at, &length, &left);
         const uint8_t *should_bytes =
-            wire_next_unfinished(should, &should_at, &should_length, &should_left);
-        static struct unfinished dump;
+            wire_next_offload(should, &should_at, &should_length, &should_left);
+        static struct offload_frame dump;
 
         if (!bytes && !should_bytes)
             break;
-        oracle->whole += bytes && left.gso != GSO_NONE;
+        oracle->gso += bytes && left.gso != GSO_NONE;
         if (bytes && should_bytes && length == should_length &&
             !memcmp(bytes, should_bytes, length) && same_work(&left, &should_left))
             continue;
@@ -552,12 +557,10 @@ static void compare_addresses(struct oracle *oracle, unsigned first)
 
 static void toggle_endpoint(struct oracle *oracle)
 {
-    static const uint32_t largest[] = {60, 64, 118, 1514, 1518, FRAME_MAX + TAG_BYTES};
-    unsigned unfinished = percent(oracle, 40)   ? 0
-                          : percent(oracle, 40) ? 0x1f
-                                                : below(oracle, 0x20);
+    static const uint32_t max_frames[] = {60, 64, 118, 1514, 1518, FRAME_MAX + TAG_BYTES};
+    unsigned offloads = percent(oracle, 40) ? 0 : percent(oracle, 40) ? 0x1f : below(oracle, 0x20);
     unsigned e = below(oracle, MODEL_ENDPOINTS), p = below(oracle, MODEL_PORTS);
-    uint32_t takes = percent(oracle, 60) ? FRAME_MAX : largest[below(oracle, 6)];
+    uint32_t max_frame = percent(oracle, 60) ? FRAME_MAX : max_frames[below(oracle, 6)];
     unsigned room = percent(oracle, 70) ? UNLIMITED : below(oracle, 30);
 
     if (oracle->fake[e]) {
@@ -567,15 +570,15 @@ static void toggle_endpoint(struct oracle *oracle)
         oracle->fake[e] = NULL;
         return;
     }
-    say(oracle, "endpoint %u attaches to port %u, takes %u bytes, %u frames, and unfinished %x", e,
-        p, takes, room, unfinished);
+    say(oracle, "endpoint %u attaches to port %u: %u bytes, %u frames, offloads %x", e, p,
+        max_frame, room, offloads);
     need_port(oracle, p);
     oracle->fake[e] = lab_attach(oracle->lab, p);
-    oracle->fake[e]->endpoint.max_frame = takes;
-    oracle->fake[e]->endpoint.offloads = unfinished;
+    oracle->fake[e]->endpoint.max_frame = max_frame;
+    oracle->fake[e]->endpoint.offloads = offloads;
     oracle->fake[e]->room = room;
     oracle->fake[e]->at_once = percent(oracle, 70) ? UNLIMITED : 1 + below(oracle, 5);
-    model_attach(oracle->model, e, p, takes, unfinished, room);
+    model_attach(oracle->model, e, p, max_frame, offloads, room);
 }
 
 static void resume(struct oracle *oracle)
@@ -585,12 +588,12 @@ static void resume(struct oracle *oracle)
 
     if (!oracle->fake[e])
         return;
-    if (percent(oracle, 30)) { /* it has room again, but the switch has not heard of it yet */
+    if (percent(oracle, 30)) { /* there is room again, but the switch has not been told yet */
         say(oracle, "endpoint %u could take %u frames", e, room);
         oracle->fake[e]->room = oracle->model->endpoint[e].room = room;
         return;
     }
-    say(oracle, "endpoint %u takes %u frames more", e, room);
+    say(oracle, "endpoint %u accepts %u frames more", e, room);
     fake_resume(oracle->fake[e], room);
     model_resume(oracle->model, e, room);
     compare(oracle, oracle->frames);
@@ -621,16 +624,17 @@ static void change_vlans(struct oracle *oracle, unsigned p)
     need_port(oracle, p);
     expected =
         model_set_vlans(oracle->model, p, wanted.untagged, wanted.transparent, tagged) ? 0 : -ENXIO;
-    status = port_set_membership(lab_port(oracle->lab, p), &wanted);
+    status = lab_set_membership(oracle->lab, p, &wanted);
     say(oracle, "port %u: untagged %u%s, and some tagged: %d", p, wanted.untagged,
         wanted.transparent ? ", transparent" : "", status);
     assert_int_equal(status, expected);
 }
 
-/* Mostly one thing at a time, and back to what it was before long. */
+/* Mostly one change at a time, which is soon undone. */
 static void change_policy(struct oracle *oracle, unsigned p)
 {
-    struct port_policy policy = port_policy_defaults();
+    struct model_policy policy = {.up = true, .offload = true, .reserved = RESERVED_FORWARD};
+    struct port_config wanted;
 
     if (percent(oracle, 60)) {
         policy.up = percent(oracle, 75);
@@ -641,7 +645,12 @@ static void change_policy(struct oracle *oracle, unsigned p)
     need_port(oracle, p);
     say(oracle, "port %u: up %d, isolated %d, offload %d, reserved %d", p, policy.up,
         policy.isolated, policy.offload, policy.reserved);
-    assert_int_equal(port_set_policy(lab_port(oracle->lab, p), &policy), 0);
+    wanted = lab_port(oracle->lab, p)->config;
+    wanted.up = policy.up;
+    wanted.isolated = policy.isolated;
+    wanted.offload = policy.offload;
+    wanted.reserved = policy.reserved;
+    assert_int_equal(port_configure(lab_port(oracle->lab, p), &wanted), 0);
     model_set_policy(oracle->model, p, &policy);
     compare(oracle, oracle->frames);
 }
@@ -729,21 +738,21 @@ static void remove_port(struct oracle *oracle)
     model_remove_port(oracle->model, p);
 }
 
-/* Port P, with room for few addresses now and then. */
+/* Creates port P, sometimes with room for few addresses. */
 static void need_port(struct oracle *oracle, unsigned p)
 {
     unsigned limit = percent(oracle, 30) ? 1 + below(oracle, 8) : FDB_OWNER_LIMIT;
-    bool outside = percent(oracle, 25);
+    bool untrusted_edge = percent(oracle, 25);
 
     if (oracle->model->port[p].exists)
         return;
     say(oracle, "create port %u, for %u addresses", p, limit);
     lab_port(oracle->lab, p)->fdb.limit = limit;
-    lab_port(oracle->lab, p)->untrusted_edge = outside;
-    model_create_port(oracle->model, p, limit, outside);
+    lab_port(oracle->lab, p)->untrusted_edge = untrusted_edge;
+    model_create_port(oracle->model, p, limit, untrusted_edge);
 }
 
-/* --- words --- */
+/* --- messages --- */
 
 static void say(const struct oracle *oracle, const char *format, ...)
 {
@@ -757,8 +766,9 @@ static void say(const struct oracle *oracle, const char *format, ...)
     print_message("\n");
 }
 
-/* ORACLE may be NULL: then it is said in any case. */
-static void say_frame(const struct oracle *oracle, unsigned index, const struct unfinished *frame)
+/* If ORACLE is NULL it prints in any case. */
+static void say_frame(const struct oracle *oracle, unsigned index,
+                      const struct offload_frame *frame)
 {
     if (oracle && !oracle->verbose)
         return;
@@ -784,7 +794,7 @@ static void cover(struct coverage *coverage, const struct oracle *oracle)
 {
     coverage->frames += oracle->frames;
     coverage->heard += oracle->lab->worker->balance.delivered;
-    coverage->whole += oracle->whole;
+    coverage->gso += oracle->gso;
     coverage->no_receivers += oracle->lab->worker->balance.no_receivers;
     coverage->moved += lab_count(oracle->lab, EVENT_FDB_MOVED);
     for (unsigned p = 0; p < MODEL_PORTS; p++) {
@@ -800,7 +810,7 @@ static void check_coverage(const struct coverage *coverage)
     drop_table_init(&known);
     assert_true(coverage->frames >= 100000);
     assert_true(coverage->heard > coverage->frames / 2);
-    assert_true(coverage->whole > 1000);
+    assert_true(coverage->gso > 1000);
     assert_true(coverage->no_receivers > 100);
     assert_true(coverage->moved > 100);
     for (unsigned reason = DROP_RUNT; reason < DROP_REASONS; reason++) {

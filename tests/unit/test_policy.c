@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_policy.c - what people decide about a port, and what is never let out of it: hidden tags
+ * test_policy.c - port policies, and frames that must not leave because of hidden tags
  */
 #include "fake_port.h"
 
@@ -8,14 +8,14 @@
 
 enum { STAG = 0x88a8 };
 
-static void set_policy(struct lab *lab, unsigned number, struct port_policy policy)
+static void set_policy(struct lab *lab, unsigned number, struct port_config policy)
 {
-    assert_int_equal(port_set_policy(lab_port(lab, number), &policy), 0);
+    assert_int_equal(port_configure(lab_port(lab, number), &policy), 0);
 }
 
 static void isolate(struct lab *lab, unsigned number, bool isolated)
 {
-    struct port_policy policy = lab_port(lab, number)->policy;
+    struct port_config policy = lab_port(lab, number)->config;
 
     policy.isolated = isolated;
     set_policy(lab, number, policy);
@@ -23,7 +23,7 @@ static void isolate(struct lab *lab, unsigned number, bool isolated)
 
 static void switch_up(struct lab *lab, unsigned number, bool up)
 {
-    struct port_policy policy = lab_port(lab, number)->policy;
+    struct port_config policy = lab_port(lab, number)->config;
 
     policy.up = up;
     set_policy(lab, number, policy);
@@ -31,7 +31,7 @@ static void switch_up(struct lab *lab, unsigned number, bool up)
 
 static void set_reserved(struct lab *lab, unsigned number, enum reserved_policy reserved)
 {
-    struct port_policy policy = lab_port(lab, number)->policy;
+    struct port_config policy = lab_port(lab, number)->config;
 
     policy.reserved = reserved;
     set_policy(lab, number, policy);
@@ -75,7 +75,7 @@ static void test_isolated_ports_do_not_reach_each_other(void **state)
     assert_silent(open);
     assert_int_equal(drops(lab, 2, DROP_ISOLATED), 1);
     assert_int_equal(two->endpoint.counters.drops[DROP_ISOLATED], 1);
-    lab_send(lab, one, sample(77, 1)); /* unknown: only the one that is not isolated hears it */
+    lab_send(lab, one, sample(77, 1)); /* unknown: only the port that is not isolated receives it */
     assert_heard(open, sample(77, 1));
     assert_silent(two);
     lab_send(lab, open, sample(1, 3));
@@ -88,7 +88,7 @@ static void test_isolated_ports_do_not_reach_each_other(void **state)
     assert_int_equal(drops(lab, 1, DROP_ISOLATED), 0);
 }
 
-/* Where everybody is isolated nobody is there to hear a flood: that is no drop. */
+/* If all ports are isolated, a flood has no receivers: that is no drop. */
 static void test_nobody_but_isolated_ports(void **state)
 {
     struct lab *lab = *state;
@@ -149,10 +149,10 @@ static void check_reserved_in(struct lab *lab, enum reserved_policy policy, enum
         assert_silent(two);
         assert_int_equal(drops(lab, 1, reason), last < 16 ? last + 1 : 16);
         if (last == 0x0f)
-            assert_null(lab_owner(lab, 0, 9)); /* what is not let in teaches nothing */
+            assert_null(lab_owner(lab, 0, 9)); /* frames that are not admitted are not learned */
     }
     assert_int_equal(one->endpoint.counters.in_frames, 240);
-    near.bytes[4] = 1; /* 01:80:c2:00:01:00 is somebody else's */
+    near.bytes[4] = 1; /* 01:80:c2:00:01:00 is not reserved */
     lab_send(lab, one, near);
     assert_heard(two, near);
     near = reserved(1, 0);
@@ -188,7 +188,7 @@ static void test_reserved_on_the_way_out(void **state)
     lab_send(lab, one, reserved(1, 0x10));
     assert_heard(drop, reserved(1, 0x10));
     assert_heard(keep, reserved(1, 0x10));
-    set_reserved(lab, 2, RESERVED_FORWARD); /* live */
+    set_reserved(lab, 2, RESERVED_FORWARD); /* takes effect at once */
     lab_send(lab, one, reserved(1, 0));
     assert_heard(drop, reserved(1, 0));
     assert_silent(keep);
@@ -300,7 +300,7 @@ static void test_attaching_and_vlans_while_off(void **state)
     switch_up(lab, 2, false);
     lab_detach(two);
     lab_detach(more);
-    switch_up(lab, 2, true); /* nobody is there */
+    switch_up(lab, 2, true); /* nothing is attached */
     lab_send(lab, one, sample(EVERYONE, 1));
     assert_int_equal(lab->worker->balance.no_receivers, 2);
     two = lab_attach(lab, 2);
@@ -325,7 +325,7 @@ static void test_off_in_a_hub(void **state)
     assert_heard(two, sample(2, 1));
 }
 
-/* "Nothing leaves" is said of what waits, too. */
+/* Nothing leaves a port that is down: that includes queued frames. */
 static void test_switched_off_with_frames_queued(void **state)
 {
     struct lab *lab = *state;
@@ -392,8 +392,9 @@ static void test_hidden_tags(void **state)
     assert_int_equal(out->endpoint.counters.drops[DROP_HIDDEN_TAG], 3);
 }
 
-/* An untagged frame with a service tag chooses a VLAN outside, though it came without any of ours. */
-static void test_service_tags_to_the_outside(void **state)
+/* An untagged frame with a service tag chooses a VLAN beyond the untrusted edge, though it came
+ * without any of ours. */
+static void test_service_tags_to_an_untrusted_edge(void **state)
 {
     struct lab *lab = *state;
     struct fake *one = lab_attach(lab, 1), *two = lab_attach(lab, 2), *out = lab_attach(lab, 3);
@@ -414,7 +415,7 @@ static void test_service_tags_to_the_outside(void **state)
     assert_heard(two, service);
 }
 
-/* VID 0 is no VLAN: what follows such a tag is read as if it were the first. */
+/* VID 0 is no VLAN: the tag after a priority tag counts as the first. */
 static void test_priority_tag_hides_another(void **state)
 {
     struct lab *lab = *state;
@@ -451,7 +452,7 @@ static void test_hidden_tag_per_endpoint(void **state)
     assert_int_equal(drops(lab, 2, DROP_HIDDEN_TAG), 2);
 }
 
-/* A tag that was taken out on the way here counts like one in the bytes. */
+/* A stripped tag counts like one in the bytes. */
 static void test_stripped_tags(void **state)
 {
     struct lab *lab = *state;
@@ -486,7 +487,7 @@ static void test_stripped_tags(void **state)
     lab_put(lab, &plain);
     lab->batch->frame[0].stripped_tag = 0x6fff;
     lab_run(lab, trunk);
-    assert_heard(access, tagged(plain, 0x6fff)); /* a hub puts back even that */
+    assert_heard(access, tagged(plain, 0x6fff)); /* a hub restores even that */
 }
 
 int main(void)
@@ -509,7 +510,7 @@ int main(void)
         WITH_LAB(test_switched_off_with_frames_queued),
         WITH_LAB(test_early_drops),
         WITH_LAB(test_hidden_tags),
-        WITH_LAB(test_service_tags_to_the_outside),
+        WITH_LAB(test_service_tags_to_an_untrusted_edge),
         WITH_LAB(test_priority_tag_hides_another),
         WITH_LAB(test_hidden_tag_per_endpoint),
         WITH_LAB(test_stripped_tags),

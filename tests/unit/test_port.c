@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_port.c - endpoints: several on a port, slow ones, broken ones, and ones that take small frames only
+ * test_port.c - endpoints: several on a port, slow ones, broken ones, and ones with a small maximum
+ * frame size
  */
 #include "fake_port.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* A frame of its own kind, so that order can be told. */
+/* A distinct frame for each N, so that the order can be checked. */
 static struct sample nth(unsigned n)
 {
     struct sample frame = sample(EVERYONE, 2);
@@ -104,7 +105,7 @@ static void test_slow_endpoint_queues_in_order(void **state)
     assert_heard_many(to, 10, 15);
     assert_true(to->waiting);
     to->room = UNLIMITED;
-    send_many(lab, from, 200, 210); /* younger ones stand behind those that wait */
+    send_many(lab, from, 200, 210); /* newer frames are queued behind older ones */
     assert_silent(to);
     for (unsigned i = 0; i < 4; i++)
         fake_resume(to, UNLIMITED);
@@ -132,7 +133,7 @@ static void test_writable_sends_a_batch_at_a_time(void **state)
     assert_false(to->waiting);
 }
 
-/* Nothing waits: reporting room does no harm. */
+/* Nothing is queued: reporting room does no harm. */
 static void test_writable_with_an_empty_queue(void **state)
 {
     struct lab *lab = *state;
@@ -155,7 +156,7 @@ static void test_queue_is_bounded_in_frames(void **state)
     assert_int_equal(to->endpoint.queue.frames, 50);
     assert_int_equal(to->endpoint.counters.drops[DROP_QUEUE_FULL], 70);
     assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_QUEUE_FULL], 70);
-    assert_heard_many(quick, 0, 120); /* a slow endpoint hurts only itself */
+    assert_heard_many(quick, 0, 120); /* a slow endpoint affects only itself */
     fake_resume(to, UNLIMITED);
     assert_heard_many(to, 0, 50); /* the oldest are kept */
     assert_int_equal(to->endpoint.counters.out_frames, 50);
@@ -193,7 +194,7 @@ static void test_no_queue_at_all(void **state)
     assert_heard_many(to, 10, 20);
 }
 
-/* What waits is a copy, tag and all: the buffers of the batch are long gone. */
+/* Queued frames are copies, tag included: the buffers of the batch have been reused. */
 static void test_queued_frames_keep_their_tags(void **state)
 {
     struct lab *lab = *state;
@@ -238,7 +239,7 @@ static void test_broken_endpoint_loses_its_frames_only(void **state)
     assert_heard_many(other, 0, 20);
 }
 
-static void test_what_is_refused_later_is_not_handed(void **state)
+static void test_what_is_refused_later_is_not_delivered(void **state)
 {
     struct lab *lab = *state;
     struct fake *to = lab_attach(lab, 1), *from = lab_attach(lab, 2);
@@ -247,7 +248,7 @@ static void test_what_is_refused_later_is_not_handed(void **state)
     port_drop_late(&to->endpoint, DROP_REFUSED, 3);
     assert_int_equal(lab->worker->balance.delivered, 17);
     assert_conserved(lab);
-    to->endpoint.counters = (struct counters){0}; /* people may set them back at any time */
+    to->endpoint.counters = (struct counters){0}; /* users may reset them at any time */
     port_drop_late(&to->endpoint, DROP_REFUSED, UINT64_MAX);
     port_drop_late(&to->endpoint, DROP_REFUSED, 1);
     assert_int_equal(lab_port(lab, 1)->counters.drops[DROP_REFUSED], 20);
@@ -296,7 +297,7 @@ static void test_too_long_for_one_endpoint(void **state)
     assert_int_equal(large->endpoint.counters.drops[DROP_OVERSIZE], 0);
 }
 
-/* It is the frame as it leaves that must fit. */
+/* The size limit applies to the frame as it leaves. */
 static void test_the_tag_counts_towards_the_length(void **state)
 {
     struct lab *lab = *state;
@@ -319,7 +320,7 @@ static void test_the_tag_counts_towards_the_length(void **state)
     assert_heard(trunk, tagged(plain, 10));
 }
 
-/* An endpoint that finds out by trying says -EMSGSIZE; the rest of the batch goes on. */
+/* An endpoint that finds a frame too long returns -EMSGSIZE; the rest of the batch goes on. */
 static void test_refused_for_its_size(void **state)
 {
     struct lab *lab = *state;
@@ -374,6 +375,68 @@ static void test_bytes_are_counted_as_they_leave(void **state)
     assert_int_equal(lab_port(lab, 2)->counters.in_bytes, 304);
 }
 
+/* What a command does: copy, change one thing, apply. */
+static void test_configure_says_what_it_did(void **state)
+{
+    struct lab *lab = *state;
+    struct port *port = lab_port(lab, 5);
+    struct port_config wanted = port->config;
+
+    assert_int_equal(port_configure(port, &wanted), 0);
+    assert_int_equal(lab_count(lab, EVENT_PORT_CONFIGURED), 0);
+    strcpy(wanted.name, "web");
+    wanted.description = (char *)"the web";
+    assert_int_equal(port_configure(port, &wanted), 0);
+    assert_int_equal(lab_count(lab, EVENT_PORT_CONFIGURED), 1);
+    assert_int_equal(lab_count(lab, EVENT_LEARNING), 0);
+    assert_ptr_equal(port_named(lab->sw, "web"), port);
+    wanted = port->config;
+    wanted.max_addresses = 3;
+    assert_int_equal(port_configure(port, &wanted), 0);
+    assert_int_equal(port->fdb.limit, 3);
+    assert_int_equal(lab_count(lab, EVENT_LEARNING), 1);
+    wanted = port->config;
+    wanted.max_addresses = PORT_ADDRESSES_DEFAULT;
+    assert_int_equal(port_configure(port, &wanted), 0);
+    assert_int_equal(port->fdb.limit, lab->sw->config.learn_limit);
+    assert_string_equal(port->config.description, "the web");
+    assert_int_equal(lab_count(lab, EVENT_PORT_CONFIGURED), 3);
+    wanted = port->config;
+    wanted.membership.transparent = true;
+    assert_int_equal(port_configure(port, &wanted), 0);
+    assert_int_equal(lab_count(lab, EVENT_PORT_CONFIGURED), 4);
+}
+
+/* Each says why, and all that was asked for is refused. */
+static void test_configure_changes_all_or_nothing(void **state)
+{
+    struct lab *lab = *state;
+    struct port *port = lab_port(lab, 5);
+    struct port_config before, wanted = lab_port(lab, 6)->config;
+    char text[PORT_DESCRIPTION + 1] = {0};
+
+    strcpy(wanted.name, "taken");
+    assert_int_equal(port_configure(lab_port(lab, 6), &wanted), 0);
+    assert_int_equal(port_config_copy(&before, &port->config), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        static const int status[] = {-EEXIST, -ENXIO, -EINVAL, -EINVAL};
+
+        wanted = port->config;
+        wanted.up = false;
+        wanted.user = 1000;
+        strcpy(wanted.name, i == 0 ? "taken" : "free");
+        wanted.membership.untagged = i == 1 ? 30 : 0;
+        wanted.max_addresses = i == 2 ? FDB_CAPACITY_MAX + 1 : 5;
+        memset(text, 'x', PORT_DESCRIPTION - (i != 3));
+        wanted.description = text;
+        assert_int_equal(port_configure(port, &wanted), status[i]);
+        assert_true(port_config_equal(&port->config, &before));
+    }
+    assert_int_equal(port->fdb.limit, lab->sw->config.learn_limit);
+    assert_int_equal(lab_count(lab, EVENT_PORT_CONFIGURED), 1);
+    port_config_clear(&before);
+}
+
 static void test_label_and_user(void **state)
 {
     struct lab *lab = *state;
@@ -381,7 +444,7 @@ static void test_label_and_user(void **state)
     char label[PORT_LABEL];
 
     assert_string_equal(port_label(port, label), "port 5");
-    strcpy(port->name, "web");
+    strcpy(port->config.name, "web");
     assert_string_equal(port_label(port, label), "web");
     assert_int_equal(port_user(port), (uid_t)-1);
     lab_attach(lab, 5)->endpoint.user = 1000;
@@ -418,13 +481,15 @@ int main(void)
         WITH_LAB(test_queued_frames_keep_their_tags),
         WITH_LAB(test_detaching_drops_what_is_queued),
         WITH_LAB(test_broken_endpoint_loses_its_frames_only),
-        WITH_LAB(test_what_is_refused_later_is_not_handed),
+        WITH_LAB(test_what_is_refused_later_is_not_delivered),
         WITH_LAB(test_error_while_frames_wait),
         WITH_LAB(test_too_long_for_one_endpoint),
         WITH_LAB(test_the_tag_counts_towards_the_length),
         WITH_LAB(test_refused_for_its_size),
         WITH_LAB(test_oversize_does_not_wait),
         WITH_LAB(test_bytes_are_counted_as_they_leave),
+        WITH_LAB(test_configure_says_what_it_did),
+        WITH_LAB(test_configure_changes_all_or_nothing),
         WITH_LAB(test_label_and_user),
         WITH_LAB(test_description_is_escaped),
     };

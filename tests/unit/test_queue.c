@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_queue.c - frames that wait
+ * test_queue.c - queued frames
  */
 #include "fake_port.h"
 
@@ -34,7 +34,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The bytes of frame NUMBER: they tell it from every other. */
+/* The bytes of frame NUMBER, which differ from those of any other. */
 static void fill(uint8_t *bytes, uint32_t length, unsigned number)
 {
     for (uint32_t i = 0; i < length; i++)
@@ -155,7 +155,7 @@ static void test_clear(void **state)
     check_packet(&desc, 7, 80);
 }
 
-/* An endpoint that was slow once does not keep its memory for ever, and neither does the pool. */
+/* An endpoint that was slow once does not keep its memory forever, and neither does the pool. */
 static void test_pool_is_bounded(void **state)
 {
     struct bench *bench = *state;
@@ -168,7 +168,7 @@ static void test_pool_is_bounded(void **state)
     assert_in_range(kept, 1, 64);
     for (unsigned i = 0; i < 4000; i++)
         assert_int_equal(push(bench, i, 9000), 0);
-    assert_int_equal(bench->pool.count, 0); /* it was used before more was asked for */
+    assert_int_equal(bench->pool.count, 0); /* it was reused before more was allocated */
     queue_clear(&bench->queue, &bench->pool);
     assert_int_equal(bench->pool.count, kept);
 }

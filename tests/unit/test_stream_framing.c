@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_stream_framing.c - frames out of a byte stream, however it is cut
+ * test_stream_framing.c - frames from a byte stream, however it is split
  */
 #include "ports/stream/framing.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_switch.c - ports come and go, and who watches is told
+ * test_switch.c - ports come and go, and observers are notified
  */
 #include "fake_port.h"
 
@@ -16,8 +16,8 @@ static void test_create_and_remove(void **state)
     assert_int_equal(port_create(lab->sw, 3, &port), 0);
     assert_ptr_equal(switch_port(lab->sw, 3), port);
     assert_int_equal(port->number, 3);
-    assert_true(port->allocatable);
-    assert_int_equal(port->membership.untagged, 0);
+    assert_true(port->config.allocatable);
+    assert_int_equal(port->config.membership.untagged, 0);
     assert_int_equal(port_create(lab->sw, 3, &again), -EEXIST);
     assert_int_equal(port_create(lab->sw, 65, &again), -EINVAL);
     assert_int_equal(port_create(lab->sw, -2, &again), -EINVAL);
@@ -57,6 +57,14 @@ static void test_remove_needs_an_empty_port(void **state)
     assert_int_equal(switch_remove_vlan(lab->sw, 20), 0); /* its membership went with it */
 }
 
+static void set_allocatable(struct lab *lab, unsigned number, bool allocatable)
+{
+    struct port_config wanted = lab_port(lab, number)->config;
+
+    wanted.allocatable = allocatable;
+    assert_int_equal(port_configure(lab_port(lab, number), &wanted), 0);
+}
+
 static unsigned take_any(struct lab *lab)
 {
     unsigned number = port_find_free(lab->sw);
@@ -72,14 +80,14 @@ static void test_take_any_is_the_lowest(void **state)
 
     assert_int_equal(take_any(lab), 1);
     two = lab_attach(lab, 2);
-    lab_vlans(lab, 3, 10, NULL); /* there, but nobody is attached: it is taken, with its VLAN */
-    port_set_allocatable(lab_port(lab, 4), false);
+    lab_vlans(lab, 3, 10, NULL); /* it exists, but nothing is attached: the next client gets it */
+    set_allocatable(lab, 4, false);
     assert_int_equal(take_any(lab), 3);
-    assert_int_equal(switch_port(lab->sw, 3)->membership.untagged, 10);
+    assert_int_equal(switch_port(lab->sw, 3)->config.membership.untagged, 10);
     assert_int_equal(take_any(lab), 5);
     lab_detach(two);
     assert_int_equal(take_any(lab), 2);
-    port_set_allocatable(lab_port(lab, 4), true);
+    set_allocatable(lab, 4, true);
     assert_int_equal(take_any(lab), 4);
     assert_int_equal(take_any(lab), 6);
 }
@@ -88,7 +96,7 @@ static void test_take_any_after_remove(void **state)
 {
     struct lab *lab = *state;
 
-    port_set_allocatable(lab_port(lab, 1), false);
+    set_allocatable(lab, 1, false);
     assert_int_equal(take_any(lab), 2);
     assert_int_equal(port_remove(lab_port(lab, 1)), 0);
     assert_int_equal(take_any(lab), 1);
@@ -127,11 +135,11 @@ static void test_named(void **state)
 {
     struct lab *lab = *state;
 
-    strcpy(lab_port(lab, 7)->name, "web");
+    strcpy(lab_port(lab, 7)->config.name, "web");
     lab_port(lab, 3);
     assert_ptr_equal(port_named(lab->sw, "web"), switch_port(lab->sw, 7));
     assert_null(port_named(lab->sw, "we"));
-    assert_null(port_named(lab->sw, "")); /* ports without a name have none */
+    assert_null(port_named(lab->sw, "")); /* ports without a name are not found */
 }
 
 static void check_events(const struct lab *lab, const enum event_kind *kinds, unsigned count)
@@ -189,7 +197,8 @@ static void test_observers_hear_what_they_asked_for(void **state)
     assert_int_equal(lab->sw->observers.kinds, 0);
 }
 
-/* Several switches side by side: what is learned in one is unknown in the other, and a cable joins them. */
+/* Several switches side by side: what one learns is unknown to the other, and a cable connects
+ * them. */
 static void test_two_switches_on_one_cable(void **state)
 {
     struct lab *west = *state, *east = lab_new();

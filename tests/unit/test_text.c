@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_text.c - what users type and what peers say
+ * test_text.c - parsing of user input, and escaping of text from peers
  */
 #include "fake_port.h"
 
@@ -59,7 +59,7 @@ static void test_numbers_too_large(void **state)
     check_no_number("99999999999999999999999", ULONG_MAX);
 }
 
-/* The largest number allowed may be smaller than a digit. */
+/* The maximum may be less than a single digit. */
 static void test_numbers_too_large_for_a_small_bound(void **state)
 {
     (void)state;
@@ -190,7 +190,7 @@ static void test_error_text(void **state)
     assert_int_equal(error_set(NULL, ENOENT, "nobody reads this"), -ENOENT);
 }
 
-/* Long words are cut, never overrun. */
+/* Long words are truncated, never overrun. */
 static void test_long_error_text(void **state)
 {
     struct error err;

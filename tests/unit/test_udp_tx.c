@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_udp_tx.c - which frames leave as one message: a socket that asks for it (UDP_GRO) is given such a run whole
+ * test_udp_tx.c - which frames leave as one message: a socket with UDP_GRO receives such a run as
+ * one
  */
 #include "fake_port.h"
 
@@ -20,11 +21,12 @@ struct way {
     struct udp_tx tx;
 };
 
-/* What the kernel is to say to messages of many frames, and to a lone frame of BAD_LENGTH; 0: to take them. */
+/* Results of sendmmsg() for messages of several frames, and for a single frame of BAD_LENGTH; 0:
+ * success. */
 static int run_error, lone_error;
 enum { BAD_LENGTH = 77 };
 
-/* Stands before the C library's. */
+/* Overrides the C library's. */
 int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags)
 {
     unsigned fine = 0;
@@ -72,8 +74,8 @@ static int close_way(void **state)
     return 0;
 }
 
-/* Sends frames of these LENGTHS, up to a zero, as the core does, which drops the first of those that are refused; and expects
- * messages of these SIZES. Return: how many were dropped. */
+/* Sends frames of these LENGTHS, up to a zero, as the core does, which drops the first of those
+ * that are refused; and expects messages of these SIZES. Return: the number dropped. */
 static unsigned check(struct way *way, const unsigned *lengths, const unsigned *sizes)
 {
     static uint8_t bytes[1 << 16];
@@ -111,11 +113,12 @@ static void test_runs(void **state)
     check(way, LIST(60, 60, 60), LIST(180));
     check(way, LIST(1514, 1514, 700), LIST(3728)); /* the last one may be shorter */
     check(way, LIST(1514, 700, 1514), LIST(2214, 1514));
-    check(way, LIST(60, 1514, 1514), LIST(60, 3028)); /* never longer */
+    check(way, LIST(60, 1514, 1514), LIST(60, 3028)); /* but not longer */
     check(way, LIST(9014, 9014, 9014, 9014, 9014, 9014, 9014, 9014), LIST(63098, 9014));
 }
 
-/* Frames that are as long as one that was refused go one by one, until that is forgotten. */
+/* Frames that are at least as long as one that was refused are sent one by one, until that
+ * expires. */
 static void test_what_was_refused_is_tried_again(void **state)
 {
     struct way *way = *state;
@@ -128,7 +131,7 @@ static void test_what_was_refused_is_tried_again(void **state)
     check(way, LIST(1000, 1000), LIST(2000));
 }
 
-/* Of a run that was refused each frame has its own answer. */
+/* Each frame of a run that was refused gets its own result. */
 static void test_frames_of_a_refused_run_go_one_by_one(void **state)
 {
     static const int holds[] = {EINVAL, EMSGSIZE}, passes[] = {EPERM, ENOBUFS};

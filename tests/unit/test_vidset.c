@@ -45,7 +45,7 @@ static void test_next(void **state)
     assert_int_equal(vidset_next(&set, 4096), VID_COUNT);
 }
 
-/* TEXT is read, and written back as CANONICAL. */
+/* TEXT is parsed, and formatted as CANONICAL. */
 static void check_text(const char *text, const char *canonical)
 {
     static char out[VIDSET_TEXT];

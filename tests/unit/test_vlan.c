@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * test_vlan.c - who belongs to which VLAN, what that lets in, and which tag goes out
+ * test_vlan.c - membership of VLANs, what it admits, and which tag frames leave with
  */
 #include "fake_port.h"
 
@@ -84,7 +84,7 @@ static void test_flood_sets_follow_the_membership(void **state)
     lab_attach(lab, 3);
     nine = lab_attach(lab, 9);
     lab_vlans(lab, 9, 10, NULL);
-    lab_vlans(lab, 5, 10, "20+30"); /* nobody attached */
+    lab_vlans(lab, 5, 10, "20+30"); /* nothing attached */
     check_flood_set(lab, 0, " 20");
     check_flood_set(lab, 10, " 3 9");
     check_flood_set(lab, 20, "");
@@ -128,7 +128,7 @@ static void test_flood_sets_of_transparent_ports(void **state)
     check_flood_set(lab, 0, "");
 }
 
-/* Ports come and go in any order, and stand in the order of their numbers. */
+/* Ports come and go in any order, and are listed in order of their numbers. */
 static void test_flood_set_order(void **state)
 {
     struct lab *lab = *state;
@@ -153,10 +153,10 @@ static void test_membership_needs_the_vlan(void **state)
     struct fake *one = lab_attach(lab, 1), *two = lab_attach(lab, 2);
     struct membership wanted = {.untagged = 10};
 
-    assert_int_equal(port_set_membership(lab_port(lab, 1), &wanted), -ENXIO);
+    assert_int_equal(lab_set_membership(lab, 1, &wanted), -ENXIO);
     wanted.untagged = 0;
     assert_int_equal(membership_tag(&wanted, 30, true), 0);
-    assert_int_equal(port_set_membership(lab_port(lab, 1), &wanted), -ENXIO);
+    assert_int_equal(lab_set_membership(lab, 1, &wanted), -ENXIO);
     membership_clear(&wanted);
     lab_send(lab, two, sample(EVERYONE, 2)); /* nothing has changed */
     assert_heard(one, sample(EVERYONE, 2));
@@ -177,7 +177,7 @@ static void test_leaving_a_vlan_forgets_its_stations(void **state)
     lab_send(lab, two, tagged(sample(EVERYONE, 2), 20));
     fdb_add_static(lab->sw->fdb, 20, mac_of(77, mac), &lab_port(lab, 1)->fdb, lab->now);
     fdb_add_static(lab->sw->fdb, 30, mac_of(77, mac), &lab_port(lab, 1)->fdb, lab->now);
-    lab_vlans(lab, 1, 30, "10"); /* changes places in two, leaves one */
+    lab_vlans(lab, 1, 30, "10"); /* swaps two, leaves one */
     assert_ptr_equal(lab_owner(lab, 10, 1), lab_port(lab, 1));
     assert_ptr_equal(lab_owner(lab, 30, 1), lab_port(lab, 1));
     assert_ptr_equal(lab_owner(lab, 30, 77), lab_port(lab, 1));
@@ -210,7 +210,7 @@ static void test_remove_vlan(void **state)
     lab_vlans(lab, 1, 10, "20");
     lab_transparent(lab, 7);
     seven = lab_attach(lab, 7);
-    assert_int_equal(switch_remove_vlan(lab->sw, 10), -EADDRINUSE); /* nobody is attached, yet */
+    assert_int_equal(switch_remove_vlan(lab->sw, 10), -EADDRINUSE); /* nothing is attached, yet */
     assert_int_equal(switch_remove_vlan(lab->sw, 20), -EADDRINUSE);
     assert_int_equal(switch_remove_vlan(lab->sw, 0), -EADDRINUSE);
     assert_int_equal(switch_remove_vlan(lab->sw, 30), -ENXIO);
@@ -223,7 +223,8 @@ static void test_remove_vlan(void **state)
 
 /* --- in and out --- */
 
-/* Port 1 and port 2 have these memberships; IN comes in at 1. OUT leaves at 2, or nothing does if it is NULL. */
+/* Ports 1 and 2 have these memberships; IN is received at 1 and leaves 2 as OUT, or not at all if
+ * that is NULL. */
 static void check_way(struct lab *lab, struct fake *one, struct fake *two, struct sample in,
                       const struct sample *out)
 {
@@ -334,7 +335,8 @@ static void test_priority_survives_between_trunks(void **state)
     }
 }
 
-/* The inner tag is payload, wherever it ends up: but see test_hidden_tags() in test_policy.c. */
+/* The inner tag is payload, wherever the frame goes: but see test_hidden_tags() in
+ * test_policy.c. */
 static void test_stacked_tags(void **state)
 {
     struct lab *lab = *state;
@@ -424,7 +426,7 @@ static void test_transparent_learns_per_tag(void **state)
     assert_heard(two, sample(8, 3));
 }
 
-/* The VLAN belongs to the port, not to who is attached to it. */
+/* The VLAN belongs to the port, not to the endpoint attached to it. */
 static void test_membership_survives_detaching(void **state)
 {
     struct lab *lab = *state;

@@ -166,7 +166,7 @@ static int hash_addstatic(struct call *call)
 
     if (mac[0] & 1)
         return error_set(call->error, EINVAL, "a group address is behind many ports");
-    if (!membership_has(&port->membership, vid))
+    if (!membership_has(&port->config.membership, vid))
         return error_set(call->error, EINVAL, "port %u is not in VLAN %u", port->number, vid);
     status = fdb_add_static(sw->fdb, vid, mac, &port->fdb, os_now());
     return status < 0 ? error_set(call->error, -status, "the table is full of static entries") : 0;

@@ -46,7 +46,7 @@ static int listen_print(struct call *call)
         reply_text(call->reply, acceptor->clients);
         reply_text(call->reply, acceptor->place);
         if (acceptor->port)
-            snprintf(offers, sizeof(offers), "%s%s", *acceptor->port->name ? "port " : "",
+            snprintf(offers, sizeof(offers), "%s%s", *acceptor->port->config.name ? "port " : "",
                      port_label(acceptor->port, label));
         reply_text(call->reply, acceptor->port ? offers : acceptor->offers);
     }

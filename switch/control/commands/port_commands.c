@@ -26,6 +26,7 @@ static int print(struct call *call);
 static int allprint(struct call *call);
 
 static int make_port(struct call *call, int number, struct port **port);
+static int set_allocatable(struct port *port, bool allocatable);
 static struct endpoint *find_endpoint(struct call *call);
 static void reset_counters(struct port *port);
 static int list_ports(struct call *call, bool inactive);
@@ -113,18 +114,19 @@ static int setvlan(struct call *call)
 {
     struct port *port = call->argument[0].port;
     unsigned vid = call->argument[1].number;
-    struct membership wanted;
-    int status = membership_copy(&wanted, &port->membership);
+    struct port_config wanted;
+    int status = port_config_copy(&wanted, &port->config);
 
+    if (status < 0)
+        return status;
+    wanted.membership.transparent = false;
+    wanted.membership.untagged = (uint16_t)vid;
+    status = membership_tag(&wanted.membership, vid, false);
     if (status == 0)
-        status = membership_tag(&wanted, vid, false);
-    wanted.transparent = false;
-    wanted.untagged = (uint16_t)vid;
-    if (status == 0)
-        status = port_set_membership(port, &wanted);
+        status = port_configure(port, &wanted);
     if (status == -ENXIO)
         error_set(call->error, ENXIO, "there is no VLAN %u; vlan/create makes it", vid);
-    membership_clear(&wanted);
+    port_config_clear(&wanted);
     return status;
 }
 
@@ -137,7 +139,7 @@ static int createauto(struct call *call)
 
     /* As in VDE it may be one that was used before, with its VLANs: for a new one it has to be removed first. */
     if (port)
-        port_set_allocatable(port, false);
+        status = set_allocatable(port, false);
     else
         status = make_port(call, number > sw->config.ports ? PORT_ANY : (int)number, &port);
     if (status == 0)
@@ -163,20 +165,23 @@ static int remove_port(struct call *call)
 
 static int allocatable(struct call *call)
 {
-    port_set_allocatable(call->argument[0].port, call->argument[1].number);
-    return 0;
+    return set_allocatable(call->argument[0].port, call->argument[1].number);
 }
 
 static int setuser(struct call *call)
 {
-    call->argument[0].port->acl_user = call->argument[1].id;
-    return 0;
+    struct port_config wanted = call->argument[0].port->config;
+
+    wanted.user = call->argument[1].id;
+    return port_configure(call->argument[0].port, &wanted);
 }
 
 static int setgroup(struct call *call)
 {
-    call->argument[0].port->acl_group = call->argument[1].id;
-    return 0;
+    struct port_config wanted = call->argument[0].port->config;
+
+    wanted.group = call->argument[1].id;
+    return port_configure(call->argument[0].port, &wanted);
 }
 
 static int epclose(struct call *call)
@@ -232,8 +237,18 @@ static int make_port(struct call *call, int number, struct port **port)
 
     if (status < 0)
         return ports_explain(call->sw, status, number, call->error);
-    port_set_allocatable(*port, false);
-    return 0;
+    status = set_allocatable(*port, false);
+    if (status < 0)
+        port_remove(*port);
+    return status;
+}
+
+static int set_allocatable(struct port *port, bool allocatable)
+{
+    struct port_config wanted = port->config;
+
+    wanted.allocatable = allocatable;
+    return port_configure(port, &wanted);
 }
 
 /* Return: the endpoint that the first two arguments name; or NULL, and sets the error. */

@@ -111,9 +111,13 @@ static int setname(struct call *call)
 
 static int setdescr(struct call *call)
 {
+    struct port *port = call->argument[0].port;
     const struct argument *text = &call->argument[1];
-    int status = port_describe(call->argument[0].port, text->given ? text->text : "");
+    struct port_config wanted = port->config;
+    int status;
 
+    wanted.description = text->given ? (char *)text->text : NULL;
+    status = port_configure(port, &wanted);
     if (status == -EINVAL)
         error_set(call->error, EINVAL, "a description has at most %d bytes", PORT_DESCRIPTION - 1);
     return status;
@@ -121,10 +125,12 @@ static int setdescr(struct call *call)
 
 static int setlearn(struct call *call)
 {
+    struct port_config wanted = call->argument[0].port->config;
+
     if (call->argument[1].number > FDB_CAPACITY_MAX)
         return error_set(call->error, EINVAL, "LIMIT is at most %d", FDB_CAPACITY_MAX);
-    port_set_learn_limit(call->argument[0].port, call->argument[1].number);
-    return 0;
+    wanted.max_addresses = call->argument[1].number;
+    return port_configure(call->argument[0].port, &wanted);
 }
 
 static int set(struct call *call)

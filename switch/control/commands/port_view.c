@@ -3,9 +3,11 @@
 #include "control/daemon/daemon.h"
 
 #include "util/os_linux.h"
+#include "util/text.h"
 #include "util/user_names.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static void view_endpoint(const struct daemon *daemon, const struct endpoint *endpoint,
                           struct reply *reply);
@@ -64,31 +66,37 @@ const struct field drop_fields[] = {
 
 void port_view(const struct daemon *daemon, const struct port *port, struct reply *reply)
 {
+    const struct port_config *config = &port->config;
+    char description[4 * PORT_DESCRIPTION];
+
     reply_number(reply, port->number);
-    reply_number(reply, port->membership.untagged);
+    reply_number(reply, config->membership.untagged);
     reply_flag(reply, port_active(port));
-    reply_flag(reply, port->allocatable);
+    reply_flag(reply, config->allocatable);
     reply_text(reply, user_name(daemon->names, port_user(port)));
-    reply_text(reply, user_name(daemon->names, port->acl_user));
-    reply_text(reply, group_name(daemon->names, port->acl_group));
+    reply_text(reply, user_name(daemon->names, config->user));
+    reply_text(reply, group_name(daemon->names, config->group));
     traffic_view(&port->counters, reply);
     reply_list(reply);
     list_for_each_backward (node, &port->endpoints) /* as in VDE the newest first */
         view_endpoint(daemon, container_of(node, struct endpoint, node), reply);
     reply_list_end(reply);
-    reply_text(reply, *port->name ? port->name : NULL);
+    reply_text(reply, *config->name ? config->name : NULL);
     reply_text(reply, port->type);
     reply_text(reply, state(port));
-    view_vlans(&port->membership, reply);
+    view_vlans(&config->membership, reply);
     reply_number(reply, port->fdb.count);
     reply_number(reply, port->fdb.limit);
     reply_number(reply, sum_drops(&port->sw->drops, &port->counters, false));
     reply_number(reply, sum_drops(&port->sw->drops, &port->counters, true));
-    reply_flag(reply, port->policy.up);
-    reply_flag(reply, port->policy.isolated);
-    reply_flag(reply, port->policy.offload);
-    reply_text(reply, reserved_policy_name[port->policy.reserved]);
-    reply_text(reply, port->description);
+    reply_flag(reply, config->up);
+    reply_flag(reply, config->isolated);
+    reply_flag(reply, config->offload);
+    reply_text(reply, reserved_policy_name[config->reserved]);
+    if (config->description)
+        text_escape(description, sizeof(description), config->description,
+                    strlen(config->description));
+    reply_text(reply, config->description ? description : NULL);
 }
 
 void drops_view(const struct drop_table *known, const struct counters *counters,

@@ -89,7 +89,7 @@ static int addport(struct call *call)
     unsigned vid = call->argument[0].number;
 
     /* In its untagged VLAN a port accepts tagged frames, too. */
-    return membership_has(&port->membership, vid) ? 0 : set_tagged(port, vid, true);
+    return membership_has(&port->config.membership, vid) ? 0 : set_tagged(port, vid, true);
 }
 
 static int delport(struct call *call)
@@ -97,14 +97,14 @@ static int delport(struct call *call)
     struct port *port = call->argument[1].port;
     unsigned vid = call->argument[0].number;
 
-    if (port->membership.untagged == vid)
+    if (port->config.membership.untagged == vid)
         return error_set(call->error, EADDRINUSE,
                          "VLAN %u is the untagged one of port %u; port/setvlan changes that", vid,
                          port->number);
-    if (port->membership.transparent)
+    if (port->config.membership.transparent)
         return error_set(call->error, EADDRINUSE, "port %u is transparent: it is in every VLAN",
                          port->number);
-    return membership_has_tagged(&port->membership, vid) ? set_tagged(port, vid, false) : 0;
+    return membership_has_tagged(&port->config.membership, vid) ? set_tagged(port, vid, false) : 0;
 }
 
 static int print(struct call *call)
@@ -119,14 +119,15 @@ static int allprint(struct call *call)
 
 static int set_tagged(struct port *port, unsigned vid, bool tagged)
 {
-    struct membership wanted;
-    int status = membership_copy(&wanted, &port->membership);
+    struct port_config wanted;
+    int status = port_config_copy(&wanted, &port->config);
 
+    if (status < 0)
+        return status;
+    status = membership_tag(&wanted.membership, vid, tagged);
     if (status == 0)
-        status = membership_tag(&wanted, vid, tagged);
-    if (status == 0)
-        status = port_set_membership(port, &wanted);
-    membership_clear(&wanted);
+        status = port_configure(port, &wanted);
+    port_config_clear(&wanted);
     return status;
 }
 
@@ -181,7 +182,7 @@ static void list_members(struct reply *reply, const struct flood_set *ports, uns
     for (unsigned i = 0; i < ports->count; i++) {
         const struct port *port = container_of(ports->member[i], struct port, vlan_member);
 
-        if (!membership_has(&port->membership, vid))
+        if (!membership_has(&port->config.membership, vid))
             continue;
         if (!reply_item(reply))
             break;
@@ -193,7 +194,7 @@ static void list_members(struct reply *reply, const struct flood_set *ports, uns
 static void show_member(struct reply *reply, const struct port *port, unsigned vid)
 {
     reply_number(reply, port->number);
-    reply_flag(reply, port->membership.untagged != vid);
+    reply_flag(reply, port->config.membership.untagged != vid);
     reply_flag(reply, port_active(port));
     reply_flag(reply, !port_blocked(port, os_now()));
 }

@@ -16,7 +16,7 @@ struct datagram_vector {
         from[BATCH_FRAMES]; /* sender of each frame of the batch; set by datagram_rx_from() */
 };
 
-/* datagram_prepare() - sets VECTOR up to receive into BATCH's buffers */
+/* datagram_prepare() - sets VECTOR up to receive into WORKER's buffers */
 void datagram_prepare(struct datagram_vector *vector, struct worker *worker);
 
 /* datagram_rx() - reads up to BATCH_FRAMES datagrams from FD into BATCH, for which VECTOR was

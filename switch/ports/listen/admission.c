@@ -36,7 +36,7 @@ int admission_choose(struct vswitch *sw, int number, struct port **port, bool *c
 
 int admission_check_number(const struct port *port, const struct os_peer *peer, struct error *err)
 {
-    bool left_over = port->allocatable && !port_active(port);
+    bool left_over = port->config.allocatable && !port_active(port);
     bool own = port_active(port) && port_user(port) == peer->uid;
     bool guests = port->for_guests && (!port->temporary || own);
 
@@ -49,9 +49,10 @@ int admission_check_number(const struct port *port, const struct os_peer *peer, 
 /* A port is never shared by two users. */
 int admission_check(const struct port *port, int fd, const struct os_peer *peer, struct error *err)
 {
-    bool open = port->acl_user == (uid_t)-1 && port->acl_group == (gid_t)-1;
-    bool permitted = open || peer->uid == 0 || peer->uid == port->acl_user ||
-                     (port->acl_group != (gid_t)-1 && os_peer_in_group(fd, peer, port->acl_group));
+    bool open = port->config.user == (uid_t)-1 && port->config.group == (gid_t)-1;
+    bool permitted =
+        open || peer->uid == 0 || peer->uid == port->config.user ||
+        (port->config.group != (gid_t)-1 && os_peer_in_group(fd, peer, port->config.group));
 
     if (!permitted && peer->uid == (uid_t)-1)
         return error_set(err, EACCES,

@@ -91,6 +91,7 @@ static int join_new_port(const struct stream_listener *listener, int fd, const s
                          struct error *err)
 {
     struct context *context = listener->acceptor.context;
+    struct port_config wanted;
     struct port *port;
     int status;
 
@@ -101,8 +102,11 @@ static int join_new_port(const struct stream_listener *listener, int fd, const s
     if (status < 0)
         return status;
     port->temporary = listener->acceptor.number;
-    port_set_allocatable(port, false);
-    status = stream_peer_join(context, fd, peer, port, err);
+    wanted = port->config;
+    wanted.allocatable = false;
+    status = port_configure(port, &wanted);
+    if (status == 0)
+        status = stream_peer_join(context, fd, peer, port, err);
     if (status < 0)
         port_close(context, port);
     return status;

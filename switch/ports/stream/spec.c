@@ -55,7 +55,8 @@ static int read_most(const struct port_spec *spec, struct stream_spec *wanted, s
         return error_set(err, EINVAL, "most=%s is not a number of clients, 1 to %d", text,
                          PORT_NUMBER_MAX);
     wanted->most = (unsigned)most;
-    if (spec->port != PORT_ANY || *spec->name || (wanted->kind != STREAM_FD && !wanted->server))
+    if (spec->port != PORT_ANY || *spec->config.name ||
+        (wanted->kind != STREAM_FD && !wanted->server))
         return stream_spec_refuse_most(err);
     return 0;
 }

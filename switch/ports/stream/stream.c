@@ -115,7 +115,7 @@ static int stream_serve(struct context *context, const struct port_spec *spec, s
     struct stream_spec wanted;
     int status = stream_spec_read(spec, &wanted, err);
 
-    if (status < 0 || spec->port != PORT_ANY || *spec->name || wanted.kind == STREAM_DIR)
+    if (status < 0 || spec->port != PORT_ANY || *spec->config.name || wanted.kind == STREAM_DIR)
         return status;
     if (wanted.kind == STREAM_ADDRESS && !wanted.server)
         return 0;

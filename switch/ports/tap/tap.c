@@ -86,7 +86,7 @@ static int tap_open(struct context *context, const struct port_spec *spec, struc
     text_escape(tap->shown, sizeof(tap->shown), ifname, strlen(ifname));
     tap->base.endpoint.id = fd;
     fd_endpoint_belongs_to(&tap->base, (uid_t)-1, getpid());
-    tap->base.endpoint.offloads = ask_offload(fd, port->policy.offload);
+    tap->base.endpoint.offloads = ask_offload(fd, port->config.offload);
     status = fd_endpoint_attach(&tap->base, port, err);
     if (status < 0) {
         free(tap);
@@ -148,7 +148,7 @@ static void tap_lost(struct endpoint *endpoint, int error)
 
 static void tap_offload_changed(struct endpoint *core)
 {
-    core->offloads = ask_offload(fd_endpoint_fd(fd_endpoint_of(core)), core->port->policy.offload);
+    core->offloads = ask_offload(fd_endpoint_fd(fd_endpoint_of(core)), core->port->config.offload);
 }
 
 static void tap_close(struct endpoint *core)

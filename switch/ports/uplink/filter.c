@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/uplink/filter.h"
 
+#include "ports/io/wake.h"
+
 #include <stdlib.h>
 
 /* How long the filter stays open after a new address, so that a burst of them rebuilds it once. */
@@ -13,6 +15,7 @@ struct collection {
 };
 
 static void on_address(struct observer *observer, const struct event *event);
+static void open_wide(struct deferred *work);
 static void on_due(struct ev_loop *loop, ev_timer *timer, int events);
 static void narrow(struct filter *filter);
 static bool is_complete(const struct filter *filter);
@@ -31,6 +34,7 @@ void filter_start(struct filter *filter, struct context *context, const struct p
                  EVENT_BIT(EVENT_ENDPOINT_UP) | EVENT_BIT(EVENT_LEARNING),
         .notify = on_address,
     };
+    deferred_init(&filter->opening, open_wide);
     ev_timer_init(&filter->due, on_due, OPEN_SECONDS, 0);
     observers_add(&context->sw->observers, &filter->addresses);
     narrow(filter);
@@ -39,6 +43,7 @@ void filter_start(struct filter *filter, struct context *context, const struct p
 void filter_stop(struct filter *filter)
 {
     ev_timer_stop(filter->context->loop, &filter->due);
+    defer_cancel(&filter->opening);
     observers_remove(&filter->context->sw->observers, &filter->addresses);
 }
 
@@ -48,9 +53,16 @@ static void on_address(struct observer *observer, const struct event *event)
 {
     struct filter *filter = container_of(observer, struct filter, addresses);
 
-    if (event->port == filter->port || ev_is_active(&filter->due))
-        return;
-    if (bpf_pass_all(filter->fd) < 0)
+    if (event->port != filter->port && !ev_is_active(&filter->due))
+        defer(&filter->context->io->core.deferred, &filter->opening);
+}
+
+/* Behind the batch in which the station was heard: before anybody can have answered it. */
+static void open_wide(struct deferred *work)
+{
+    struct filter *filter = container_of(work, struct filter, opening);
+
+    if (ev_is_active(&filter->due) || bpf_pass_all(filter->fd) < 0)
         return;
     ev_timer_set(&filter->due, OPEN_SECONDS, 0);
     ev_timer_start(filter->context->loop, &filter->due);

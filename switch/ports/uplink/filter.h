@@ -19,6 +19,7 @@ struct filter {
     struct context *context;
     const struct port *port;
     struct observer addresses;
+    struct deferred opening;           /* an address was learned in this batch */
     ev_timer due;                      /* active while the filter is wide open */
     uint32_t known[BPF_ADDRESSES_MAX]; /* ascending */
     unsigned count;
