@@ -67,7 +67,7 @@ struct fdb_entry {
     struct fdb_remote remote;
 };
 
-enum fdb_change { FDB_LEARNED, FDB_MOVED, FDB_AGED };
+enum fdb_change { FDB_LEARNED, FDB_MOVED, FDB_AGED, FDB_CHANGES };
 
 /* Told of every change to learned and static entries; FDB_AGED stands for each way to go: age, eviction, flush.
  * The entry is valid during the call; `from` is the old owner of a move, else NULL. */

@@ -18,6 +18,7 @@ enum { UDP_HEADER = 8, UDP_LENGTH = 4, UDP_CHECKSUM = 6 };
 /* One frame's segments always fit, whatever they are. */
 static_assert((int)SCRATCH_SEGMENTS >= (int)SEGMENTS_MAX, "a frame's segments do not fit");
 static_assert((int)SCRATCH_BYTES >= (int)SEGMENTS_MAX * (int)HEADERS_MAX, "nor their headers");
+static_assert((int)SCRATCH_SEGMENTS <= UINT16_MAX, "their places are uint16_t");
 static_assert((int)SCRATCH_BYTES >= (int)FRAME_MAX, "nor a frame with its checksum at its end");
 
 static enum drop_reason parse_gso_frame(struct frame *frame);
@@ -80,6 +81,7 @@ unsigned offload_needs(const struct offload *offload)
         [GSO_TCP6] = OFFLOAD_TSO6,
         [GSO_UDP] = OFFLOAD_USO,
     };
+    static_assert(sizeof(gso) == GSO_TYPES, "a kind of GSO frame needs no capability");
 
     return (offload->needs_csum ? OFFLOAD_CSUM : 0u) | gso[offload->gso] |
            (offload->ecn ? OFFLOAD_ECN : 0u);

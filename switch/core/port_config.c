@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "core/port_config.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@ const char *const reserved_policy_name[] = {
     [RESERVED_DROP] = "drop",
     [RESERVED_CONSUME] = "consume",
 };
+static_assert(sizeof(reserved_policy_name) / sizeof(reserved_policy_name[0]) == RESERVED_POLICIES,
+              "a policy has no name");
 
 struct port_config port_config_defaults(void)
 {

@@ -3,6 +3,7 @@
 
 #include "util/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,6 +140,7 @@ static void fdb_changed(void *context, enum fdb_change change, const struct fdb_
         [FDB_MOVED] = EVENT_FDB_MOVED,
         [FDB_AGED] = EVENT_FDB_AGED,
     };
+    static_assert(sizeof(kind) / sizeof(kind[0]) == FDB_CHANGES, "a change has no event");
     struct vswitch *sw = context;
 
     observers_tell(&sw->observers, &(struct event){

@@ -32,6 +32,8 @@ struct egress_list {
     uint8_t frame[BATCH_FRAMES];
 };
 
+static_assert((int)BATCH_BUFFER >= (int)GSO_FRAME_MAX, "a buffer holds any frame");
+
 struct worker {
     struct vswitch *sw;
     struct balance balance;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/io/vnet.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -13,6 +14,7 @@ static const uint8_t gso_of[] = {
     [GSO_TCP6] = VIRTIO_NET_HDR_GSO_TCPV6,
     [GSO_UDP] = VIRTIO_NET_HDR_GSO_UDP_L4,
 };
+static_assert(sizeof(gso_of) == GSO_TYPES, "a kind of GSO frame has no number in the header");
 
 void vnet_read(const struct virtio_net_hdr *header, struct offload *offload)
 {
