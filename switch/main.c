@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
  * main.c - from the command line to the event loop, and back
+ *
+ * The daemon is what services[] starts, in that order. It ends in reverse, and only what was started.
  */
 #include "control/daemon/daemon.h"
-#include "control/daemon/daemonize.h"
 #include "control/daemon/options.h"
-#include "control/daemon/report.h"
-#include "control/session/console.h"
 #include "control/session/script.h"
-#include "control/session/stdio_console.h"
 #include "ports/io/wake.h"
-#include "ports/listen/switch_dir.h"
 #include "ports/ports.h"
-#include "ports/temporary.h"
 #include "util/os_linux.h"
 #include "util/user_names.h"
 
@@ -25,41 +21,78 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What a start returns if it is not the status to exit with. */
 enum {
-    EXIT_DIRECTORY = 255
-}; /* as vde_switch: the directory cannot be had, or a live switch is in it */
-
-struct instance {
-    struct daemon daemon;
-    struct log log;
-    struct switch_dir dir;
-    struct report report;
-    struct temporary_ports temporary;
-    struct console console;
-    struct stdio_console stdio;
-    struct pidfile pidfile;
-    ev_signal on_term, on_int, on_hup;
-    bool has_stdio;
-    bool interrupted;
+    STARTED = EXIT_SUCCESS,
+    NOT_WANTED = -1, /* there is nothing to start */
 };
 
-static int run(struct instance *instance, const struct options *options);
-static int make_switch(struct instance *instance, const struct options *options);
-static int open_ports(struct instance *instance, const struct options *options);
-static void announce(struct instance *instance, const struct options *options);
-static void announce_qemu(struct log *log, const char *dir);
-static void warn_of_limits(struct instance *instance);
-static void watch_signals(struct instance *instance);
-static int start_console(struct instance *instance, const struct options *options);
-static void start_stdio(struct instance *instance, const struct options *options);
-static void clean_up(struct instance *instance);
-static int fail(struct instance *instance, const struct error *err, int status);
+/* As vde_switch: the directory cannot be had, or a live switch is in it. */
+enum { EXIT_DIRECTORY = 255 };
+
+static int run(struct daemon *daemon, const struct options *options);
 static void hold_standard_descriptors(void);
-static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events);
+
+static int enter_background(struct daemon *daemon, const struct options *options);
+static int make_core(struct daemon *daemon, const struct options *options);
+static void free_core(struct daemon *daemon);
+static int watch_signals(struct daemon *daemon, const struct options *options);
+static int start_observers(struct daemon *daemon, const struct options *options);
+static void stop_observers(struct daemon *daemon);
+static int start_scheduler(struct daemon *daemon, const struct options *options);
+static void stop_scheduler(struct daemon *daemon);
+static int open_directory(struct daemon *daemon, const struct options *options);
+static void close_directory(struct daemon *daemon);
+static int start_port_types(struct daemon *daemon, const struct options *options);
+static void stop_port_types(struct daemon *daemon);
+static int write_pidfile(struct daemon *daemon, const struct options *options);
+static void remove_pidfile(struct daemon *daemon);
+static int open_ports(struct daemon *daemon, const struct options *options);
+static void close_ports(struct daemon *daemon);
+static int start_console(struct daemon *daemon, const struct options *options);
+static void stop_console(struct daemon *daemon);
+static int run_script(struct daemon *daemon, const struct options *options);
+static int reveal_sockets(struct daemon *daemon, const struct options *options);
+static int start_stdio(struct daemon *daemon, const struct options *options);
+static void stop_stdio(struct daemon *daemon);
+static int announce(struct daemon *daemon, const struct options *options);
+static void announce_qemu(struct log *log, const char *dir);
+static void warn_of_limits(struct daemon *daemon);
+static int let_parent_go(struct daemon *daemon, const struct options *options);
+static int fail(struct daemon *daemon, const struct error *err, int status);
+
+/* A start that fails leaves nothing to stop. Without a stop, what was started ends with another. */
+static const struct {
+    int (*start)(struct daemon *daemon, const struct options *options);
+    void (*stop)(struct daemon *daemon);
+} services[] = {
+    {enter_background, NULL},
+    {make_core, free_core},
+    /* Early: told to end while it starts, the switch cleans up as well. */
+    {watch_signals, NULL},
+    {start_observers, stop_observers},
+    {start_scheduler, stop_scheduler},
+    /* The directory is removed when the files in it are gone, perhaps also the PID file. */
+    {open_directory, close_directory},
+    /* They stop when all endpoints are closed. */
+    {start_port_types, stop_port_types},
+    {write_pidfile, remove_pidfile},
+    {open_ports, close_ports},
+    {start_console, stop_console},
+    {run_script, NULL},
+    {reveal_sockets, NULL},
+    /* Only now: some clients take the first reply, rather than the socket, as the sign that they may connect. */
+    {start_stdio, stop_stdio},
+    {announce, NULL},
+    /* Last: everything is in place when the command that starts a daemon returns. */
+    {let_parent_go, NULL},
+};
+
+enum { SERVICES = sizeof(services) / sizeof(services[0]) };
 
 int main(int argc, char *argv[])
 {
-    static struct instance instance;
+    static struct daemon daemon;
     static struct options options;
     int status;
 
@@ -73,103 +106,192 @@ int main(int argc, char *argv[])
     }
     hold_standard_descriptors();
     os_note_inherited();
-    instance.log = (struct log){
+    daemon_init(&daemon);
+    daemon.log = (struct log){
         .program = options.program,
         /* A daemon lets go of its terminal. */
         .fd = options.daemon ? STDERR_FILENO : os_own_terminal(STDERR_FILENO),
     };
-    daemon_init(&instance.daemon);
-    status = run(&instance, &options);
-    clean_up(&instance);
-    if (instance.interrupted) {
+    status = run(&daemon, &options);
+    if (daemon.signals.interrupted) {
         signal(SIGINT, SIG_DFL);
         raise(SIGINT);
     }
     return status;
 }
 
-/* Everything is there when a daemon's parent returns, and when a foreground switch says that it is switching. */
-static int run(struct instance *instance, const struct options *options)
+static int run(struct daemon *daemon, const struct options *options)
 {
-    struct error err;
-    int status, ready = -1;
+    bool started[SERVICES] = {false};
+    int status = EXIT_SUCCESS;
 
-    if (options->daemon) {
-        ready = daemonize_begin(&err);
-        if (ready < 0)
-            return fail(instance, &err, EXIT_FAILURE);
+    for (unsigned i = 0; i < SERVICES && status == EXIT_SUCCESS && !daemon->stopping; i++) {
+        status = services[i].start(daemon, options);
+        started[i] = status == STARTED;
+        if (status == NOT_WANTED)
+            status = EXIT_SUCCESS;
     }
-    status = make_switch(instance, options);
-    if (status != 0)
-        return status;
-    if (options->pidfile && pidfile_write(&instance->pidfile, options->pidfile, &err) < 0)
-        return fail(instance, &err, EXIT_FAILURE);
-    status = open_ports(instance, options);
-    if (status != 0)
-        return status;
-    status = start_console(instance, options);
-    if (status != 0)
-        return status;
-    script_run_at_start(&instance->daemon, options->rcfile);
-    ev_run(instance->daemon.context.loop, EVRUN_NOWAIT); /* a signal that came meanwhile */
-    if (instance->daemon.stopping)
-        return EXIT_SUCCESS;
-    if ((instance->console.daemon && console_reveal(&instance->console, &err) < 0) ||
-        socket_dir_reveal(&instance->dir.sockets, &err) < 0)
-        return fail(instance, &err, EXIT_DIRECTORY);
-    /* Whoever waits for the answer to a command, instead of the socket, connects as soon as he has it. */
-    start_stdio(instance, options);
-    announce(instance, options);
-    if (options->daemon) {
-        daemonize_ready(ready);
-        openlog(options->program, LOG_PID, LOG_DAEMON);
-        instance->log.to_syslog = true;
+    if (status == EXIT_SUCCESS && !daemon->stopping)
+        ev_run(daemon->context.loop, 0);
+    for (unsigned i = SERVICES; i-- > 0;) {
+        if (started[i] && services[i].stop)
+            services[i].stop(daemon);
     }
-    ev_run(instance->daemon.context.loop, 0);
-    return EXIT_SUCCESS;
+    return status;
 }
 
-static int make_switch(struct instance *instance, const struct options *options)
+/* A socket that got number 0, 1 or 2 would be taken for the console or for stderr. */
+static void hold_standard_descriptors(void)
 {
-    struct context *context = &instance->daemon.context;
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        close(fd);
+}
+
+static int enter_background(struct daemon *daemon, const struct options *options)
+{
+    struct error err;
+
+    if (!options->daemon)
+        return NOT_WANTED;
+    daemon->ready = daemonize_begin(&err);
+    return daemon->ready < 0 ? fail(daemon, &err, EXIT_FAILURE) : STARTED;
+}
+
+static int make_core(struct daemon *daemon, const struct options *options)
+{
+    struct context *context = &daemon->context;
     struct switch_config config = options->config;
     struct error err;
 
-    /* Queues' memory comes in pieces of 68 KiB (core/queue.c): it shall go back to the system when they are empty again. */
+    /* Queues' memory comes in pieces of 68 KiB (core/queue.c): it must go back to the system when they are empty. */
     mallopt(M_MMAP_THRESHOLD, 64 * 1024);
-    instance->daemon.started = os_now();
+    daemon->started = os_now();
+    daemon->vde = options->vde;
     if (!options->has_mac) {
         config.mac[1] = 0xff;
         os_random(config.mac + 2, 4);
     }
     os_random(&config.fdb_secret, sizeof(config.fdb_secret));
-    context->log = &instance->log;
-    context->sw = switch_new(&config);
+    context->log = &daemon->log;
     context->loop = ev_default_loop(EVFLAG_NOENV);
-    instance->daemon.names = user_names_new();
-    context->io = context->sw && context->loop ? io_worker_new(context->sw, context->loop) : NULL;
-    if (!context->io || !instance->daemon.names) {
-        error_no_memory(&err);
-        return fail(instance, &err, EXIT_FAILURE);
+    if (!context->loop) {
+        error_set(&err, EIO, "cannot make an event loop: libev finds no way to wait for events");
+        return fail(daemon, &err, EXIT_FAILURE);
     }
-    watch_signals(instance);
-    report_start(&instance->report, context, &context->io->core.deferred);
-    ageing_start(&instance->daemon.ageing, context, &context->io->core.deferred);
-    temporary_start(&instance->temporary, context);
-    scheduler_start(&instance->daemon.scheduler, context->loop);
-    events_start(&instance->daemon.events, context->sw, &context->io->core.deferred);
-    instance->daemon.vde = options->vde;
-    if (switch_dir_open(&instance->dir, &options->dir, &err) < 0)
-        return fail(instance, &err, EXIT_DIRECTORY);
-    context->dir = &instance->dir;
-    if (ports_start(context, &err) < 0)
-        return fail(instance, &err, EXIT_DIRECTORY);
-    return 0;
+    context->sw = switch_new(&config);
+    daemon->names = user_names_new();
+    context->io = context->sw ? io_worker_new(context->sw, context->loop) : NULL;
+    if (!context->io || !daemon->names) {
+        free_core(daemon);
+        error_no_memory(&err);
+        return fail(daemon, &err, EXIT_FAILURE);
+    }
+    return STARTED;
 }
 
-static int open_ports(struct instance *instance, const struct options *options)
+static void free_core(struct daemon *daemon)
 {
-    struct context *context = &instance->daemon.context;
+    switch_free(daemon->context.sw);
+    io_worker_free(daemon->context.io);
+    user_names_free(daemon->names);
+    ev_loop_destroy(daemon->context.loop);
+}
+
+static int watch_signals(struct daemon *daemon, const struct options *options)
+{
+    (void)options;
+    signals_watch(&daemon->signals, daemon);
+    return STARTED;
+}
+
+static int start_observers(struct daemon *daemon, const struct options *options)
+{
+    struct context *context = &daemon->context;
+    struct defer_queue *behind_batch = &context->io->core.deferred;
+
+    (void)options;
+    report_start(&daemon->report, context, behind_batch);
+    ageing_start(&daemon->ageing, context, behind_batch);
+    temporary_start(&daemon->temporary, context);
+    events_start(&daemon->events, context->sw, behind_batch);
+    return STARTED;
+}
+
+static void stop_observers(struct daemon *daemon)
+{
+    events_stop(&daemon->events);
+    temporary_stop(&daemon->temporary);
+    ageing_stop(&daemon->ageing);
+    report_stop(&daemon->report);
+}
+
+static int start_scheduler(struct daemon *daemon, const struct options *options)
+{
+    (void)options;
+    scheduler_start(&daemon->scheduler, daemon->context.loop);
+    return STARTED;
+}
+
+static void stop_scheduler(struct daemon *daemon)
+{
+    scheduler_stop(&daemon->scheduler);
+}
+
+static int open_directory(struct daemon *daemon, const struct options *options)
+{
+    struct error err;
+
+    if (switch_dir_open(&daemon->dir, &options->dir, &err) < 0)
+        return fail(daemon, &err, EXIT_DIRECTORY);
+    daemon->context.dir = &daemon->dir;
+    return STARTED;
+}
+
+static void close_directory(struct daemon *daemon)
+{
+    switch_dir_close(&daemon->dir);
+}
+
+static int start_port_types(struct daemon *daemon, const struct options *options)
+{
+    struct error err;
+
+    (void)options;
+    if (ports_start(&daemon->context, &err) == 0)
+        return STARTED;
+    stop_port_types(daemon);
+    return fail(daemon, &err, EXIT_DIRECTORY);
+}
+
+static void stop_port_types(struct daemon *daemon)
+{
+    ports_stop(&daemon->context);
+}
+
+static int write_pidfile(struct daemon *daemon, const struct options *options)
+{
+    struct error err;
+
+    if (!options->pidfile)
+        return NOT_WANTED;
+    return pidfile_write(&daemon->pidfile, options->pidfile, &err) < 0
+               ? fail(daemon, &err, EXIT_FAILURE)
+               : STARTED;
+}
+
+static void remove_pidfile(struct daemon *daemon)
+{
+    pidfile_remove(&daemon->pidfile);
+}
+
+static int open_ports(struct daemon *daemon, const struct options *options)
+{
+    struct context *context = &daemon->context;
     struct error err;
 
     for (unsigned i = 0; i < options->ports; i++) {
@@ -178,31 +300,97 @@ static int open_ports(struct instance *instance, const struct options *options)
 
         if (port_open(context, options->port[i].spec, true, NULL, &err) == 0)
             continue;
-        log_say(&instance->log, LOG_ERR, "%s %.200s%s: %s", option, options->port[i].given,
+        log_say(&daemon->log, LOG_ERR, "%s %.200s%s: %s", option, options->port[i].given,
                 strlen(options->port[i].given) > 200 ? "..." : "", err.text);
-        if (!optional)
+        if (!optional) {
+            close_ports(daemon);
             return EXIT_FAILURE;
+        }
     }
-    return 0;
+    return STARTED;
 }
 
-static void announce(struct instance *instance, const struct options *options)
+static void close_ports(struct daemon *daemon)
 {
-    struct log *log = &instance->log;
-    const char *dir = instance->dir.sockets.path;
+    switch_for_each_port (daemon->context.sw, port) {
+        list_for_each_safe (node, &port->endpoints) {
+            struct endpoint *endpoint = container_of(node, struct endpoint, node);
 
-    warn_of_limits(instance);
+            endpoint->ops->close(endpoint);
+        }
+    }
+}
+
+/* A vde_switch whose socket is taken goes on without. */
+static int start_console(struct daemon *daemon, const struct options *options)
+{
+    struct error err;
+    int status;
+
+    if (!options->has_console)
+        return NOT_WANTED;
+    status = console_start(&daemon->console, daemon, options->mgmt, &err);
+    if (status == 0)
+        return STARTED;
+    stop_console(daemon);
+    fail(daemon, &err, EXIT_FAILURE);
+    return status == -EADDRINUSE && options->as_vde_switch ? NOT_WANTED : EXIT_FAILURE;
+}
+
+static void stop_console(struct daemon *daemon)
+{
+    console_stop(&daemon->console);
+}
+
+static int run_script(struct daemon *daemon, const struct options *options)
+{
+    script_run_at_start(daemon, options->rcfile);
+    ev_run(daemon->context.loop, EVRUN_NOWAIT); /* a signal that came meanwhile */
+    return STARTED;
+}
+
+static int reveal_sockets(struct daemon *daemon, const struct options *options)
+{
+    struct error err;
+
+    (void)options;
+    if ((daemon->mgmt_path && console_reveal(&daemon->console, &err) < 0) ||
+        socket_dir_reveal(&daemon->dir.sockets, &err) < 0)
+        return fail(daemon, &err, EXIT_DIRECTORY);
+    return STARTED;
+}
+
+static int start_stdio(struct daemon *daemon, const struct options *options)
+{
+    if (options->daemon || options->no_stdin || !stdio_console_wanted())
+        return NOT_WANTED;
+    daemon->has_stdio = stdio_console_start(&daemon->stdio, daemon);
+    return daemon->has_stdio ? STARTED : NOT_WANTED;
+}
+
+static void stop_stdio(struct daemon *daemon)
+{
+    stdio_console_stop(&daemon->stdio);
+}
+
+static int announce(struct daemon *daemon, const struct options *options)
+{
+    struct log *log = &daemon->log;
+    const char *dir = daemon->dir.sockets.path;
+
+    warn_of_limits(daemon);
     if (options->spanning_tree)
         log_say(log, LOG_WARNING, "-F: spanning tree is not available yet; loop detection is on");
     if (options->as_vde_switch || options->daemon)
-        return;
+        return STARTED;
     log_say(log, LOG_NOTICE, "version %s is switching in %s (process %d)", VSW_VERSION, dir,
             (int)getpid());
     announce_qemu(log, dir);
-    if (instance->has_stdio)
+    if (daemon->has_stdio)
         log_say(log, LOG_NOTICE, "see it: type port/print     more: help     stop: Ctrl-D");
-    if (instance->daemon.mgmt_path)
-        log_say(log, LOG_NOTICE, "from elsewhere: vdeterm %s", instance->daemon.mgmt_path);
+    if (daemon->mgmt_path)
+        log_say(log, LOG_NOTICE, "from elsewhere: vdeterm %s", daemon->mgmt_path);
+    return STARTED;
 }
 
 /* Addresses are suggested because guests that all have QEMU's default address disturb each other. */
@@ -227,116 +415,32 @@ static void announce_qemu(struct log *log, const char *dir)
 }
 
 /* Each VDE client takes two descriptors. */
-static void warn_of_limits(struct instance *instance)
+static void warn_of_limits(struct daemon *daemon)
 {
     enum { OUR_OWN = 32 };
-    unsigned ports = instance->daemon.context.sw->config.ports;
+    unsigned ports = daemon->context.sw->config.ports;
     unsigned long limit = os_raise_file_limit();
 
     if (limit < 2ul * ports + OUR_OWN)
         log_say(
-            &instance->log, LOG_WARNING,
+            &daemon->log, LOG_WARNING,
             "room for %lu VDE clients, not for %u: the limit on open files is %lu and cannot be "
             "raised from here; raise it outside (ulimit -Hn, or LimitNOFILE= in a unit)",
             limit > OUR_OWN ? (limit - OUR_OWN) / 2 : 0, ports, limit);
 }
 
-/* From the first moment on: a switch that is told to end while it starts cleans up as well. */
-static void watch_signals(struct instance *instance)
+static int let_parent_go(struct daemon *daemon, const struct options *options)
 {
-    struct ev_loop *loop = instance->daemon.context.loop;
-
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGUSR1, SIG_IGN);
-    signal(SIGUSR2, SIG_IGN);
-    /* In the background of a terminal there are no commands to be had, but frames go on. */
-    signal(SIGTTIN, SIG_IGN);
-    signal(SIGTTOU, SIG_IGN);
-    instance->on_term.data = instance->on_int.data = instance->on_hup.data = instance;
-    ev_signal_init(&instance->on_term, on_signal, SIGTERM);
-    ev_signal_init(&instance->on_int, on_signal, SIGINT);
-    ev_signal_init(&instance->on_hup, on_signal, SIGHUP);
-    ev_signal_start(loop, &instance->on_term);
-    ev_signal_start(loop, &instance->on_int);
-    ev_signal_start(loop, &instance->on_hup);
+    if (!options->daemon)
+        return NOT_WANTED;
+    daemonize_ready(daemon->ready);
+    openlog(options->program, LOG_PID, LOG_DAEMON);
+    daemon->log.to_syslog = true;
+    return STARTED;
 }
 
-/* A vde_switch whose socket is taken goes on without. */
-static int start_console(struct instance *instance, const struct options *options)
+static int fail(struct daemon *daemon, const struct error *err, int status)
 {
-    struct error err;
-    int status;
-
-    if (!options->has_console)
-        return 0;
-    status = console_start(&instance->console, &instance->daemon, options->mgmt, &err);
-    if (status < 0)
-        fail(instance, &err, EXIT_FAILURE);
-    return status == 0 || (status == -EADDRINUSE && options->as_vde_switch) ? 0 : EXIT_FAILURE;
-}
-
-static void start_stdio(struct instance *instance, const struct options *options)
-{
-    if (options->daemon || options->no_stdin || !stdio_console_wanted())
-        return;
-    instance->has_stdio = stdio_console_start(&instance->stdio, &instance->daemon);
-}
-
-/* Of whatever had been made when the end came. Endpoints go with the switch, their files before the directory. */
-static void clean_up(struct instance *instance)
-{
-    struct context *context = &instance->daemon.context;
-
-    if (instance->has_stdio)
-        stdio_console_stop(&instance->stdio);
-    if (instance->console.daemon)
-        console_stop(&instance->console);
-    if (instance->daemon.events.sw)
-        events_stop(&instance->daemon.events);
-    if (instance->daemon.scheduler.loop)
-        scheduler_stop(&instance->daemon.scheduler);
-    if (instance->temporary.context)
-        temporary_stop(&instance->temporary);
-    if (instance->daemon.ageing.context)
-        ageing_stop(&instance->daemon.ageing);
-    if (instance->report.context)
-        report_stop(&instance->report);
-    switch_free(context->sw);
-    pidfile_remove(&instance->pidfile); /* before its directory, where it may be */
-    ports_stop(context);
-    if (context->dir)
-        switch_dir_close(context->dir);
-    user_names_free(instance->daemon.names);
-    io_worker_free(context->io);
-    if (context->loop)
-        ev_loop_destroy(context->loop);
-}
-
-static int fail(struct instance *instance, const struct error *err, int status)
-{
-    log_say(&instance->log, LOG_ERR, "%s", err->text);
+    log_say(&daemon->log, LOG_ERR, "%s", err->text);
     return status;
-}
-
-/* A socket that got number 0, 1 or 2 would be taken for the console or for stderr. */
-static void hold_standard_descriptors(void)
-{
-    int fd;
-
-    do
-        fd = open("/dev/null", O_RDWR);
-    while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd >= 0)
-        close(fd);
-}
-
-static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
-{
-    struct instance *instance = watcher->data;
-
-    (void)loop, (void)events;
-    if (watcher->signum == SIGHUP)
-        return;
-    instance->interrupted = watcher->signum == SIGINT;
-    daemon_stop(&instance->daemon);
 }

@@ -124,7 +124,7 @@ int command_call(struct caller *caller, const struct command *command, const str
 
 size_t command_failure(int status, const struct error *err, char text[COMMAND_FAILURE])
 {
-    /* libvdemgmt would wait for ever for a code from 1100 up. */
+    /* libvdemgmt would wait forever for a code from 1100 up. */
     int code = -status < 100 ? -status : EIO;
     FILE *out = fmemopen(text, COMMAND_FAILURE, "w");
     long length;

@@ -2,7 +2,7 @@
  *
  * command.h - the tables of commands: what the console, the rc file and stdin understand
  *
- * A command states its path, its arguments, the shape of its result, and who may call it; it runs with arguments that have
+ * A command states its path, its arguments, the shape of its result, and which callers may call it; it runs with arguments that have
  * been checked, and hands over values. A line means the first command, in the order of the tables, whose whole path it
  * begins with; what follows is its arguments. VDE's commands are found even in a longer word (helpme), ours are not.
  *
@@ -42,7 +42,7 @@ struct call {
 };
 
 enum access {
-    FOR_ANYONE, /* who may open the console */
+    FOR_ANYONE, /* that may open the console */
     FOR_OWNER,  /* it loads code, starts programs, names files: for trusted callers only */
 };
 

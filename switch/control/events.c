@@ -135,7 +135,7 @@ void events_unsubscribe(struct events *events, struct subscriber *subscriber)
     subscribe(events, subscriber, &none);
 }
 
-/* Telling can cause no events: who is told keeps the line for later. */
+/* Telling can cause no events: subscribers keep the line for later. */
 void events_deliver(struct events *events)
 {
     struct event_notes *notes = events->notes;

@@ -103,7 +103,7 @@ int events_set(struct events *events, struct subscriber *subscriber,
 /* events_unsubscribe() - SUBSCRIBER hears nothing any more, and can go */
 void events_unsubscribe(struct events *events, struct subscriber *subscriber);
 
-/* events_deliver() - tells now what is noted, to those who wanted it when it happened. Not inside a stage. */
+/* events_deliver() - tells now what is noted, to those that wanted it when it happened. Not inside a stage. */
 void events_deliver(struct events *events);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * port_commands.c - VDE's commands for ports: make and remove them, say who may use them, count
+ * port_commands.c - VDE's commands for ports: make and remove them, restrict their users, count
  */
 #include "control/command.h"
 #include "control/commands/port_view.h"

@@ -7,10 +7,17 @@
 
 #include "control/command.h"
 #include "control/daemon/ageing.h"
+#include "control/daemon/daemonize.h"
+#include "control/daemon/report.h"
+#include "control/daemon/signals.h"
 #include "control/events.h"
+#include "control/session/console.h"
 #include "control/session/outbox.h"
 #include "control/session/scheduler.h"
+#include "control/session/stdio_console.h"
 #include "ports/context.h"
+#include "ports/listen/switch_dir.h"
+#include "ports/temporary.h"
 #include "util/version.h"
 
 #define VDE_VERSION "2.3.3" /* the vde_switch whose behaviour this program follows */
@@ -27,12 +34,26 @@ enum output_kind { OUTPUT_OF_OTHERS, OUTPUT_OF_OWNER, OUTPUT_OF_STDIN, OUTPUT_KI
 
 struct daemon {
     struct context context;
+    struct log log;
+    struct signals signals;
+    struct switch_dir dir;
+    struct pidfile pidfile;
+    int ready; /* what daemonize_ready() takes */
+
+    /* observers */
+    struct report report;
     struct ageing ageing;
-    struct commands commands;
+    struct temporary_ports temporary;
     struct events events;
-    struct vde_settings vde;
-    struct user_names *names; /* of users and groups that were looked up */
+
+    /* commands, and where they come from */
+    struct commands commands;
     struct scheduler scheduler;
+    struct console console;
+    struct stdio_console stdio;
+    bool has_stdio;
+    struct vde_settings vde;
+    struct user_names *names;       /* of users and groups that were looked up */
     struct log_limit refused;       /* commands, to callers that may not run them */
     struct log_limit wrong_replies; /* of commands that break their own promise */
     const char *mgmt_path;          /* where the console listens; NULL: nowhere */

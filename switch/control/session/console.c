@@ -14,10 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* How long the end of the switch waits for readers who are on their way. */
+/* How long the end of the switch waits for readers to take the last replies. */
 static const uint64_t leaving_time = SECOND / 2;
-
-enum { ACCEPTS_PER_WAKE = 16 }; /* then the frames get their turn */
 
 /* vdemgmt takes the version from the first line; nothing here may look like the prompt. */
 static const char greeting[] =
@@ -33,9 +31,7 @@ struct console_session {
 static int listen_in_dir(struct console *console, const char *name, struct error *err);
 static void warn_of_closed_dir(const struct console *console);
 static int listen_at(struct console *console, const char *path, struct error *err);
-static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
-static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events);
-static void add_session(struct console *console, int fd);
+static void add_session(struct listening *listening, int fd);
 static struct log_limit *limit_of(struct console *console, uid_t user);
 static void refuse(struct console *console, int fd, const struct os_peer *peer, const char *why);
 static void on_end(struct session *session);
@@ -52,15 +48,14 @@ int console_start(struct console *console, struct daemon *daemon, const char *pa
     os_reserve_fd(&console->reserve_fd);
     list_init(&console->dir.sockets);
     list_init(&console->sessions);
-    ev_init(&console->readable, on_connection);
-    ev_init(&console->retry, on_retry);
     fd = path ? listen_at(console, path, err) : listen_in_dir(console, "mgmt", err);
     if (fd < 0)
         return fd;
     daemon->mgmt_path = console->path;
     daemon->mgmt_mode = daemon->context.dir->mgmtmode;
-    ev_io_set(&console->readable, fd, EV_READ);
-    ev_io_start(daemon->context.loop, &console->readable);
+    console->listening.reserve_fd = &console->reserve_fd;
+    console->listening.accepted = add_session;
+    listening_start(&console->listening, daemon->context.loop, fd);
     return 0;
 }
 
@@ -71,7 +66,6 @@ int console_reveal(struct console *console, struct error *err)
 
 void console_stop(struct console *console)
 {
-    struct ev_loop *loop = console->daemon->context.loop;
     uint64_t limit = os_now() + leaving_time; /* for all of them */
 
     list_for_each_safe (node, &console->sessions) {
@@ -80,17 +74,14 @@ void console_stop(struct console *console)
         session_drain(&session->base, limit);
         end_session(session);
     }
-    ev_timer_stop(loop, &console->retry);
-    if (console->daemon->mgmt_path) {
-        ev_io_stop(loop, &console->readable);
-        close(console->readable.fd);
-    }
+    if (console->daemon->mgmt_path)
+        listening_stop(&console->listening);
     if (console->reserve_fd >= 0)
         close(console->reserve_fd);
     socket_dir_close(&console->dir);
 }
 
-/* Return: a listening socket, or -errno with words in ERR. */
+/* Return: a listening socket, or -errno and sets ERR. */
 static int listen_in_dir(struct console *console, const char *name, struct error *err)
 {
     struct switch_dir *dir = console->daemon->context.dir;
@@ -100,7 +91,7 @@ static int listen_in_dir(struct console *console, const char *name, struct error
     return socket_dir_listen(&dir->sockets, name, dir->mgmtmode, dir->mgmtgroup, err);
 }
 
-/* A mode that lets others in is of no use to them behind a directory that does not. */
+/* A socket's mode that admits others is useless in a directory that does not. */
 static void warn_of_closed_dir(const struct console *console)
 {
     const struct switch_dir *dir = console->daemon->context.dir;
@@ -143,43 +134,15 @@ static int listen_at(struct console *console, const char *path, struct error *er
     return socket_dir_listen(&console->dir, name, dir->mgmtmode, dir->mgmtgroup, err);
 }
 
-static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
+static void add_session(struct listening *listening, int fd)
 {
-    struct console *console = container_of(watcher, struct console, readable);
-
-    (void)events;
-    for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
-        int fd = os_accept(watcher->fd, &console->reserve_fd);
-
-        if (fd >= 0) {
-            add_session(console, fd);
-        } else if (fd == -EMFILE || fd == -ENFILE) {
-            /* Who waits can be let in later; to be woken for him all the time would cost the others. */
-            ev_io_stop(loop, watcher);
-            ev_timer_set(&console->retry, 1., 0.);
-            ev_timer_start(loop, &console->retry);
-            return;
-        } else if (fd != -ECONNABORTED && fd != -EINTR) {
-            return;
-        }
-    }
-}
-
-static void on_retry(struct ev_loop *loop, ev_timer *watcher, int events)
-{
-    (void)events;
-    ev_io_start(loop, &container_of(watcher, struct console, retry)->readable);
-}
-
-static void add_session(struct console *console, int fd)
-{
+    struct console *console = container_of(listening, struct console, listening);
     struct daemon *daemon = console->daemon;
     struct console_session *session;
     struct os_peer peer = {.uid = (uid_t)-1};
     bool trusted = os_peer(fd, &peer) == 0 && (peer.uid == 0 || peer.uid == geteuid());
 
-    if (console->count == CONSOLE_SESSIONS ||
-        (!trusted && console->strangers == CONSOLE_STRANGERS)) {
+    if (console->count == CONSOLE_SESSIONS || (!trusted && console->others == CONSOLE_OTHERS)) {
         refuse(console, fd, &peer, "too many sessions");
         return;
     }
@@ -200,14 +163,14 @@ static void add_session(struct console *console, int fd)
     session->console = console;
     list_append(&console->sessions, &session->node);
     console->count++;
-    console->strangers += !trusted;
+    console->others += !trusted;
     log_limited(daemon->context.log, limit_of(console, peer.uid), os_now(), LOG_INFO,
                 "console: session of %s", session->base.caller.who);
     session_write(&session->base, greeting, sizeof(greeting) - 1);
     session_prompt(&session->base);
 }
 
-/* Each user's sessions are logged up to a limit of his own: many of one hide none of another. */
+/* Each user's sessions are logged up to a limit of their own: many of one user hide none of another. */
 static struct log_limit *limit_of(struct console *console, uid_t user)
 {
     struct console_log *oldest = &console->opened[0];
@@ -247,7 +210,7 @@ static void end_session(struct console_session *session)
     int fd = session->base.output.fd;
 
     console->count--;
-    console->strangers -= !session->base.caller.trusted;
+    console->others -= !session->base.caller.trusted;
     list_remove(&session->node);
     session_stop(&session->base);
     close(fd);

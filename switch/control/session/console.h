@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * console.h - the management socket: whoever may open it gets a session of his own
+ * console.h - the management socket: each connection is a session
  *
- * The socket's mode says who may; the kernel says who did (SO_PEERCRED), which is logged. What loads code, starts
- * programs or names files is left to the switch's own user and root.
+ * The socket's mode decides which users may connect; the kernel tells which one did (SO_PEERCRED), and that is logged.
+ * Commands that load code, start programs or name files are for the switch's own user and root.
  */
 #ifndef VSW_CONTROL_SESSION_CONSOLE_H
 #define VSW_CONTROL_SESSION_CONSOLE_H
 
 #include "control/session/session.h"
+#include "ports/listen/listening.h"
 #include "ports/listen/switch_dir.h"
 
 #include <limits.h>
 
 enum {
     CONSOLE_SESSIONS = 256,
-    CONSOLE_STRANGERS =
-        192, /* of them, who are not the switch's own user or root: those always get in */
+    CONSOLE_OTHERS = 192, /* of other users: for the switch's own and root there is always room */
     CONSOLE_LOGS = 16,
 };
 
@@ -30,19 +30,18 @@ struct console {
     struct daemon *daemon;
     struct socket_dir dir; /* of a socket outside the switch's directory; else its fd is -1 */
     char path[PATH_MAX];
-    ev_io readable;
-    ev_timer retry;
+    struct listening listening;
     int reserve_fd; /* descriptor; see os_accept() */
     struct list sessions;
     unsigned count;
-    unsigned strangers;
+    unsigned others;
     struct console_log opened[CONSOLE_LOGS];
     struct log_limit refused;
 };
 
 /* console_start() - listens on PATH, or as DIR/mgmt if that is NULL
  *
- * Return: 0; -EADDRINUSE with words in ERR if somebody listens there already; or another -errno with words in ERR.
+ * Return: 0; -EADDRINUSE if another program listens there already; or another -errno. Then ERR is set.
  * Either way console_stop() is due.
  */
 int console_start(struct console *console, struct daemon *daemon, const char *path,

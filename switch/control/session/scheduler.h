@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * turns.h - who may make the frames wait, one after the other, and for how long
+ * scheduler.h - which session runs its next command, and for how long frames wait for commands
  *
- * Commands run in the loop that carries the frames. Whoever has some to run asks for a turn; turns are taken in the order
- * of asking, for a millisecond in all, and then the loop sees to the frames first. A turn is one command, so it is a
- * command's own length that bounds how long frames wait, not the number of those who have commands to run.
+ * Commands run in the loop that carries the frames. Sessions with commands are scheduled; they run in the order in which
+ * they were scheduled, one command each, for a millisecond in all, and then the loop carries frames first. So a command's
+ * own length bounds how long frames wait, not the number of sessions that have commands.
  */
 #ifndef VSW_CONTROL_SESSION_SCHEDULER_H
 #define VSW_CONTROL_SESSION_SCHEDULER_H
@@ -21,7 +21,8 @@ struct scheduler {
 
 struct scheduled {
     struct list node;
-    void (*take)(struct scheduled *scheduled); /* may ask again, and may free what TURN is in */
+    void (*take)(
+        struct scheduled *scheduled); /* may schedule again, and may free what SCHEDULED is in */
 };
 
 void scheduler_start(struct scheduler *scheduler, struct ev_loop *loop);
@@ -29,10 +30,10 @@ void scheduler_stop(struct scheduler *scheduler);
 
 void scheduled_init(struct scheduled *scheduled, void (*take)(struct scheduled *scheduled));
 
-/* turn_ask() - TURN will be taken; asking twice is asking once */
+/* schedule() - SCHEDULED will be taken; once, however often it is scheduled until then */
 void schedule(struct scheduler *scheduler, struct scheduled *scheduled);
 
-/* turn_cancel() - or not, after all */
+/* unschedule() - it will not, after all */
 void unschedule(struct scheduled *scheduled);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Long enough for who writes a line in pieces, too short to notice at a terminal. */
+/* Long enough for programs that write a line in pieces, too short to notice at a terminal. */
 static const double half_line_pause = 0.02;
 
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events);
@@ -329,7 +329,7 @@ static void refuse(struct session *session, int code, const char *why)
     session_prompt(session);
 }
 
-/* A session whose output finds no room is ended; of a leash the output is dropped. */
+/* A session whose output finds no room is ended; of one that controls the daemon the output is dropped. */
 static bool put(struct session *session, const char *bytes, size_t length)
 {
     if (session->broken)

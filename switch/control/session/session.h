@@ -39,7 +39,7 @@ struct session {
     /* Its end of input ends the program. So it is read whatever happens: commands do not wait for the reader, replies
      * that nobody reads are dropped. */
     bool controls_daemon;
-    bool asleep; /* not read just now; who set it wakes it by session_wake() */
+    bool asleep; /* not read just now, until session_wake() */
 
     struct inbox input;
     struct outbox output;
@@ -50,13 +50,13 @@ struct session {
     /* ended() - input is at its end, or the reader has left: stop the session, and free what it is in */
     void (*ended)(struct session *session);
 
-    /* pardoned() - reading failed with ERROR (positive errno): true if that is not the end. May be NULL. */
+    /* tolerates() - reading failed with ERROR (positive errno): true if that is not the end. May be NULL. */
     bool (*tolerates)(struct session *session, int error);
 };
 
 /* session_start() - begins to read commands from IN, and to answer on OUT; both stay the caller's
  *
- * SESSION is zero but for caller.who, leash, ended and pardoned. Return: false if there is no memory.
+ * SESSION is zero but for caller.who, controls_daemon, ended and tolerates. Return: false if there is no memory.
  */
 bool session_start(struct session *session, struct daemon *daemon, int in, int out, bool trusted);
 void session_stop(struct session *session);

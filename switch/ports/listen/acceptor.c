@@ -3,27 +3,24 @@
 
 #include "util/os_linux.h"
 
-#include <errno.h>
 #include <unistd.h>
 
-enum { ACCEPTS_PER_WAKE = 16 /* then it is the frames' turn again */ };
-
-static void on_connection(struct ev_loop *loop, ev_io *watcher, int events);
+static void on_accepted(struct listening *listening, int fd);
 
 void acceptor_start(struct acceptor *acceptor, struct context *context, int fd)
 {
     acceptor->context = context;
     acceptor->number = ++context->last_acceptor;
     list_append(&context->acceptors, &acceptor->node);
-    ev_io_init(&acceptor->readable, on_connection, fd, EV_READ);
-    ev_io_start(context->loop, &acceptor->readable);
+    acceptor->listening.reserve_fd = &context->reserve_fd;
+    acceptor->listening.accepted = on_accepted;
+    listening_start(&acceptor->listening, context->loop, fd);
 }
 
 void acceptor_stop(struct acceptor *acceptor)
 {
     list_remove(&acceptor->node);
-    ev_io_stop(acceptor->context->loop, &acceptor->readable);
-    close(acceptor->readable.fd);
+    listening_stop(&acceptor->listening);
 }
 
 void client_refuse(struct context *context, const char *clients, int fd, const char *why)
@@ -38,22 +35,14 @@ void client_refuse(struct context *context, const char *clients, int fd, const c
     close(fd);
 }
 
-static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
+static void on_accepted(struct listening *listening, int fd)
 {
-    struct acceptor *acceptor = container_of(watcher, struct acceptor, readable);
-    struct context *context = acceptor->context;
+    struct acceptor *acceptor = container_of(listening, struct acceptor, listening);
 
-    (void)loop, (void)events;
-    for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
-        int fd = os_accept(watcher->fd, &context->reserve_fd);
-
-        if (fd >= 0 && context->reserve_fd >= 0)
-            acceptor->accepted(acceptor, fd);
-        else if (fd >= 0)
-            client_refuse(context, acceptor->clients, fd,
-                          "out of file descriptors; raise the limit (ulimit -n, or LimitNOFILE= "
-                          "in a unit)");
-        else if (fd != -ECONNABORTED && fd != -EINTR)
-            return;
-    }
+    if (acceptor->context->reserve_fd >= 0)
+        acceptor->accepted(acceptor, fd);
+    else
+        client_refuse(acceptor->context, acceptor->clients, fd,
+                      "out of file descriptors; raise the limit (ulimit -n, or LimitNOFILE= "
+                      "in a unit)");
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * acceptor.h - a listening socket in the event loop
+ * acceptor.h - a place where clients can connect, as listen/print shows it
  *
- * Accepts or refuses clients, a few per wake so that frames do not wait for them. Out of
- * descriptors, clients are refused with the reserve descriptor.
+ * Out of descriptors, clients are refused with the reserve descriptor.
  */
 #ifndef VSW_PORTS_LISTEN_ACCEPTOR_H
 #define VSW_PORTS_LISTEN_ACCEPTOR_H
 
 #include "ports/context.h"
+#include "ports/listen/listening.h"
 #include "ports/listen/socket_dir.h"
 
 enum { ACCEPTOR_ADDRESS = 2 * SOCKET_PATH, ACCEPTOR_OFFERS = 256 };
@@ -16,7 +16,7 @@ enum { ACCEPTOR_ADDRESS = 2 * SOCKET_PATH, ACCEPTOR_OFFERS = 256 };
 struct acceptor {
     struct list node; /* in context->acceptors */
     struct context *context;
-    ev_io readable;
+    struct listening listening;
     unsigned number; /* from 1 up, never reused */
 
     /* set by the owner */
