@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * datapath.c - chapter 1: a batch of frames, from ingress to egress
+ * datapath.c - the stages of the switch
  *
- * A batch goes through the switch stage by stage, one function a stage. First each frame is assigned to its VLAN, and
- * the port's hooks look at the batch; then its sender is learned, then its destination is looked up; only then is each
- * port that gets something visited, once, with all its frames. A frame that fails a stage has its drop reason set, is
- * counted there, and is passed over by the stages that follow. A frame whose sender was last heard behind another port
- * has "moved": noted when it is learned, judged by loop detection when it is resolved.
+ * A batch goes through the switch stage by stage, one function per stage: each frame is assigned to
+ * its VLAN, the port's hooks see the batch, senders are learned, destinations are looked up; then
+ * each egress port is visited once, with all its frames. A frame that fails a stage gets its drop
+ * reason, is counted there, and is skipped by later stages. A frame whose sender was last receivers
+ * behind another port has "moved": noted when it is learned, judged by loop detection when it is
+ * resolved.
  */
 #include "core/datapath.h"
 
 #include "core/egress.h"
 #include "core/loop.h"
 
-/* The ports that get something of this batch, in the order in which they were met. */
-struct departures {
+/* The egress ports of this batch, in the order in which they were met. */
+struct egress_ports {
     struct egress_list *first;
     struct egress_list **end;
 };
@@ -22,10 +23,10 @@ struct departures {
 static void datapath_ingress(struct worker *worker, struct batch *batch, uint64_t now);
 static void datapath_hooks(struct worker *worker, struct batch *batch, uint64_t now);
 static void datapath_learn(struct worker *worker, struct batch *batch, uint64_t now);
-static void datapath_resolve(struct worker *worker, struct batch *batch, struct departures *out,
+static void datapath_resolve(struct worker *worker, struct batch *batch, struct egress_ports *out,
                              uint64_t now);
 static void datapath_egress(struct worker *worker, const struct batch *batch,
-                            const struct departures *out, uint64_t now);
+                            const struct egress_ports *out, uint64_t now);
 
 static enum drop_reason datapath_admit(const struct vswitch *sw, const struct port *port,
                                        struct frame *frame, uint64_t now);
@@ -35,15 +36,15 @@ static struct port *datapath_lookup(const struct vswitch *sw, const struct frame
 static void datapath_check_loop(struct vswitch *sw, struct port *port, const struct frame *frame,
                                 uint64_t now);
 static bool datapath_flood(struct worker *worker, const struct batch *batch, unsigned i,
-                           struct departures *out);
-static void datapath_enqueue(struct worker *worker, struct departures *out, struct port *port,
+                           struct egress_ports *out);
+static void datapath_enqueue(struct worker *worker, struct egress_ports *out, struct port *port,
                              unsigned i);
 static void datapath_drop(struct worker *worker, const struct batch *batch, struct frame *frame,
                           enum drop_reason reason);
 
 void datapath_run(struct worker *worker, struct batch *batch, uint64_t now)
 {
-    struct departures out = {.end = &out.first};
+    struct egress_ports out = {.end = &out.first};
 
     gso_scratch_reset(&worker->gso);
     datapath_ingress(worker, batch, now);
@@ -54,7 +55,7 @@ void datapath_run(struct worker *worker, struct batch *batch, uint64_t now)
     datapath_egress(worker, batch, &out, now);
 }
 
-/* Which frames may come in here, and to which VLAN each belongs. */
+/* Decides which frames may enter, and to which VLAN each belongs. */
 static void datapath_ingress(struct worker *worker, struct batch *batch, uint64_t now)
 {
     struct port *port = batch->port;
@@ -80,7 +81,7 @@ static void datapath_ingress(struct worker *worker, struct batch *batch, uint64_
     }
 }
 
-/* Hooks say which frames they drop; the frames are dropped here. */
+/* Hooks set drop reasons; the frames are dropped here. */
 static void datapath_hooks(struct worker *worker, struct batch *batch, uint64_t now)
 {
     uint64_t alive = 0;
@@ -102,8 +103,8 @@ static void datapath_hooks(struct worker *worker, struct batch *batch, uint64_t 
     }
 }
 
-/* Behind which port each sender is. Frames of one sender mostly follow each other: after the first there is nothing to
- * learn, unless they are flooded (see station.h). */
+/* Learns behind which port each sender is. Frames of one sender mostly follow each other: after the
+ * first there is nothing to learn, except from frames to a group (see station.h). */
 static void datapath_learn(struct worker *worker, struct batch *batch, uint64_t now)
 {
     const struct frame *known = NULL;
@@ -118,8 +119,8 @@ static void datapath_learn(struct worker *worker, struct batch *batch, uint64_t 
     }
 }
 
-/* Where each frame goes. */
-static void datapath_resolve(struct worker *worker, struct batch *batch, struct departures *out,
+/* Finds the egress ports of each frame. */
+static void datapath_resolve(struct worker *worker, struct batch *batch, struct egress_ports *out,
                              uint64_t now)
 {
     struct port *from = batch->port;
@@ -148,9 +149,9 @@ static void datapath_resolve(struct worker *worker, struct batch *batch, struct 
     }
 }
 
-/* Each port that gets something is visited once, with all its frames, tagged as it wants them. */
+/* Visits each egress port once, with all its frames. */
 static void datapath_egress(struct worker *worker, const struct batch *batch,
-                            const struct departures *out, uint64_t now)
+                            const struct egress_ports *out, uint64_t now)
 {
     for (struct egress_list *list = out->first; list; list = list->next) {
         if (!list->port->config.up)
@@ -163,18 +164,18 @@ static void datapath_egress(struct worker *worker, const struct batch *batch,
     }
 }
 
-/* Return: DROP_NONE with frame->vid set, or why the frame may not come in. */
+/* Return: DROP_NONE and sets frame->vid, or why the frame may not enter. */
 static enum drop_reason datapath_admit(const struct vswitch *sw, const struct port *port,
                                        struct frame *frame, uint64_t now)
 {
-    enum drop_reason malformed = frame_parse(frame), unsound;
+    enum drop_reason malformed = frame_parse(frame), invalid;
 
     if (frame->drop != DROP_NONE)
-        return frame->drop; /* for the endpoint's own reason */
-    /* Nobody passes a runt, nor what could not be completed later; a bad tag is none of a hub's business. */
-    unsound = malformed == DROP_RUNT ? DROP_RUNT : offload_parse(frame);
-    if (unsound != DROP_NONE)
-        return unsound;
+        return frame->drop; /* set by the endpoint */
+    /* Even a hub drops runts and frames that could not be completed later; it passes bad tags. */
+    invalid = malformed == DROP_RUNT ? DROP_RUNT : offload_parse(frame);
+    if (invalid != DROP_NONE)
+        return invalid;
     if (!port->config.up)
         return DROP_DOWN_IN;
     if (port_blocked(port, now))
@@ -206,7 +207,7 @@ static bool datapath_learn_frame(struct vswitch *sw, struct port *port, struct f
     return entry && entry->owner == &port->fdb;
 }
 
-/* The one port that FRAME is for, or NULL: it is for many, or the port is unknown. */
+/* Return: the one egress port of FRAME; NULL for a group address or an unknown one. */
 static struct port *datapath_lookup(const struct vswitch *sw, const struct frame *frame)
 {
     const struct fdb_entry *entry;
@@ -217,7 +218,8 @@ static struct port *datapath_lookup(const struct vswitch *sw, const struct frame
     return entry ? container_of(entry->owner, struct port, fdb) : NULL;
 }
 
-/* A later frame of the batch may have evicted the address: then there is nothing left to judge. */
+/* The address may have been evicted by a later frame of the batch: then there is nothing to
+ * judge. */
 static void datapath_check_loop(struct vswitch *sw, struct port *port, const struct frame *frame,
                                 uint64_t now)
 {
@@ -227,31 +229,31 @@ static void datapath_check_loop(struct vswitch *sw, struct port *port, const str
         loop_check(sw, port, entry, now);
 }
 
-/* Return: whether there are receivers for frame I besides the sender's port. */
+/* Return: whether frame I has receivers besides the sender's port. */
 static bool datapath_flood(struct worker *worker, const struct batch *batch, unsigned i,
-                           struct departures *out)
+                           struct egress_ports *out)
 {
     const struct vswitch *sw = worker->sw;
     const struct flood_set *set =
         sw->config.hub ? &sw->hub : vlan_flood_set(&sw->vlans, batch->frame[i].vid);
     const struct port *from = batch->port;
-    bool reserved = frame_is_reserved(&batch->frame[i]), heard = false;
+    bool reserved = frame_is_reserved(&batch->frame[i]), receivers = false;
 
     for (unsigned m = 0; m < set->count; m++) {
         struct port *to = container_of(set->member[m], struct port, vlan_member);
 
         if (to == from || (to->config.isolated && from->config.isolated))
             continue;
-        heard = true;
+        receivers = true;
         if (reserved && to->config.reserved != RESERVED_FORWARD)
             egress_drop_frame(worker, to, &batch->frame[i], DROP_RESERVED_OUT);
         else
             datapath_enqueue(worker, out, to, i);
     }
-    return heard;
+    return receivers;
 }
 
-static void datapath_enqueue(struct worker *worker, struct departures *out, struct port *port,
+static void datapath_enqueue(struct worker *worker, struct egress_ports *out, struct port *port,
                              unsigned i)
 {
     struct egress_list *list = &worker->egress[port->number];
@@ -265,7 +267,7 @@ static void datapath_enqueue(struct worker *worker, struct departures *out, stru
     list->frame[list->count++] = (uint8_t)i;
 }
 
-/* On the way in: as it came. */
+/* An ingress drop: the frame has its own tag. */
 static void datapath_drop(struct worker *worker, const struct batch *batch, struct frame *frame,
                           enum drop_reason reason)
 {

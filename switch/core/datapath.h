@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * datapath.h - the way of a frame through the switch
+ * datapath.h - takes a batch through the switch
  */
 #ifndef VSW_CORE_DATAPATH_H
 #define VSW_CORE_DATAPATH_H
 
 #include "core/worker.h"
 
-/* datapath_run() - takes a batch through the switch, from ingress to egress
- * @batch: port, from, count, and of each frame what frame_init() sets, and what is special about it
- * @now:   monotonic nanoseconds, read once for the batch
+/* datapath_run() - takes BATCH through the switch, from ingress to egress
+ * @batch: port, from and count are set, and each frame by frame_init()
+ * @now:   monotonic nanoseconds, read once per batch
  *
- * On return each frame has been delivered, queued (copied) or dropped, and counted; the memory that it lies in is free.
- * Then defer_run(&worker->deferred) is due. Not to be called from within itself.
+ * On return each frame has been delivered, queued (copied) or dropped, and counted; its memory is
+ * free. The caller calls defer_run(&worker->deferred) next. Not reentrant.
  */
 void datapath_run(struct worker *worker, struct batch *batch, uint64_t now);
 

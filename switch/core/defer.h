@@ -1,26 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * defer.h - work that must wait until the batch in hand is through the switch
+ * defer.h - work deferred until the current batch is through the switch
  *
- * Inside a stage nobody may detach an endpoint, allocate, or make a system call. Code that learns something there (an
- * observer, a transmit function) notes it and defers the rest; it runs once, after the batch. Outside a batch the
- * queue's owner is told that there is work, and runs it soon.
+ * Code inside a stage (an observer, tx()) must not detach an endpoint, allocate, or make a system
+ * call. It notes what it learned and defers the rest, which runs once, after the batch. Outside a
+ * batch the queue's owner is told that there is work, and runs it soon.
  */
 #ifndef VSW_CORE_DEFER_H
 #define VSW_CORE_DEFER_H
 
 #include "util/list.h"
 
-/* A piece of work, embedded in what it is about. */
+/* Embedded in what the work is about. */
 struct deferred {
     struct list node;
     void (*run)(struct deferred *work);
 };
 
 struct defer_queue {
-    struct list work; /* in the order in which it was deferred */
+    struct list work; /* oldest first */
 
-    /* pending() - the queue is no longer empty: see to it that defer_run() is called soon. May be NULL. */
+    /* pending() - the queue is no longer empty: arrange for defer_run() to be called soon. May be
+     * NULL. */
     void (*pending)(struct defer_queue *queue);
 };
 
@@ -28,10 +29,10 @@ void defer_queue_init(struct defer_queue *queue, void (*pending)(struct defer_qu
 
 void deferred_init(struct deferred *work, void (*run)(struct deferred *work));
 
-/* defer() - has WORK run by the next defer_run(); once, however often it is deferred until then */
+/* defer() - has the next defer_run() run WORK; once, however often it is deferred until then */
 void defer(struct defer_queue *queue, struct deferred *work);
 
-/* defer_cancel() - takes WORK back; for the end of what it is embedded in */
+/* defer_cancel() - cancels WORK, before what embeds it is freed */
 void defer_cancel(struct deferred *work);
 
 /* defer_run() - runs what was deferred, and what that defers in turn */

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-/* Frames laid out in worker->desc for one endpoint, and not yet offered to it. */
+/* Frames laid out in worker->desc for one endpoint, not yet offered to it. */
 struct outgoing {
     struct worker *worker;
     struct endpoint *endpoint;
@@ -29,7 +29,8 @@ static int egress_tag(const struct port *port, const struct frame *frame)
                                 : vlan_egress(&port->config.membership, frame);
 }
 
-/* At an untrusted edge: would the tag below FRAME's own choose the VLAN there? A tag of VID 0 is as good as none. */
+/* Whether, at an untrusted edge, the tag below FRAME's own would choose the VLAN: FRAME leaves
+ * without a tag, or with one of VID 0, which counts as none. */
 static bool egress_hides_tag(const struct port *port, const struct frame *frame, int tci)
 {
     return port->untrusted_edge && !port->sw->config.hub &&
@@ -70,18 +71,18 @@ void egress_drop_frame(struct worker *worker, struct port *port, const struct fr
 bool endpoint_writable(struct endpoint *endpoint)
 {
     struct worker *worker = endpoint->worker;
-    unsigned count, gone = 0;
+    unsigned count, done = 0;
 
     if (egress_flush(endpoint) == -EAGAIN)
         return false;
     count = queue_peek(&endpoint->queue, worker->desc, BATCH_FRAMES);
     if (count > 0) {
-        gone = egress_send(endpoint, worker->desc, count);
-        worker->balance.queued -= gone;
-        queue_pop(&endpoint->queue, &worker->queue_pool, gone);
+        done = egress_send(endpoint, worker->desc, count);
+        worker->balance.queued -= done;
+        queue_pop(&endpoint->queue, &worker->queue_pool, done);
     }
     if (endpoint->queue.frames > 0)
-        return gone == count;
+        return done == count;
     if (egress_flush(endpoint) != -EAGAIN)
         endpoint->ops->wait_writable(endpoint, false);
     return false;
@@ -115,7 +116,7 @@ static void egress_endpoint(struct worker *worker, struct endpoint *endpoint,
     egress_offer(&out);
 }
 
-/* Descriptors point to completed frames: these may be forgotten only when the descriptors are gone. */
+/* Descriptors point to completed frames: send these before the scratch memory is reused. */
 static void egress_complete(struct outgoing *out, unsigned index, const struct frame *frame,
                             int tci)
 {
@@ -139,7 +140,7 @@ static struct tx_desc *egress_next(struct outgoing *out)
     return &out->worker->desc[out->count++];
 }
 
-/* Sends the runs of frames that the endpoint can take, and drops those between that are too long for it. */
+/* Sends the frames that the endpoint can take, and drops those that are too long for it. */
 static void egress_offer(struct outgoing *out)
 {
     struct endpoint *endpoint = out->endpoint;
@@ -167,37 +168,37 @@ static void egress_offer(struct outgoing *out)
 static void egress_send_or_queue(struct endpoint *endpoint, const struct tx_desc *descs,
                                  unsigned count)
 {
-    /* While older frames wait, younger ones queue behind them: order is kept. */
+    /* While older frames are queued, newer ones queue behind them: order is kept. */
     bool waiting = endpoint->queue.frames > 0;
-    unsigned gone = waiting ? 0 : egress_send(endpoint, descs, count);
+    unsigned done = waiting ? 0 : egress_send(endpoint, descs, count);
 
-    for (; gone < count; gone++)
-        egress_queue(endpoint, &descs[gone]);
-    /* Not if the queue took none of them. */
+    for (; done < count; done++)
+        egress_queue(endpoint, &descs[done]);
+    /* The queue may have taken none of them. */
     if (!waiting && endpoint->queue.frames > 0)
         endpoint->ops->wait_writable(endpoint, true);
 }
 
-/* Hands over what the endpoint takes now. Return: how many are delivered or dropped; the rest must wait. */
+/* Return: how many are delivered or dropped; the rest must wait. */
 static unsigned egress_send(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count)
 {
-    unsigned gone = 0;
+    unsigned done = 0;
 
-    while (gone < count) {
-        int taken = endpoint->ops->tx(endpoint, descs + gone, count - gone);
+    while (done < count) {
+        int taken = endpoint->ops->tx(endpoint, descs + done, count - done);
 
         if (taken == -EAGAIN)
             break;
         if (taken < 0) {
-            port_drop_desc(endpoint, descs + gone,
+            port_drop_desc(endpoint, descs + done,
                            taken == -EMSGSIZE ? DROP_OVERSIZE : DROP_SEND_ERROR);
             taken = 1;
         } else {
-            egress_count(endpoint, descs + gone, (unsigned)taken);
+            egress_count(endpoint, descs + done, (unsigned)taken);
         }
-        gone += (unsigned)taken;
+        done += (unsigned)taken;
     }
-    return gone;
+    return done;
 }
 
 static void egress_queue(struct endpoint *endpoint, const struct tx_desc *desc)

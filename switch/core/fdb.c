@@ -8,46 +8,47 @@
 #include <string.h>
 
 struct fdb {
-    void *memory;              /* of entries[], before it was aligned */
-    struct fdb_entry *entries; /* capacity of them */
+    void *memory;              /* of entries[], not aligned */
+    struct fdb_entry *entries; /* one for each of capacity */
     struct station *stations;  /* one for each entry */
     struct fdb_entry **bucket;
     unsigned bucket_bits; /* there are 1 << bucket_bits buckets */
     unsigned capacity;
-    unsigned used;          /* entries ever taken from the array; the others are untouched memory */
-    unsigned count;         /* entries in use */
-    struct fdb_entry *free; /* given back */
-    struct list by_age;     /* dynamic entries, least recently listed first */
-    struct list static_list; /* all static entries, by by_age */
+    /* entries of the array used so far; the others are untouched memory */
+    unsigned used;
+    unsigned count;          /* entries in use */
+    struct fdb_entry *free;  /* entries to use again */
+    struct list by_age;      /* dynamic entries, least recently listed first */
+    struct list static_list; /* static entries, by by_age */
     struct list *rank;       /* rank[n]: the owners of n learned entries */
-    unsigned top_rank;       /* what the owner with most has */
+    unsigned top_rank;       /* the highest that is not empty */
     uint64_t secret;
     struct fdb_settings settings;
     fdb_notify_fn *notify;
     void *notify_context;
 };
 
-static void *align(void *memory, size_t boundary);
-static inline struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key);
-static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now);
-static bool note(struct fdb *fdb, struct fdb_entry *entry, const struct learn_event *event,
-                 uint64_t now);
-static bool may_move(const struct fdb *fdb, const struct fdb_entry *entry,
-                     const struct learn_event *event, uint64_t now);
-static void move(struct fdb *fdb, struct fdb_entry *entry, const struct learn_event *event,
-                 uint64_t now);
-static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner,
-                                uint64_t now);
-static void link_dynamic(struct fdb *fdb, struct fdb_entry *entry, struct fdb_owner *owner,
-                         uint64_t now);
-static void unlink_dynamic(struct fdb *fdb, struct fdb_entry *entry);
-static bool make_room(struct fdb *fdb, struct fdb_owner *owner);
-static struct fdb_entry *take_free(struct fdb *fdb);
-static void forget(struct fdb *fdb, struct fdb_entry *entry);
-static void forget_in_vlan(struct fdb *fdb, struct list *by_owner, int vid);
-static void rank_owner(struct fdb *fdb, struct fdb_owner *owner, unsigned count);
-static void notify(struct fdb *fdb, enum fdb_change change, const struct fdb_entry *entry,
-                   const struct fdb_owner *from);
+static void *fdb_align(void *memory, size_t boundary);
+static inline struct fdb_entry **fdb_find_slot(struct fdb *fdb, uint64_t key);
+static void fdb_touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now);
+static bool fdb_note(struct fdb *fdb, struct fdb_entry *entry, const struct learn_event *event,
+                     uint64_t now);
+static bool fdb_may_move(const struct fdb *fdb, const struct fdb_entry *entry,
+                         const struct learn_event *event, uint64_t now);
+static void fdb_move(struct fdb *fdb, struct fdb_entry *entry, const struct learn_event *event,
+                     uint64_t now);
+static struct fdb_entry *fdb_insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner,
+                                    uint64_t now);
+static void fdb_link(struct fdb *fdb, struct fdb_entry *entry, struct fdb_owner *owner,
+                     uint64_t now);
+static void fdb_unlink(struct fdb *fdb, struct fdb_entry *entry);
+static bool fdb_make_room(struct fdb *fdb, struct fdb_owner *owner);
+static struct fdb_entry *fdb_take_free(struct fdb *fdb);
+static void fdb_forget(struct fdb *fdb, struct fdb_entry *entry);
+static void fdb_forget_in_vlan(struct fdb *fdb, struct list *by_owner, int vid);
+static void fdb_rank_owner(struct fdb *fdb, struct fdb_owner *owner, unsigned count);
+static void fdb_emit(struct fdb *fdb, enum fdb_change change, const struct fdb_entry *entry,
+                     const struct fdb_owner *from);
 
 struct fdb *fdb_new(unsigned capacity, uint64_t secret)
 {
@@ -59,9 +60,10 @@ struct fdb *fdb_new(unsigned capacity, uint64_t secret)
     fdb->secret = secret;
     while (fdb->bucket_bits < 31 && 1u << fdb->bucket_bits < capacity)
         fdb->bucket_bits++;
-    /* Zeroed by the kernel, page by page, when an entry is first used: aligned_alloc() would leave that to us. */
+    /* calloc(): the kernel zeroes each page when an entry is first used. aligned_alloc() would
+     * leave that to us. */
     fdb->memory = calloc((size_t)capacity + 1, sizeof(*fdb->entries));
-    fdb->entries = align(fdb->memory, alignof(struct fdb_entry));
+    fdb->entries = fdb_align(fdb->memory, alignof(struct fdb_entry));
     fdb->stations = calloc(capacity, sizeof(*fdb->stations));
     fdb->bucket = calloc((size_t)1 << fdb->bucket_bits, sizeof(struct fdb_entry *));
     fdb->rank = calloc((size_t)capacity + 1, sizeof(*fdb->rank));
@@ -122,35 +124,35 @@ void fdb_set_limit(struct fdb *fdb, struct fdb_owner *owner, unsigned limit)
 {
     owner->limit = limit;
     while (owner->count > limit)
-        forget(fdb, container_of(owner->dynamic.next, struct fdb_entry, by_owner));
+        fdb_forget(fdb, container_of(owner->dynamic.next, struct fdb_entry, by_owner));
 }
 
 struct fdb_entry *fdb_find(struct fdb *fdb, unsigned vid, const uint8_t *mac)
 {
-    return *find_slot(fdb, fdb_key(vid, mac));
+    return *fdb_find_slot(fdb, fdb_key(vid, mac));
 }
 
 struct fdb_entry *fdb_learn(struct fdb *fdb, const struct learn_event *event, uint64_t now,
                             bool *moved)
 {
     uint64_t key = fdb_key(event->vid, event->mac);
-    struct fdb_entry *entry = *find_slot(fdb, key);
+    struct fdb_entry *entry = *fdb_find_slot(fdb, key);
 
     *moved = false;
     if (!entry) {
-        if (!make_room(fdb, event->owner))
+        if (!fdb_make_room(fdb, event->owner))
             return NULL;
-        entry = insert(fdb, key, event->owner, now);
-        note(fdb, entry, event, now);
+        entry = fdb_insert(fdb, key, event->owner, now);
+        fdb_note(fdb, entry, event, now);
     } else {
         if (event->digest || entry->heard != event->owner->number)
-            *moved = note(fdb, entry, event, now);
+            *moved = fdb_note(fdb, entry, event, now);
         if (entry->is_static)
             return entry;
         if (entry->owner == event->owner)
-            touch(fdb, entry, now);
-        else if (may_move(fdb, entry, event, now))
-            move(fdb, entry, event, now);
+            fdb_touch(fdb, entry, now);
+        else if (fdb_may_move(fdb, entry, event, now))
+            fdb_move(fdb, entry, event, now);
         else
             return entry;
     }
@@ -168,21 +170,21 @@ int fdb_add_static(struct fdb *fdb, unsigned vid, const uint8_t *mac, struct fdb
                    uint64_t now)
 {
     uint64_t key = fdb_key(vid, mac);
-    struct fdb_entry *entry, **slot = find_slot(fdb, key);
+    struct fdb_entry *entry, **slot = fdb_find_slot(fdb, key);
 
     if (*slot)
-        forget(fdb, *slot);
-    if (fdb->count == fdb->capacity && !make_room(fdb, NULL))
+        fdb_forget(fdb, *slot);
+    if (fdb->count == fdb->capacity && !fdb_make_room(fdb, NULL))
         return -ENOSPC;
-    slot = find_slot(fdb, key);
-    entry = take_free(fdb);
+    slot = fdb_find_slot(fdb, key);
+    entry = fdb_take_free(fdb);
     *entry = (struct fdb_entry){
         .key = key, .owner = owner, .seen = now, .heard = owner->number, .is_static = true};
     station_init(&fdb->stations[entry - fdb->entries], owner->number, now);
     list_append(&fdb->static_list, &entry->by_age);
     list_append(&owner->statics, &entry->by_owner);
     *slot = entry;
-    notify(fdb, FDB_LEARNED, entry, NULL);
+    fdb_emit(fdb, FDB_LEARNED, entry, NULL);
     return 0;
 }
 
@@ -192,18 +194,18 @@ int fdb_delete(struct fdb *fdb, unsigned vid, const uint8_t *mac)
 
     if (!entry)
         return -ENOENT;
-    forget(fdb, entry);
+    fdb_forget(fdb, entry);
     return 0;
 }
 
 void fdb_flush_owner(struct fdb *fdb, struct fdb_owner *owner, int vid)
 {
-    forget_in_vlan(fdb, &owner->dynamic, vid);
+    fdb_forget_in_vlan(fdb, &owner->dynamic, vid);
 }
 
 void fdb_flush_statics(struct fdb *fdb, struct fdb_owner *owner, int vid)
 {
-    forget_in_vlan(fdb, &owner->statics, vid);
+    fdb_forget_in_vlan(fdb, &owner->statics, vid);
 }
 
 void fdb_flush_vlan(struct fdb *fdb, int vid)
@@ -212,7 +214,7 @@ void fdb_flush_vlan(struct fdb *fdb, int vid)
         struct fdb_entry *entry = container_of(node, struct fdb_entry, by_age);
 
         if (vid == FDB_ANY_VID || fdb_entry_vid(entry) == (unsigned)vid)
-            forget(fdb, entry);
+            fdb_forget(fdb, entry);
     }
 }
 
@@ -221,10 +223,11 @@ uint64_t fdb_expire(struct fdb *fdb, uint64_t now)
     while (!list_empty(&fdb->by_age)) {
         struct fdb_entry *oldest = container_of(fdb->by_age.next, struct fdb_entry, by_age);
 
-        /* The list is in order of `listed`, which trails `seen` by less than a second; so may expiry. */
+        /* The list is in order of `listed`, which trails `seen` by less than a second; so may
+         * expiry. */
         if (oldest->seen + fdb->settings.ageing > now)
             return oldest->seen + fdb->settings.ageing;
-        forget(fdb, oldest);
+        fdb_forget(fdb, oldest);
     }
     return 0;
 }
@@ -238,12 +241,12 @@ void fdb_each(struct fdb *fdb, void (*visit)(void *context, const struct fdb_ent
         visit(context, container_of(node, struct fdb_entry, by_age));
 }
 
-static void *align(void *memory, size_t boundary)
+static void *fdb_align(void *memory, size_t boundary)
 {
     return (void *)(((uintptr_t)memory + boundary - 1) & ~(uintptr_t)(boundary - 1));
 }
 
-static inline struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key)
+static inline struct fdb_entry **fdb_find_slot(struct fdb *fdb, uint64_t key)
 {
     /* Multiply-fold: both halves of a 128-bit product depend on every bit of key and secret. */
     unsigned __int128 product =
@@ -257,7 +260,7 @@ static inline struct fdb_entry **find_slot(struct fdb *fdb, uint64_t key)
 }
 
 /* ENTRY was used by its owner: it is the youngest again. */
-static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now)
+static void fdb_touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now)
 {
     entry->seen = now;
     if (now - entry->listed < SECOND)
@@ -270,8 +273,8 @@ static void touch(struct fdb *fdb, struct fdb_entry *entry, uint64_t now)
 }
 
 /* Return: as station_note(). */
-static bool note(struct fdb *fdb, struct fdb_entry *entry, const struct learn_event *event,
-                 uint64_t now)
+static bool fdb_note(struct fdb *fdb, struct fdb_entry *entry, const struct learn_event *event,
+                     uint64_t now)
 {
     entry->heard = event->owner->number;
     return station_note(&fdb->stations[entry - fdb->entries],
@@ -284,9 +287,9 @@ static bool note(struct fdb *fdb, struct fdb_entry *entry, const struct learn_ev
                         now);
 }
 
-/* See "Moving" in fdb.h. An announcement that another port just reflected is none. */
-static bool may_move(const struct fdb *fdb, const struct fdb_entry *entry,
-                     const struct learn_event *event, uint64_t now)
+/* See "Moving" in fdb.h. An announcement that another port merely reflected does not count. */
+static bool fdb_may_move(const struct fdb *fdb, const struct fdb_entry *entry,
+                         const struct learn_event *event, uint64_t now)
 {
     if (now - entry->seen >= fdb->settings.min_persistence)
         return true;
@@ -294,55 +297,56 @@ static bool may_move(const struct fdb *fdb, const struct fdb_entry *entry,
            !station_is_reflection(fdb_station(fdb, entry), event->owner->number, event->digest);
 }
 
-static void move(struct fdb *fdb, struct fdb_entry *entry, const struct learn_event *event,
-                 uint64_t now)
+static void fdb_move(struct fdb *fdb, struct fdb_entry *entry, const struct learn_event *event,
+                     uint64_t now)
 {
     struct fdb_owner *from = entry->owner;
 
-    /* The table stays as full as it is, but the new owner may be at its limit. */
+    /* The table does not get fuller, but the new owner may be at its limit. */
     if (event->owner->limit == 0)
         return;
     if (event->owner->count >= event->owner->limit)
-        make_room(fdb, event->owner);
-    unlink_dynamic(fdb, entry);
-    link_dynamic(fdb, entry, event->owner, now);
+        fdb_make_room(fdb, event->owner);
+    fdb_unlink(fdb, entry);
+    fdb_link(fdb, entry, event->owner, now);
     entry->remote = (struct fdb_remote){0};
-    notify(fdb, FDB_MOVED, entry, from);
+    fdb_emit(fdb, FDB_MOVED, entry, from);
 }
 
-static struct fdb_entry *insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner,
-                                uint64_t now)
+static struct fdb_entry *fdb_insert(struct fdb *fdb, uint64_t key, struct fdb_owner *owner,
+                                    uint64_t now)
 {
-    struct fdb_entry *entry = take_free(fdb);
+    struct fdb_entry *entry = fdb_take_free(fdb);
 
     *entry = (struct fdb_entry){.key = key, .heard = owner->number};
     station_init(&fdb->stations[entry - fdb->entries], owner->number, now);
-    *find_slot(fdb, key) = entry;
-    link_dynamic(fdb, entry, owner, now);
-    notify(fdb, FDB_LEARNED, entry, NULL);
+    *fdb_find_slot(fdb, key) = entry;
+    fdb_link(fdb, entry, owner, now);
+    fdb_emit(fdb, FDB_LEARNED, entry, NULL);
     return entry;
 }
 
-static void link_dynamic(struct fdb *fdb, struct fdb_entry *entry, struct fdb_owner *owner,
-                         uint64_t now)
+static void fdb_link(struct fdb *fdb, struct fdb_entry *entry, struct fdb_owner *owner,
+                     uint64_t now)
 {
     entry->owner = owner;
     entry->seen = now;
     entry->listed = now;
     list_append(&fdb->by_age, &entry->by_age);
     list_append(&owner->dynamic, &entry->by_owner);
-    rank_owner(fdb, owner, owner->count + 1);
+    fdb_rank_owner(fdb, owner, owner->count + 1);
 }
 
-static void unlink_dynamic(struct fdb *fdb, struct fdb_entry *entry)
+static void fdb_unlink(struct fdb *fdb, struct fdb_entry *entry)
 {
     list_remove(&entry->by_age);
     list_remove(&entry->by_owner);
-    rank_owner(fdb, entry->owner, entry->owner->count - 1);
+    fdb_rank_owner(fdb, entry->owner, entry->owner->count - 1);
 }
 
-/* Sees to it that one more entry fits, for OWNER (NULL: a static one), by evicting another if it must. */
-static bool make_room(struct fdb *fdb, struct fdb_owner *owner)
+/* Makes room for one more entry, of OWNER (NULL: a static one), by evicting another if necessary.
+ * Return: false if it cannot. */
+static bool fdb_make_room(struct fdb *fdb, struct fdb_owner *owner)
 {
     struct fdb_owner *victim = owner;
 
@@ -356,11 +360,11 @@ static bool make_room(struct fdb *fdb, struct fdb_owner *owner)
         if (!owner || owner->count < fdb->top_rank)
             victim = container_of(fdb->rank[fdb->top_rank].next, struct fdb_owner, rank);
     }
-    forget(fdb, container_of(victim->dynamic.next, struct fdb_entry, by_owner));
+    fdb_forget(fdb, container_of(victim->dynamic.next, struct fdb_entry, by_owner));
     return true;
 }
 
-static struct fdb_entry *take_free(struct fdb *fdb)
+static struct fdb_entry *fdb_take_free(struct fdb *fdb)
 {
     struct fdb_entry *entry = fdb->free;
 
@@ -372,32 +376,32 @@ static struct fdb_entry *take_free(struct fdb *fdb)
     return entry;
 }
 
-static void forget(struct fdb *fdb, struct fdb_entry *entry)
+static void fdb_forget(struct fdb *fdb, struct fdb_entry *entry)
 {
-    notify(fdb, FDB_AGED, entry, NULL);
-    *find_slot(fdb, entry->key) = entry->next;
+    fdb_emit(fdb, FDB_AGED, entry, NULL);
+    *fdb_find_slot(fdb, entry->key) = entry->next;
     if (entry->is_static) {
         list_remove(&entry->by_age);
         list_remove(&entry->by_owner);
     } else {
-        unlink_dynamic(fdb, entry);
+        fdb_unlink(fdb, entry);
     }
     entry->next = fdb->free;
     fdb->free = entry;
     fdb->count--;
 }
 
-static void forget_in_vlan(struct fdb *fdb, struct list *by_owner, int vid)
+static void fdb_forget_in_vlan(struct fdb *fdb, struct list *by_owner, int vid)
 {
     list_for_each_safe (node, by_owner) {
         struct fdb_entry *entry = container_of(node, struct fdb_entry, by_owner);
 
         if (vid == FDB_ANY_VID || fdb_entry_vid(entry) == (unsigned)vid)
-            forget(fdb, entry);
+            fdb_forget(fdb, entry);
     }
 }
 
-static void rank_owner(struct fdb *fdb, struct fdb_owner *owner, unsigned count)
+static void fdb_rank_owner(struct fdb *fdb, struct fdb_owner *owner, unsigned count)
 {
     struct list *rank = &fdb->rank[count];
 
@@ -413,8 +417,8 @@ static void rank_owner(struct fdb *fdb, struct fdb_owner *owner, unsigned count)
         fdb->top_rank--;
 }
 
-static void notify(struct fdb *fdb, enum fdb_change change, const struct fdb_entry *entry,
-                   const struct fdb_owner *from)
+static void fdb_emit(struct fdb *fdb, enum fdb_change change, const struct fdb_entry *entry,
+                     const struct fdb_owner *from)
 {
     if (fdb->notify)
         fdb->notify(fdb->notify_context, change, entry, from);

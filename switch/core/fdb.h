@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * fdb.h - the filtering database: behind which port is (VLAN, address)?
+ * fdb.h - the filtering database: behind which port each (VLAN, address) is
  *
- * Theory of operation. The table is allocated once, for CAPACITY entries; it never grows and a full table never
- * stops the switch. Every operation is O(1) expected, whatever the fill:
+ * Theory of operation. The table is allocated once, for CAPACITY entries; it never grows and a full
+ * table never stops the switch. Every operation is O(1) expected, whatever the fill:
  *
- * - Find: a chained hash with at least as many buckets as entries, keyed with a secret, so that a guest cannot
- *   choose addresses that fall into one chain.
- * - Age: all dynamic entries live equally long, so a list in order of last use is a list in order of expiry;
- *   ageing pops its head. An entry moves to the tail when it is used, but at most once a second: what a frame
- *   costs is one store to `seen`.
- * - Evict: a port at its own limit loses its own oldest entry. A full table takes the oldest entry of the port that
- *   has most: a guest that floods with made-up addresses soon is that port, and pays with its own entries,
- *   not with its neighbours'. The ports are kept in lists by their number of entries, which changes in steps of one.
+ * - Find: a chained hash with at least as many buckets as entries, keyed with a secret, so that a
+ *   guest cannot choose addresses that fall into one chain.
+ * - Age: all dynamic entries live equally long, so a list in order of last use is in order of
+ *   expiry; ageing pops its head. An entry moves to the tail when it is used, but at most once a
+ *   second: a frame costs one store to `seen`.
+ * - Evict: a port at its own limit loses its own oldest entry. A full table takes the oldest entry
+ *   of the port with most entries: a guest that floods with made-up addresses soon is behind that
+ *   port, and pays with its own entries, not with its neighbours'. Ports are kept in lists by their
+ *   number of entries, which changes in steps of one.
  * - Flush: each port (strictly, each owner) has a list of its entries.
  *
- * Static entries are outside all of that: they do not age, move, count or get evicted.
+ * Static entries are exempt: they do not age, move, count or get evicted.
  *
- * Moving. An address that shows up behind another port is believed only after `min_persistence` of silence from
- * the old one (VDE's rule; it keeps a spoofer from stealing a talking neighbour's frames), or at once when the
- * station announces the move. Frames are forwarded either way.
+ * Moving. A MAC move is accepted only after `min_persistence` of silence from the old port (VDE's
+ * rule; it keeps a spoofer from stealing a talking neighbour's frames), or at once when the station
+ * announces it. Frames are forwarded either way.
  *
  * Times are nanoseconds of a monotonic clock, passed in.
  */
@@ -35,17 +36,17 @@
 
 enum { FDB_CAPACITY = 65536, FDB_CAPACITY_MAX = 1 << 24, FDB_OWNER_LIMIT = 4096 };
 
-/* Where an address can be behind: embedded in a port. */
+/* What an address is behind: embedded in a port. */
 struct fdb_owner {
     unsigned number;     /* the port's */
     struct list dynamic; /* its learned entries, least recently used first */
-    struct list statics; /* its static ones */
-    struct list rank;    /* among the owners with as many learned entries */
+    struct list statics; /* its static entries */
+    struct list rank;    /* owners with as many learned entries */
     unsigned count;      /* learned entries */
-    unsigned limit;      /* most that it may have */
+    unsigned limit;      /* of learned entries */
 };
 
-/* The far end of the tunnel an address is behind; absent (all zero) for local addresses. */
+/* Far end of the tunnel that an address is behind; all zero for local addresses. */
 struct fdb_remote {
     uint8_t address[16]; /* IPv6, or IPv4 mapped into it (RFC 4291 section 2.5.5.2) */
     uint16_t port;       /* UDP, host byte order */
@@ -58,43 +59,45 @@ struct fdb_entry {
     struct fdb_owner *owner;
     uint64_t seen;   /* when its owner last used it */
     uint64_t listed; /* `seen` when it last moved to the tail of the lists */
-    unsigned heard;  /* owner behind which it was heard last: station->heard */
+    unsigned heard;  /* number of the owner behind which it was last heard: station->heard */
     bool is_static;
 
-    alignas(
-        64) struct list by_age; /* in the whole table; a static entry is in the list of statics */
+    /* of all entries; a static entry is in the list of statics */
+    alignas(64) struct list by_age;
     struct list by_owner;
     struct fdb_remote remote;
 };
 
 enum fdb_change { FDB_LEARNED, FDB_MOVED, FDB_AGED, FDB_CHANGES };
 
-/* Told of every change to learned and static entries; FDB_AGED stands for each way to go: age, eviction, flush.
- * The entry is valid during the call; `from` is the old owner of a move, else NULL. */
+/* Called for every change of learned and static entries; FDB_AGED stands for each way to go: age,
+ * eviction, deletion, flush. ENTRY is valid during the call; FROM is the old owner of a move, else
+ * NULL. */
 typedef void fdb_notify_fn(void *context, enum fdb_change change, const struct fdb_entry *entry,
                            const struct fdb_owner *from);
 
 struct fdb;
 
 struct fdb_settings {
-    uint64_t ageing; /* a silent address is forgotten after this; 100 s as in VDE (802.1Q: 300 s) */
+    /* silence after which an address is forgotten; 100 s as in VDE (802.1Q: 300 s) */
+    uint64_t ageing;
     uint64_t min_persistence; /* see "Moving"; 3 s as in VDE */
 };
 
 /* fdb_new() - an empty table for CAPACITY (at least 1) entries
- * @secret: what the hash is keyed with; random in a real switch
+ * @secret: key of the hash; random in a real switch
  *
  * Return: NULL if there is no memory.
  */
 struct fdb *fdb_new(unsigned capacity, uint64_t secret);
 
-/* All owners must have been flushed or be out of use. */
+/* fdb_free() - frees the table; owners must have been flushed or be out of use. FDB may be NULL. */
 void fdb_free(struct fdb *fdb);
 
-/* fdb_set_notify() - NOTIFY is told of every change from now on */
+/* fdb_set_notify() - calls NOTIFY for every change from now on */
 void fdb_set_notify(struct fdb *fdb, fdb_notify_fn *notify, void *context);
 
-/* fdb_settings() - those in force; what the caller writes there counts at once */
+/* fdb_settings() - the settings in force; changes by the caller take effect at once */
 struct fdb_settings *fdb_settings(struct fdb *fdb);
 
 unsigned fdb_capacity(const struct fdb *fdb);
@@ -102,32 +105,32 @@ unsigned fdb_count(const struct fdb *fdb);
 
 void fdb_owner_init(struct fdb_owner *owner, unsigned number);
 
-/* fdb_set_limit() - how many learned entries OWNER may have; the oldest above that are forgotten at once */
+/* fdb_set_limit() - limits OWNER's learned entries; forgets the oldest ones above LIMIT */
 void fdb_set_limit(struct fdb *fdb, struct fdb_owner *owner, unsigned limit);
 
-/* fdb_find() - the entry of (VID, MAC), or NULL; valid until the table next changes */
+/* fdb_find() - the entry of (VID, MAC), or NULL; valid until the table changes */
 struct fdb_entry *fdb_find(struct fdb *fdb, unsigned vid, const uint8_t *mac);
 
-/* What a frame says of the address that it came from. */
+/* What a frame says about its source address. */
 struct learn_event {
-    struct fdb_owner *owner; /* where the frame came in */
+    struct fdb_owner *owner; /* where the frame entered */
     unsigned vid;
     const uint8_t *mac;              /* not a group address */
     const struct fdb_remote *remote; /* or NULL */
-    bool announced;                  /* the station announces a move */
-    uint64_t digest;                 /* of a frame for a group address, which is flooded; else 0 */
+    bool announced;                  /* the station announces that it moved */
+    uint64_t digest;                 /* of a frame to a group, else 0 */
 };
 
 /* fdb_learn() - learns from EVENT at NOW
  * @moved: set to whether the address, or this very frame, was last heard behind another owner
  *
- * Return: the address's entry, or NULL if it is new and there is no room for it (owner's limit 0, or a table full of
- * static entries).
+ * Return: the address's entry; NULL if it is new and there is no room for it (the owner's limit is
+ * 0, or the table is full of static entries).
  */
 struct fdb_entry *fdb_learn(struct fdb *fdb, const struct learn_event *event, uint64_t now,
                             bool *moved);
 
-/* fdb_station() - where ENTRY's address was heard; valid until the table next changes */
+/* fdb_station() - where ENTRY's address was heard; valid until the table changes */
 const struct station *fdb_station(const struct fdb *fdb, const struct fdb_entry *entry);
 
 /* fdb_add_static() - pins (VID, MAC) to OWNER, replacing what was known about it
@@ -140,7 +143,7 @@ int fdb_add_static(struct fdb *fdb, unsigned vid, const uint8_t *mac, struct fdb
 /* fdb_delete() - forgets (VID, MAC), static or learned. Return: 0 or -ENOENT. */
 int fdb_delete(struct fdb *fdb, unsigned vid, const uint8_t *mac);
 
-/* Pass as VID to mean all of them. */
+/* As VID: all of them. */
 enum { FDB_ANY_VID = -1 };
 
 /* fdb_flush_owner() - forgets what was learned behind OWNER, in one VLAN or in all; statics stay */
@@ -149,12 +152,13 @@ void fdb_flush_owner(struct fdb *fdb, struct fdb_owner *owner, int vid);
 /* fdb_flush_statics() - removes OWNER's static entries, in one VLAN or in all */
 void fdb_flush_statics(struct fdb *fdb, struct fdb_owner *owner, int vid);
 
-/* fdb_flush_vlan() - forgets what was learned in one VLAN, or everything; statics stay. Walks all entries. */
+/* fdb_flush_vlan() - forgets what was learned in one VLAN, or everything; statics stay. Walks all
+ * entries. */
 void fdb_flush_vlan(struct fdb *fdb, int vid);
 
 /* fdb_expire() - forgets what has been silent for too long at NOW
  *
- * Return: when to call again, or 0 if nothing is left that ages.
+ * Return: when to call again, or 0 if no entry is left that ages.
  */
 uint64_t fdb_expire(struct fdb *fdb, uint64_t now);
 

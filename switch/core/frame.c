@@ -3,9 +3,9 @@
 
 #include <string.h>
 
-static bool arp_is_gratuitous(const uint8_t *arp, size_t length);
-static bool is_unsolicited_advertisement(const uint8_t *ip, size_t length);
-static uint64_t digest_bytes(uint64_t digest, const uint8_t *bytes, size_t length);
+static bool frame_arp_is_gratuitous(const uint8_t *arp, size_t length);
+static bool frame_is_unsolicited_na(const uint8_t *ip, size_t length);
+static uint64_t frame_digest_bytes(uint64_t digest, const uint8_t *bytes, size_t length);
 
 enum drop_reason frame_parse(struct frame *frame)
 {
@@ -52,9 +52,9 @@ bool frame_announces_move(const struct frame *frame)
     case ETHERTYPE_RARP:
         return true;
     case ETHERTYPE_ARP:
-        return arp_is_gratuitous(type + 2, payload);
+        return frame_arp_is_gratuitous(type + 2, payload);
     case ETHERTYPE_IPV6:
-        return is_unsolicited_advertisement(type + 2, payload);
+        return frame_is_unsolicited_na(type + 2, payload);
     default:
         return false;
     }
@@ -62,19 +62,21 @@ bool frame_announces_move(const struct frame *frame)
 
 uint64_t frame_digest(const struct frame *frame)
 {
-    /* Addresses, EtherType and the first headers: ARP, IPv6 and DHCP frames differ there if they differ at all. */
+    /* Addresses, EtherType and the first headers: ARP, IPv6 and DHCP frames differ there if they
+     * differ at all. */
     enum { DIGESTED = 256 };
     size_t body = frame->length - FRAME_ADDRESSES - frame->tag_bytes;
     uint64_t digest = body;
 
-    digest = digest_bytes(digest, frame->bytes, FRAME_ADDRESSES);
-    digest = digest_bytes(digest, frame->bytes + FRAME_ADDRESSES + frame->tag_bytes,
-                          body < DIGESTED ? body : DIGESTED);
+    digest = frame_digest_bytes(digest, frame->bytes, FRAME_ADDRESSES);
+    digest = frame_digest_bytes(digest, frame->bytes + FRAME_ADDRESSES + frame->tag_bytes,
+                                body < DIGESTED ? body : DIGESTED);
     return digest ? digest : 1;
 }
 
-/* ARP over Ethernet and IPv4 (RFC 826): hardware type 1, protocol 0x0800, address lengths 6 and 4. */
-static bool arp_is_gratuitous(const uint8_t *arp, size_t length)
+/* ARP over Ethernet and IPv4 (RFC 826): hardware type 1, protocol 0x0800, address lengths 6 and
+ * 4. */
+static bool frame_arp_is_gratuitous(const uint8_t *arp, size_t length)
 {
     static const uint8_t ethernet_ipv4[] = {0x00, 0x01, 0x08, 0x00, 6, 4};
     enum { SENDER = 14, TARGET = 24, LENGTH = 28 };
@@ -84,7 +86,7 @@ static bool arp_is_gratuitous(const uint8_t *arp, size_t length)
 }
 
 /* RFC 4861 section 4.4: ICMPv6 type 136, flags R, S and O in the top bits of the fifth byte. */
-static bool is_unsolicited_advertisement(const uint8_t *ip, size_t length)
+static bool frame_is_unsolicited_na(const uint8_t *ip, size_t length)
 {
     static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 1};
     enum {
@@ -100,8 +102,9 @@ static bool is_unsolicited_advertisement(const uint8_t *ip, size_t length)
            ip[ICMP] == ADVERTISEMENT && !(ip[ICMP + 4] & SOLICITED);
 }
 
-/* Eight bytes at a time; multiplication by an odd constant spreads them, the shift folds them back. */
-static uint64_t digest_bytes(uint64_t digest, const uint8_t *bytes, size_t length)
+/* Eight bytes at a time; multiplication by an odd constant spreads them, the shift folds them
+ * back. */
+static uint64_t frame_digest_bytes(uint64_t digest, const uint8_t *bytes, size_t length)
 {
     while (length > 0) {
         size_t step = length < sizeof(uint64_t) ? length : sizeof(uint64_t);

@@ -3,12 +3,12 @@
 
 #include "util/clock.h"
 
-/* Two guests that ping each other with one address between them move it once a second: four moves tell. */
+/* Two guests that share an address and ping each other move it once a second: report the fourth. */
 enum { SHARED_MOVES = 4 };
 
-static void block(struct vswitch *sw, const struct station *station, struct event *event,
-                  uint64_t now);
-static bool find_ends(struct vswitch *sw, const struct station *station, struct event *event);
+static void loop_block(struct vswitch *sw, const struct station *station, struct event *event,
+                       uint64_t now);
+static bool loop_find_ends(struct vswitch *sw, const struct station *station, struct event *event);
 
 void loop_check(struct vswitch *sw, struct port *port, const struct fdb_entry *entry, uint64_t now)
 {
@@ -18,7 +18,7 @@ void loop_check(struct vswitch *sw, struct port *port, const struct fdb_entry *e
 
     if (station->reflections > settings->reflections && now - station->watched <= SECOND &&
         settings->block > 0) {
-        block(sw, station, &event, now);
+        loop_block(sw, station, &event, now);
     } else if (station->moves == SHARED_MOVES && switch_port(sw, station->before)) {
         event.kind = EVENT_ADDRESS_SHARED;
         event.port = port;
@@ -27,22 +27,22 @@ void loop_check(struct vswitch *sw, struct port *port, const struct fdb_entry *e
     }
 }
 
-/* If either end is blocked the loop is cut already: what still comes in was on its way. */
-static void block(struct vswitch *sw, const struct station *station, struct event *event,
-                  uint64_t now)
+/* If either end is blocked the loop is cut: what still enters was on its way. */
+static void loop_block(struct vswitch *sw, const struct station *station, struct event *event,
+                       uint64_t now)
 {
-    if (!find_ends(sw, station, event) || port_blocked(event->port, now) ||
+    if (!loop_find_ends(sw, station, event) || port_blocked(event->port, now) ||
         port_blocked(event->other, now))
         return;
     event->port->blocked_until = now + sw->config.loop.block;
     event->kind = EVENT_LOOP_BLOCKED;
     observers_tell(&sw->observers, event);
-    /* What was heard behind it while the loop was open was the loop. */
+    /* What was learned behind it while the loop was open came through the loop. */
     fdb_flush_owner(sw->fdb, &event->port->fdb, FDB_ANY_VID);
 }
 
-/* The port to block, and the other end of the loop. Return: false if either is gone. */
-static bool find_ends(struct vswitch *sw, const struct station *station, struct event *event)
+/* Sets EVENT's ports: the one to loop_block, and the other end. Return: false if either is gone. */
+static bool loop_find_ends(struct vswitch *sw, const struct station *station, struct event *event)
 {
     struct port *last = switch_port(sw, station->last),
                 *before = switch_port(sw, station->last_before);

@@ -8,19 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int check_config(const struct port *port, const struct port_config *wanted);
-static void take_effect(struct port *port, const struct port_config *before);
-static void endpoint_follow(struct endpoint *endpoint, const struct port_config *before);
-static void end_failed(struct deferred *work);
-static void count_drops(struct worker *worker, struct port *port, struct endpoint *endpoint,
-                        enum drop_reason reason, uint64_t count);
-static bool is_free(const struct port *port);
-static void may_be_free(struct vswitch *sw, unsigned number);
-static int enter_flood_sets(struct port *port);
-static void leave_flood_sets(struct port *port);
-static void flush_left_vlans(struct port *port, const struct membership *before);
-static unsigned drop_queued(struct endpoint *endpoint, enum drop_reason reason);
-static void emit_endpoint(enum event_kind kind, struct endpoint *endpoint);
+static int port_check_config(const struct port *port, const struct port_config *wanted);
+static void port_take_effect(struct port *port, const struct port_config *before);
+static void endpoint_reconfigure(struct endpoint *endpoint, const struct port_config *before);
+static void endpoint_report_failure(struct deferred *work);
+static void port_count_drops(struct worker *worker, struct port *port, struct endpoint *endpoint,
+                             enum drop_reason reason, uint64_t count);
+static bool port_is_free(const struct port *port);
+static void port_recheck_free(struct vswitch *sw, unsigned number);
+static int port_enter_flood_sets(struct port *port);
+static void port_leave_flood_sets(struct port *port);
+static void port_flush_left_vlans(struct port *port, const struct membership *before);
+static unsigned endpoint_drop_queued(struct endpoint *endpoint, enum drop_reason reason);
+static void endpoint_emit(enum event_kind kind, struct endpoint *endpoint);
 
 int port_create(struct vswitch *sw, int number, struct port **created)
 {
@@ -56,7 +56,7 @@ int port_create(struct vswitch *sw, int number, struct port **created)
 
 unsigned port_find_free(struct vswitch *sw)
 {
-    while (sw->lowest_free <= sw->config.ports && !is_free(sw->port[sw->lowest_free]))
+    while (sw->lowest_free <= sw->config.ports && !port_is_free(sw->port[sw->lowest_free]))
         sw->lowest_free++;
     return sw->lowest_free <= sw->config.ports ? sw->lowest_free : sw->config.ports + 1;
 }
@@ -70,7 +70,7 @@ int port_remove(struct port *port)
     fdb_flush_owner(sw->fdb, &port->fdb, FDB_ANY_VID);
     fdb_flush_statics(sw->fdb, &port->fdb, FDB_ANY_VID);
     sw->port[port->number] = NULL;
-    may_be_free(sw, port->number);
+    port_recheck_free(sw, port->number);
     port_free(port);
     return 0;
 }
@@ -121,7 +121,7 @@ int port_attach(struct port *port, struct endpoint *endpoint)
     bool first = !port_active(port);
 
     if (first) {
-        if (port->config.up && enter_flood_sets(port) < 0)
+        if (port->config.up && port_enter_flood_sets(port) < 0)
             return -ENOMEM;
         port->attached = ++sw->attachments;
         port->blocked_until = 0;
@@ -129,7 +129,7 @@ int port_attach(struct port *port, struct endpoint *endpoint)
     endpoint->port = port;
     endpoint->queue_frames = sw->config.queue_frames;
     list_append(&port->endpoints, &endpoint->node);
-    emit_endpoint(EVENT_ENDPOINT_UP, endpoint);
+    endpoint_emit(EVENT_ENDPOINT_UP, endpoint);
     return 0;
 }
 
@@ -138,18 +138,18 @@ void port_detach(struct endpoint *endpoint)
     struct port *port = endpoint->port;
     struct vswitch *sw = port->sw;
 
-    drop_queued(endpoint, DROP_DETACHED);
+    endpoint_drop_queued(endpoint, DROP_DETACHED);
     defer_cancel(&endpoint->failure);
     list_remove(&endpoint->again);
     list_remove(&endpoint->node);
-    emit_endpoint(EVENT_ENDPOINT_DOWN, endpoint);
+    endpoint_emit(EVENT_ENDPOINT_DOWN, endpoint);
     endpoint->port = NULL;
     free(endpoint->description);
     endpoint->description = NULL;
     if (port_active(port))
         return;
-    leave_flood_sets(port);
-    may_be_free(sw, port->number);
+    port_leave_flood_sets(port);
+    port_recheck_free(sw, port->number);
     observers_tell(&sw->observers, &(struct event){.kind = EVENT_PORT_DOWN, .port = port});
     fdb_flush_owner(sw->fdb, &port->fdb, FDB_ANY_VID);
 }
@@ -159,23 +159,23 @@ int port_configure(struct port *port, const struct port_config *wanted)
     struct port_config before = port->config, after;
     bool moves =
         wanted->up != before.up || !membership_equal(&wanted->membership, &before.membership);
-    int status = check_config(port, wanted);
+    int status = port_check_config(port, wanted);
 
     if (status < 0 || port_config_equal(wanted, &before))
         return status;
     if (port_config_copy(&after, wanted) < 0)
         return -ENOMEM;
     if (moves)
-        leave_flood_sets(port);
+        port_leave_flood_sets(port);
     port->config = after;
-    if (moves && port_in_use(port) && enter_flood_sets(port) < 0) {
+    if (moves && port_in_use(port) && port_enter_flood_sets(port) < 0) {
         port->config = before;
         if (port_in_use(port))
-            enter_flood_sets(port); /* takes back the places that it just left: needs no memory */
+            port_enter_flood_sets(port); /* into the room that it just left: needs no memory */
         port_config_clear(&after);
         return -ENOMEM;
     }
-    take_effect(port, &before);
+    port_take_effect(port, &before);
     port_config_clear(&before);
     observers_tell(&port->sw->observers,
                    &(struct event){.kind = EVENT_PORT_CONFIGURED, .port = port});
@@ -203,7 +203,7 @@ void port_drop_frame(struct worker *worker, struct port *port, struct endpoint *
     struct dropped dropped = {.port = port, .endpoint = endpoint, .reason = reason};
     struct tx_desc desc;
 
-    count_drops(worker, port, endpoint, reason, 1);
+    port_count_drops(worker, port, endpoint, reason, 1);
     if (list_empty(&port->sw->observers.drops))
         return;
     tx_desc_make(&desc, frame, tci);
@@ -218,7 +218,7 @@ void port_drop_desc(struct endpoint *endpoint, const struct tx_desc *desc, enum 
     struct port *port = endpoint->port;
     const struct dropped dropped = {port, endpoint, reason, desc};
 
-    count_drops(endpoint->worker, port, endpoint, reason, 1);
+    port_count_drops(endpoint->worker, port, endpoint, reason, 1);
     if (!list_empty(&port->sw->observers.drops))
         observers_tell_dropped(&port->sw->observers, &dropped);
 }
@@ -226,7 +226,7 @@ void port_drop_desc(struct endpoint *endpoint, const struct tx_desc *desc, enum 
 void port_drop_early(struct endpoint *endpoint, enum drop_reason reason, unsigned count)
 {
     endpoint->worker->balance.received += count;
-    count_drops(endpoint->worker, endpoint->port, endpoint, reason, count);
+    port_count_drops(endpoint->worker, endpoint->port, endpoint, reason, count);
 }
 
 void port_drop_late(struct endpoint *endpoint, enum drop_reason reason, uint64_t count)
@@ -235,7 +235,7 @@ void port_drop_late(struct endpoint *endpoint, enum drop_reason reason, uint64_t
         count = endpoint->delivered;
     endpoint->delivered -= count;
     endpoint->worker->balance.delivered -= count;
-    count_drops(endpoint->worker, endpoint->port, endpoint, reason, count);
+    port_count_drops(endpoint->worker, endpoint->port, endpoint, reason, count);
 }
 
 void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops, struct worker *worker)
@@ -247,13 +247,13 @@ void endpoint_init(struct endpoint *endpoint, const struct endpoint_ops *ops, st
     endpoint->user = (uid_t)-1;
     list_init(&endpoint->node);
     list_init(&endpoint->again);
-    deferred_init(&endpoint->failure, end_failed);
+    deferred_init(&endpoint->failure, endpoint_report_failure);
     queue_init(&endpoint->queue);
 }
 
-int endpoint_describe(struct endpoint *endpoint, const void *said, size_t length)
+int endpoint_describe(struct endpoint *endpoint, const void *text, size_t length)
 {
-    char *copy = text_escaped(said, length);
+    char *copy = text_escaped(text, length);
 
     if (!copy)
         return -ENOMEM;
@@ -274,7 +274,7 @@ void endpoint_fail(struct endpoint *endpoint, int error)
     defer(&endpoint->worker->deferred, &endpoint->failure);
 }
 
-static int check_config(const struct port *port, const struct port_config *wanted)
+static int port_check_config(const struct port *port, const struct port_config *wanted)
 {
     const struct port *namesake = port_named(port->sw, wanted->name);
     const struct membership *member = &wanted->membership;
@@ -292,47 +292,47 @@ static int check_config(const struct port *port, const struct port_config *wante
     return 0;
 }
 
-/* PORT has a new configuration and is in the flood sets that follow from it: what else follows cannot fail. */
-static void take_effect(struct port *port, const struct port_config *before)
+/* Applies what cannot fail of PORT's new configuration; its flood sets are done. */
+static void port_take_effect(struct port *port, const struct port_config *before)
 {
     const struct port_config *now = &port->config;
     struct vswitch *sw = port->sw;
     bool down = before->up && !now->up;
 
     if (!membership_equal(&before->membership, &now->membership))
-        flush_left_vlans(port, &before->membership);
+        port_flush_left_vlans(port, &before->membership);
     if (down)
         fdb_flush_owner(sw->fdb, &port->fdb, FDB_ANY_VID);
     if (now->max_addresses != before->max_addresses)
         fdb_set_limit(sw->fdb, &port->fdb, port_address_limit(port));
     if (now->allocatable != before->allocatable)
-        may_be_free(sw, port->number);
+        port_recheck_free(sw, port->number);
     list_for_each (node, &port->endpoints)
-        endpoint_follow(container_of(node, struct endpoint, node), before);
+        endpoint_reconfigure(container_of(node, struct endpoint, node), before);
     if (now->up != before->up || now->max_addresses != before->max_addresses)
         observers_tell(&sw->observers, &(struct event){.kind = EVENT_LEARNING, .port = port});
 }
 
-static void endpoint_follow(struct endpoint *endpoint, const struct port_config *before)
+static void endpoint_reconfigure(struct endpoint *endpoint, const struct port_config *before)
 {
     const struct port_config *now = &endpoint->port->config;
 
-    /* What waits must not leave a port that is off, nor much later, when it is on again. */
-    if (before->up && !now->up && drop_queued(endpoint, DROP_DOWN_OUT) > 0)
+    /* Queued frames must not leave a port that is down, nor later, when it is up again. */
+    if (before->up && !now->up && endpoint_drop_queued(endpoint, DROP_DOWN_OUT) > 0)
         endpoint->ops->wait_writable(endpoint, false);
     if (now->offload != before->offload && endpoint->ops->offload_changed)
         endpoint->ops->offload_changed(endpoint);
 }
 
-static void end_failed(struct deferred *work)
+static void endpoint_report_failure(struct deferred *work)
 {
     struct endpoint *endpoint = container_of(work, struct endpoint, failure);
 
     endpoint->ops->lost(endpoint, endpoint->error);
 }
 
-static void count_drops(struct worker *worker, struct port *port, struct endpoint *endpoint,
-                        enum drop_reason reason, uint64_t count)
+static void port_count_drops(struct worker *worker, struct port *port, struct endpoint *endpoint,
+                             enum drop_reason reason, uint64_t count)
 {
     port->counters.drops[reason] += count;
     if (endpoint)
@@ -343,20 +343,21 @@ static void count_drops(struct worker *worker, struct port *port, struct endpoin
         worker->balance.ingress_drops += count;
 }
 
-static bool is_free(const struct port *port)
+static bool port_is_free(const struct port *port)
 {
     return !port || (port->config.allocatable && !port_active(port));
 }
 
-/* Port NUMBER is not what it was: port_find_free() looks at it again. */
-static void may_be_free(struct vswitch *sw, unsigned number)
+/* Port NUMBER has changed: port_find_free() must look at it again. */
+static void port_recheck_free(struct vswitch *sw, unsigned number)
 {
     if (number >= 1 && number < sw->lowest_free)
         sw->lowest_free = number;
 }
 
-/* Port 0 is VDE's management port: a hub does not repeat to it. Return: 0, or -ENOMEM with PORT in none. */
-static int enter_flood_sets(struct port *port)
+/* Port 0 is VDE's management port: a hub does not repeat to it. Return: 0, or -ENOMEM with PORT in
+ * no flood set. */
+static int port_enter_flood_sets(struct port *port)
 {
     struct vswitch *sw = port->sw;
 
@@ -369,14 +370,14 @@ static int enter_flood_sets(struct port *port)
     return 0;
 }
 
-static void leave_flood_sets(struct port *port)
+static void port_leave_flood_sets(struct port *port)
 {
     vlan_leave(&port->sw->vlans, &port->vlan_member);
     flood_set_remove(&port->sw->hub, &port->vlan_member);
 }
 
-/* A station that was heard in a VLAN which PORT has left is not there any more. */
-static void flush_left_vlans(struct port *port, const struct membership *before)
+/* Forgets the stations behind PORT in VLANs that PORT has left. */
+static void port_flush_left_vlans(struct port *port, const struct membership *before)
 {
     for (unsigned vid = 0; vid < VID_COUNT; vid++) {
         if (!membership_has(before, vid) || membership_has(&port->config.membership, vid))
@@ -386,8 +387,8 @@ static void flush_left_vlans(struct port *port, const struct membership *before)
     }
 }
 
-/* Return: how many frames waited. */
-static unsigned drop_queued(struct endpoint *endpoint, enum drop_reason reason)
+/* Return: how many frames were queued. */
+static unsigned endpoint_drop_queued(struct endpoint *endpoint, enum drop_reason reason)
 {
     struct worker *worker = endpoint->worker;
     unsigned queued = endpoint->queue.frames;
@@ -403,7 +404,7 @@ static unsigned drop_queued(struct endpoint *endpoint, enum drop_reason reason)
     return queued;
 }
 
-static void emit_endpoint(enum event_kind kind, struct endpoint *endpoint)
+static void endpoint_emit(enum event_kind kind, struct endpoint *endpoint)
 {
     observers_tell(&endpoint->port->sw->observers,
                    &(struct event){.kind = kind, .port = endpoint->port, .endpoint = endpoint});

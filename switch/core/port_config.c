@@ -48,12 +48,12 @@ void port_config_clear(struct port_config *config)
 
 bool port_config_equal(const struct port_config *one, const struct port_config *other)
 {
-    const char *said = one->description ? one->description : "";
+    const char *description = one->description ? one->description : "";
 
     return membership_equal(&one->membership, &other->membership) && one->up == other->up &&
            one->isolated == other->isolated && one->offload == other->offload &&
            one->reserved == other->reserved && one->allocatable == other->allocatable &&
            one->max_addresses == other->max_addresses && one->user == other->user &&
            one->group == other->group && !strcmp(one->name, other->name) &&
-           !strcmp(said, other->description ? other->description : "");
+           !strcmp(description, other->description ? other->description : "");
 }

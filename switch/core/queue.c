@@ -8,11 +8,11 @@
 #include <string.h>
 
 enum {
-    CHUNK_BYTES = 17 * 4096, /* holds one super-frame */
+    CHUNK_BYTES = 17 * 4096, /* holds one GSO frame */
     QUEUE_POOL_CHUNKS = 64,  /* one full queue's worth */
 };
 
-/* Records stand one behind the other: what there is to know of the frame, then its bytes, aligned for the next. */
+/* Records follow one another: metadata of the frame, then its bytes, padded for the next. */
 struct record {
     uint32_t length;
     uint32_t wire_length;
@@ -23,7 +23,7 @@ struct record {
 
 struct chunk {
     struct list node;
-    uint32_t head; /* first record not taken yet */
+    uint32_t head; /* first record */
     uint32_t tail; /* end of the last record */
     alignas(struct record) uint8_t records[];
 };
@@ -31,11 +31,11 @@ struct chunk {
 enum { CHUNK_ROOM = CHUNK_BYTES - sizeof(struct chunk) };
 static_assert((int)CHUNK_ROOM >= (int)(sizeof(struct record) + GSO_FRAME_MAX), "too small");
 
-static uint32_t record_size(uint32_t length);
-static struct record *record_at(const struct chunk *chunk, uint32_t at);
-static struct chunk *last_chunk(const struct queue *queue);
-static struct chunk *add_chunk(struct queue *queue, struct queue_pool *pool);
-static void drop_chunk(struct chunk *chunk, struct queue_pool *pool);
+static uint32_t queue_record_size(uint32_t length);
+static struct record *queue_record_at(const struct chunk *chunk, uint32_t at);
+static struct chunk *queue_last_chunk(const struct queue *queue);
+static struct chunk *queue_add_chunk(struct queue *queue, struct queue_pool *pool);
+static void queue_drop_chunk(struct chunk *chunk, struct queue_pool *pool);
 
 void queue_pool_init(struct queue_pool *pool, size_t bytes)
 {
@@ -65,7 +65,7 @@ unsigned queue_clear(struct queue *queue, struct queue_pool *pool)
     unsigned frames = queue->frames;
 
     list_for_each_safe (node, &queue->chunks)
-        drop_chunk(container_of(node, struct chunk, node), pool);
+        queue_drop_chunk(container_of(node, struct chunk, node), pool);
     queue_init(queue);
     return frames;
 }
@@ -77,18 +77,18 @@ size_t queue_allowance(const struct queue_pool *pool)
 
 int queue_push(struct queue *queue, struct queue_pool *pool, const struct tx_desc *desc)
 {
-    uint32_t size = record_size(desc->length);
-    struct chunk *chunk = last_chunk(queue);
+    uint32_t size = queue_record_size(desc->length);
+    struct chunk *chunk = queue_last_chunk(queue);
     struct record *record;
     uint8_t *to;
 
     if (size > CHUNK_ROOM)
         return -ENOMEM;
     if (!chunk || chunk->tail + size > CHUNK_ROOM)
-        chunk = add_chunk(queue, pool);
+        chunk = queue_add_chunk(queue, pool);
     if (!chunk)
         return -ENOMEM;
-    record = record_at(chunk, chunk->tail);
+    record = queue_record_at(chunk, chunk->tail);
     record->length = desc->length;
     record->wire_length = desc->wire_length;
     record->tci = desc->tci;
@@ -112,7 +112,7 @@ unsigned queue_peek(const struct queue *queue, struct tx_desc *descs, unsigned m
         struct chunk *chunk = container_of(node, struct chunk, node);
 
         for (uint32_t at = chunk->head; at < chunk->tail; count++) {
-            struct record *record = record_at(chunk, at);
+            struct record *record = queue_record_at(chunk, at);
             struct tx_desc *desc = &descs[count];
 
             if (count == max)
@@ -124,7 +124,7 @@ unsigned queue_peek(const struct queue *queue, struct tx_desc *descs, unsigned m
             desc->offload = record->offload;
             desc->iov[0] = (struct iovec){record->bytes, record->length};
             desc->iov_count = 1;
-            at += record_size(desc->length);
+            at += queue_record_size(desc->length);
         }
     }
     return count;
@@ -134,33 +134,33 @@ void queue_pop(struct queue *queue, struct queue_pool *pool, unsigned count)
 {
     for (; count > 0; count--) {
         struct chunk *chunk = container_of(queue->chunks.next, struct chunk, node);
-        uint32_t length = record_at(chunk, chunk->head)->length;
+        uint32_t length = queue_record_at(chunk, chunk->head)->length;
 
-        chunk->head += record_size(length);
+        chunk->head += queue_record_size(length);
         queue->frames--;
         queue->bytes -= length;
         if (chunk->head == chunk->tail)
-            drop_chunk(chunk, pool);
+            queue_drop_chunk(chunk, pool);
     }
 }
 
-static uint32_t record_size(uint32_t length)
+static uint32_t queue_record_size(uint32_t length)
 {
     return (uint32_t)((sizeof(struct record) + length + alignof(struct record) - 1) &
                       ~(alignof(struct record) - 1));
 }
 
-static struct record *record_at(const struct chunk *chunk, uint32_t at)
+static struct record *queue_record_at(const struct chunk *chunk, uint32_t at)
 {
     return (struct record *)(uintptr_t)(chunk->records + at);
 }
 
-static struct chunk *last_chunk(const struct queue *queue)
+static struct chunk *queue_last_chunk(const struct queue *queue)
 {
     return list_empty(&queue->chunks) ? NULL : container_of(queue->chunks.prev, struct chunk, node);
 }
 
-static struct chunk *add_chunk(struct queue *queue, struct queue_pool *pool)
+static struct chunk *queue_add_chunk(struct queue *queue, struct queue_pool *pool)
 {
     struct chunk *chunk;
 
@@ -183,7 +183,7 @@ static struct chunk *add_chunk(struct queue *queue, struct queue_pool *pool)
     return chunk;
 }
 
-static void drop_chunk(struct chunk *chunk, struct queue_pool *pool)
+static void queue_drop_chunk(struct chunk *chunk, struct queue_pool *pool)
 {
     list_remove(&chunk->node);
     pool->used--;

@@ -3,9 +3,10 @@
 
 #include "util/clock.h"
 
-static void note_move(struct station *station, unsigned port, uint64_t now);
-static bool note_frame(struct station *station, const struct station_event *event, uint64_t now);
-static void watch(struct station *station, const struct station_event *event, uint64_t now);
+static void station_note_move(struct station *station, unsigned port, uint64_t now);
+static bool station_note_frame(struct station *station, const struct station_event *event,
+                               uint64_t now);
+static void station_watch(struct station *station, const struct station_event *event, uint64_t now);
 
 void station_init(struct station *station, unsigned port, uint64_t now)
 {
@@ -14,12 +15,13 @@ void station_init(struct station *station, unsigned port, uint64_t now)
 
 bool station_note(struct station *station, const struct station_event *event, uint64_t now)
 {
-    bool reflected = event->digest && note_frame(station, event, now);
+    bool reflected = event->digest && station_note_frame(station, event, now);
     bool moved = station->heard != event->port;
 
     if (moved)
-        note_move(station, event->port, now);
-    /* Once or twice may be two guests that say the same; more is a loop, and reported as one. */
+        station_note_move(station, event->port, now);
+    /* Once or twice may be two guests that send the same frame; more is a loop, and reported as
+     * one. */
     if (reflected && station->reflections > 2)
         station->moves = 0;
     return moved || reflected;
@@ -31,7 +33,7 @@ bool station_is_reflection(const struct station *station, unsigned port, uint64_
            port != station->first;
 }
 
-static void note_move(struct station *station, unsigned port, uint64_t now)
+static void station_note_move(struct station *station, unsigned port, uint64_t now)
 {
     station->before = station->heard;
     station->heard = port;
@@ -41,11 +43,12 @@ static void note_move(struct station *station, unsigned port, uint64_t now)
     station->moves++;
 }
 
-/* Return: whether the frame that is watched comes in elsewhere again. */
-static bool note_frame(struct station *station, const struct station_event *event, uint64_t now)
+/* Return: whether the watched frame enters elsewhere again. */
+static bool station_note_frame(struct station *station, const struct station_event *event,
+                               uint64_t now)
 {
     if (!station->digest || now - station->watched > SECOND) {
-        watch(station, event, now);
+        station_watch(station, event, now);
         return false;
     }
     if (event->digest != station->digest)
@@ -54,15 +57,15 @@ static bool note_frame(struct station *station, const struct station_event *even
         station->last_before = station->last;
         station->last = event->port;
     } else if (!station_is_reflection(station, event->port, event->digest)) {
-        return false; /* its sender just repeats it */
+        return false; /* repeated by its sender */
     }
     station->reflections++;
     return true;
 }
 
-/* A station that announces itself owns an address at once, but is settled only after ten seconds without a dispute: no
- * guest must pass for the sender of its neighbour's frames. */
-static void watch(struct station *station, const struct station_event *event, uint64_t now)
+/* A station that announces a move owns the address at once, but settles only after ten seconds
+ * without a dispute: a guest must not pass for the sender of its neighbour's frames. */
+static void station_watch(struct station *station, const struct station_event *event, uint64_t now)
 {
     const uint64_t undisputed = 10 * SECOND;
 

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void clear_drops(struct vswitch *sw, unsigned reason);
-static void free_ports(struct vswitch *sw);
-static void fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,
-                        const struct fdb_owner *from);
+static void switch_clear_drops(struct vswitch *sw, unsigned reason);
+static void switch_free_ports(struct vswitch *sw);
+static void switch_fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,
+                               const struct fdb_owner *from);
 
 struct switch_config switch_defaults(void)
 {
@@ -41,7 +41,7 @@ struct vswitch *switch_new(const struct switch_config *config)
         switch_free(sw);
         return NULL;
     }
-    fdb_set_notify(sw->fdb, fdb_changed, sw);
+    fdb_set_notify(sw->fdb, switch_fdb_changed, sw);
     return sw;
 }
 
@@ -50,7 +50,7 @@ void switch_free(struct vswitch *sw)
     if (!sw)
         return;
     if (sw->port)
-        free_ports(sw);
+        switch_free_ports(sw);
     free(sw->hub.member);
     vlan_table_free(&sw->vlans);
     fdb_free(sw->fdb);
@@ -106,11 +106,11 @@ int switch_add_drop_kind(struct vswitch *sw, const struct drop_kind *kind)
 
 void switch_remove_drop_kind(struct vswitch *sw, unsigned reason)
 {
-    clear_drops(sw, reason);
+    switch_clear_drops(sw, reason);
     drop_table_remove(&sw->drops, reason);
 }
 
-static void clear_drops(struct vswitch *sw, unsigned reason)
+static void switch_clear_drops(struct vswitch *sw, unsigned reason)
 {
     switch_for_each_port (sw, port) {
         port->counters.drops[reason] = 0;
@@ -119,7 +119,7 @@ static void clear_drops(struct vswitch *sw, unsigned reason)
     }
 }
 
-static void free_ports(struct vswitch *sw)
+static void switch_free_ports(struct vswitch *sw)
 {
     switch_for_each_port (sw, port) {
         list_for_each_safe (node, &port->endpoints) {
@@ -132,8 +132,8 @@ static void free_ports(struct vswitch *sw)
     free(sw->port);
 }
 
-static void fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,
-                        const struct fdb_owner *from)
+static void switch_fdb_changed(void *context, enum fdb_change change, const struct fdb_entry *entry,
+                               const struct fdb_owner *from)
 {
     static const enum event_kind kind[] = {
         [FDB_LEARNED] = EVENT_FDB_LEARNED,

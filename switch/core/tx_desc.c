@@ -34,7 +34,8 @@ void tx_desc_make_segment(struct tx_desc *desc, const struct frame *frame,
     desc->wire_length = desc->length;
 }
 
-/* Adds the first LENGTH bytes of FRAME, or a copy of them, as HEAD, with TCI in place of the tag that they have. */
+/* Adds the first LENGTH bytes of FRAME, or their copy in HEAD, with TCI instead of the tag that
+ * they have. */
 static void tx_desc_gather(struct tx_desc *desc, const struct frame *frame, const uint8_t *head,
                            uint32_t length, int tci)
 {

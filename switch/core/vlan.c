@@ -183,7 +183,7 @@ int vlan_egress(const struct membership *member, const struct frame *frame)
     return untagged ? TAG_NONE : (frame->tci & TCI_PRIORITY) | frame->vid;
 }
 
-/* Where MEMBER stands, or would stand, in SET. */
+/* Return: MEMBER's index in SET, or where it would be inserted. */
 static unsigned flood_set_place(const struct flood_set *set, const struct vlan_member *member)
 {
     unsigned low = 0, high = set->count;
