@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * runtime.h - what every port type needs of the running program
+ * context.h - what port types need of the running daemon
  */
 #ifndef VSW_PORTS_CONTEXT_H
 #define VSW_PORTS_CONTEXT_H
@@ -17,14 +17,14 @@ struct context {
     struct vswitch *sw;
     struct ev_loop *loop;
     struct log *log;
-    struct io_worker *io;     /* carries the frames; see ports/io/wake.h */
-    struct switch_dir *dir;   /* where clients find us */
-    int reserve_fd;           /* descriptor in reserve, -1: none; see os_accept() */
-    struct list acceptors;    /* where clients can connect; see acceptor.h */
+    struct io_worker *io;     /* carries the frames: ports/io/wake.h */
+    struct switch_dir *dir;   /* where clients find the switch */
+    int reserve_fd;           /* reserve descriptor, -1: none; see os_accept() */
+    struct list acceptors;    /* listeners; see acceptor.h */
     unsigned last_acceptor;   /* number of the newest */
-    struct list services;     /* of the port types that are started; see port_type.h */
-    struct log_limit refused; /* clients turned away */
-    struct log_limit failing; /* endpoints in trouble */
+    struct list services;     /* of started port types; see port_type.h */
+    struct log_limit refused; /* log limit of refused clients */
+    struct log_limit failing; /* log limit of failing endpoints */
 };
 
 #endif

@@ -19,7 +19,7 @@ static key_format format_name, format_vlan, format_trunk, format_addresses, form
 static int read_tags(const char *value, struct membership *member, struct error *err);
 static void format_id(id_t id, char text[KEY_VALUE]);
 
-/* trunk= is read behind vlan=, and allocatable= depends on all others: see spec_parse(). */
+/* trunk= must follow vlan=, and allocatable= all others: spec_parse() reads them in this order. */
 const struct port_key common_keys[] = {
     {"port", KEY_NUMBER, "N", "its number; without it the lowest that no port has"},
     {"name", KEY_TEXT, "NAME", "what people call it, and clients that ask for it",
@@ -82,7 +82,7 @@ int key_check_switch(const char *key, const char *value, struct error *err)
                : 0;
 }
 
-/* Whether a port may be called that is known where names have a meaning: spec_check_name(). */
+/* spec_check_name() checks that the name is acceptable: it knows which are reserved. */
 static int parse_name(const struct port_key *key, const char *value, struct port_config *config,
                       struct error *err)
 {
@@ -291,7 +291,7 @@ static void format_group(const struct port_key *key, const struct port_config *c
     format_id(config->group, text);
 }
 
-/* A number means the same user whatever its name is, and needs no look-up. */
+/* Numbers need no look-up, and mean the same user if names change. */
 static void format_id(id_t id, char text[KEY_VALUE])
 {
     if (id == (id_t)-1)

@@ -9,7 +9,7 @@
 #include "ports/uplink/uplink.h"
 #include "ports/vde/vde.h"
 
-/* Ports of the first take any client; those that were made for no type in particular are written down as its. */
+/* The first is the default: port_text() writes ports without a type as ports of it. */
 const struct port_type *const port_types[] = {
     &vde_type, &stream_type, &dgram_type, &tap_type, &uplink_type, &plug_type, NULL,
 };

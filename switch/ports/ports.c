@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 static int check_restricted(const struct port_spec *spec, struct error *err);
-static int make_port(struct context *context, const struct port_spec *spec, struct port **port,
-                     struct error *err);
-static int set_up(struct context *context, const struct port_spec *spec, struct port *port,
-                  struct error *err);
-static int keep_keys(const struct port_spec *spec, struct port *port, struct error *err);
-static bool renamed(const struct port *port, const struct port_config *wanted);
-static void give_name(struct port_config *wanted);
+static int create_port(struct context *context, const struct port_spec *spec, struct port **port,
+                       struct error *err);
+static int set_up_port(struct context *context, const struct port_spec *spec, struct port *port,
+                       struct error *err);
+static int keep_own_keys(const struct port_spec *spec, struct port *port, struct error *err);
+static bool changes_name(const struct port *port, const struct port_config *wanted);
+static void apply_name_default(struct port_config *wanted);
 static int configure(struct context *context, struct port *port, const struct port_config *wanted,
                      struct vidset *created, struct error *err);
 static int check_name_is_free(const struct vswitch *sw, const struct port *port, const char *name,
@@ -25,7 +25,7 @@ static int check_name_is_free(const struct vswitch *sw, const struct port *port,
 static int open_listeners(struct context *context, const struct port *port, const char *name,
                           struct error *err);
 static void close_listeners(struct context *context, const struct port *port, const char *name);
-static void close_first(struct context *context, const char *name, unsigned count);
+static void close_listeners_of_types(struct context *context, const char *name, unsigned count);
 static int create_vlans(struct vswitch *sw, const struct membership *member, struct vidset *created,
                         struct error *err);
 static void remove_vlans(struct vswitch *sw, const struct vidset *created);
@@ -43,7 +43,7 @@ int port_open(struct context *context, const char *text, bool trusted, struct po
     if (status == 0 && spec.type->serve)
         status = spec.type->serve(context, &spec, err);
     if (status == 0)
-        status = make_port(context, &spec, &port, err);
+        status = create_port(context, &spec, &port, err);
     if (status >= 0 && made)
         *made = port;
     spec_clear(&spec);
@@ -58,8 +58,8 @@ int port_change(struct context *context, struct port *port, const char *text, st
 
     if (status < 0)
         return status;
-    if (renamed(port, &spec.config) && !spec_value(&spec, "allocatable"))
-        give_name(&spec.config);
+    if (changes_name(port, &spec.config) && !spec_value(&spec, "allocatable"))
+        apply_name_default(&spec.config);
     status = configure(context, port, &spec.config, &created, err);
     spec_clear(&spec);
     return status;
@@ -74,8 +74,8 @@ int port_rename(struct context *context, struct port *port, const char *name, st
     if (status < 0)
         return status;
     strcpy(wanted.name, name);
-    if (renamed(port, &wanted))
-        give_name(&wanted);
+    if (changes_name(port, &wanted))
+        apply_name_default(&wanted);
     return configure(context, port, &wanted, &created, err);
 }
 
@@ -214,9 +214,9 @@ static int check_restricted(const struct port_spec *spec, struct error *err)
     return 0;
 }
 
-/* A specification makes a new port: to change one that exists is port_change()'s business. */
-static int make_port(struct context *context, const struct port_spec *spec, struct port **port,
-                     struct error *err)
+/* Creates the port; port_change() is for existing ones. */
+static int create_port(struct context *context, const struct port_spec *spec, struct port **port,
+                       struct error *err)
 {
     int status = check_name_is_free(context->sw, NULL, spec->config.name, err);
 
@@ -225,15 +225,15 @@ static int make_port(struct context *context, const struct port_spec *spec, stru
     status = port_create(context->sw, spec->port, port);
     if (status < 0)
         return ports_explain(context->sw, status, spec->port, err);
-    return set_up(context, spec, *port, err);
+    return set_up_port(context, spec, *port, err);
 }
 
-/* If it fails there is no port. */
-static int set_up(struct context *context, const struct port_spec *spec, struct port *port,
-                  struct error *err)
+/* On failure the port is removed. */
+static int set_up_port(struct context *context, const struct port_spec *spec, struct port *port,
+                       struct error *err)
 {
     struct vidset created = {0};
-    int status = keep_keys(spec, port, err);
+    int status = keep_own_keys(spec, port, err);
 
     port->type = spec->type->name;
     port->untrusted_edge = spec->type->untrusted_edge;
@@ -249,7 +249,7 @@ static int set_up(struct context *context, const struct port_spec *spec, struct 
     return status;
 }
 
-static int keep_keys(const struct port_spec *spec, struct port *port, struct error *err)
+static int keep_own_keys(const struct port_spec *spec, struct port *port, struct error *err)
 {
     char own[SPEC_OWN];
 
@@ -258,24 +258,24 @@ static int keep_keys(const struct port_spec *spec, struct port *port, struct err
     return *own && !port->type_keys ? error_no_memory(err) : 0;
 }
 
-static bool renamed(const struct port *port, const struct port_config *wanted)
+static bool changes_name(const struct port *port, const struct port_config *wanted)
 {
     return strcmp(port->config.name, wanted->name) != 0;
 }
 
-/* A client finds a port that has a name only if it asks for it. */
-static void give_name(struct port_config *wanted)
+/* Clients get a named port only by its name. */
+static void apply_name_default(struct port_config *wanted)
 {
     if (*wanted->name)
         wanted->allocatable = false;
 }
 
-/* port_configure() with all that goes along with it outside the core: VLANs are created, and clients find the port by its name.
- * CREATED tells which VLANs. Return: 0, or -errno and sets ERR and nothing changed. */
+/* port_configure() and what goes with it outside the core: VLANs are created, listeners follow the
+ * name. CREATED receives the new VLANs. Return: 0, or -errno and sets ERR with nothing changed. */
 static int configure(struct context *context, struct port *port, const struct port_config *wanted,
                      struct vidset *created, struct error *err)
 {
-    bool moves = renamed(port, wanted);
+    bool moves = changes_name(port, wanted);
     char before[PORT_NAME];
     int status = moves ? check_name_is_free(context->sw, port, wanted->name, err) : 0;
 
@@ -295,7 +295,7 @@ static int configure(struct context *context, struct port *port, const struct po
     if (status < 0)
         remove_vlans(context->sw, created);
     else if (moves && *wanted->name)
-        port->temporary = 0; /* it has a name to be found by again */
+        port->temporary = 0; /* named ports stay */
     return status;
 }
 
@@ -309,7 +309,8 @@ static int check_name_is_free(const struct vswitch *sw, const struct port *port,
                                   : 0;
 }
 
-/* Everywhere where clients might look for PORT by NAME. Return: 0, or -errno and sets ERR and none open. */
+/* Opens all listeners for the port called NAME. Return: 0, or -errno and sets ERR with none left
+ * open. */
 static int open_listeners(struct context *context, const struct port *port, const char *name,
                           struct error *err)
 {
@@ -319,7 +320,7 @@ static int open_listeners(struct context *context, const struct port *port, cons
         int status = port_types[i]->listen ? port_types[i]->listen(context, name, err) : 0;
 
         if (status < 0) {
-            close_first(context, name, i);
+            close_listeners_of_types(context, name, i);
             return status;
         }
     }
@@ -329,11 +330,11 @@ static int open_listeners(struct context *context, const struct port *port, cons
 static void close_listeners(struct context *context, const struct port *port, const char *name)
 {
     if (port->for_guests && *name)
-        close_first(context, name, UINT_MAX);
+        close_listeners_of_types(context, name, UINT_MAX);
 }
 
-/* Those of the first COUNT port types. */
-static void close_first(struct context *context, const char *name, unsigned count)
+/* Closes those of the first COUNT port types. */
+static void close_listeners_of_types(struct context *context, const char *name, unsigned count)
 {
     for (unsigned i = 0; i < count && port_types[i]; i++) {
         if (port_types[i]->unlisten)
@@ -341,7 +342,8 @@ static void close_first(struct context *context, const char *name, unsigned coun
     }
 }
 
-/* Creates those that do not exist; CREATED tells which, for the caller to remove if something else fails. */
+/* Creates missing VLANs; CREATED receives them, for the caller to remove if something else
+ * fails. */
 static int create_vlans(struct vswitch *sw, const struct membership *member, struct vidset *created,
                         struct error *err)
 {

@@ -15,16 +15,16 @@
 
 enum { MOST_KEYS = SPEC_PAIRS, LIST = 256 };
 
-static int begin(struct port_spec *spec, const char *text, struct error *err);
+static int spec_begin(struct port_spec *spec, const char *text, struct error *err);
 static char *next_field(char **rest);
 static int find_type(const char *name, const struct port_type *const *types, struct port_spec *spec,
                      struct error *err);
-static struct port_config defaults(const struct port_type *type);
+static struct port_config type_defaults(const struct port_type *type);
 static int read_pairs(struct port_spec *spec, char *rest, struct error *err);
 static int read_pair(struct port_spec *spec, char *field, struct error *err);
 static int explain_key(const struct port_spec *spec, const char *key, const char *const *accepted,
                        struct error *err);
-static const char *renamed(const struct port_key *keys, const char *key);
+static const char *current_name(const struct port_key *keys, const char *key);
 static int read_common(struct port_spec *spec, struct error *err);
 static int read_number(struct port_spec *spec, const char *text, struct error *err);
 static int check_switches(const struct port_spec *spec, struct error *err);
@@ -41,13 +41,13 @@ int spec_parse(const char *text, const struct port_type *const *types, struct po
                struct error *err)
 {
     char *rest = spec->text;
-    int status = begin(spec, text, err);
+    int status = spec_begin(spec, text, err);
 
     if (status == 0)
         status = find_type(next_field(&rest), types, spec, err);
     if (status < 0)
         return status;
-    spec->config = defaults(spec->type);
+    spec->config = type_defaults(spec->type);
     status = read_pairs(spec, rest, err);
     if (status == 0)
         status = check_switches(spec, err);
@@ -67,7 +67,7 @@ int spec_parse(const char *text, const struct port_type *const *types, struct po
 int spec_parse_settings(const char *text, const struct port *port, struct port_spec *spec,
                         struct error *err)
 {
-    int status = begin(spec, text, err);
+    int status = spec_begin(spec, text, err);
 
     if (status < 0)
         return status;
@@ -107,7 +107,7 @@ void spec_write(char text[SPEC_TEXT], const struct port_type *type, const char *
                 const struct port_config *config)
 {
     char decimal[12], value[KEY_VALUE], standard[KEY_VALUE], *end, *settings;
-    struct port_config other = defaults(type);
+    struct port_config other = type_defaults(type);
 
     end = stpcpy(stpcpy(text, type->name), own);
     snprintf(decimal, sizeof(decimal), "%d", number);
@@ -205,7 +205,7 @@ int spec_check_name(const char *name, struct error *err)
     return 0;
 }
 
-/* Names of ports are files in the switch's directory, where these have a meaning already. */
+/* Port names become files in the switch's directory, where these names have a meaning. */
 static void reserved_names(const char *names[MOST_KEYS])
 {
     unsigned n = 0;
@@ -226,7 +226,7 @@ static bool is_reserved(const char *name, const char *file)
     return !strncmp(name, file, length) && (name[length] == '\0' || name[length] == '.');
 }
 
-static int begin(struct port_spec *spec, const char *text, struct error *err)
+static int spec_begin(struct port_spec *spec, const char *text, struct error *err)
 {
     memset(spec, 0, sizeof(*spec));
     spec->port = PORT_ANY;
@@ -237,7 +237,8 @@ static int begin(struct port_spec *spec, const char *text, struct error *err)
     return 0;
 }
 
-/* Cuts the first field off *REST, undoubling commas in place; *REST becomes NULL after the last one. */
+/* Cuts the first field off *REST, undoubling commas in place; *REST becomes NULL after the last
+ * one. */
 static char *next_field(char **rest)
 {
     char *field = *rest, *to = field, *from = field;
@@ -271,8 +272,8 @@ static int find_type(const char *name, const struct port_type *const *types, str
                      nearest ? "\"?)" : "", join(names, list));
 }
 
-/* What a port of TYPE is that nothing was said about. */
-static struct port_config defaults(const struct port_type *type)
+/* Configuration of a port of TYPE before any key. */
+static struct port_config type_defaults(const struct port_type *type)
 {
     struct port_config config = port_config_defaults();
 
@@ -314,11 +315,11 @@ static int read_pair(struct port_spec *spec, char *field, struct error *err)
 static int explain_key(const struct port_spec *spec, const char *key, const char *const *accepted,
                        struct error *err)
 {
-    const char *meant = renamed(common_keys, key);
+    const char *meant = current_name(common_keys, key);
     char list[LIST];
 
     if (!meant && spec->type)
-        meant = renamed(spec->type->keys, key);
+        meant = current_name(spec->type->keys, key);
     if (!meant)
         meant = text_nearest(key, accepted);
     return error_set(err, EINVAL, "unknown key \"%s\"%s%s%s; %s takes %s", key,
@@ -326,8 +327,8 @@ static int explain_key(const struct port_spec *spec, const char *key, const char
                      spec->type ? spec->type->name : "a port", join(accepted, list));
 }
 
-/* What KEY, an earlier name, is called now; NULL if it is none. */
-static const char *renamed(const struct port_key *keys, const char *key)
+/* The current name of KEY, an earlier one; NULL if it is none. */
+static const char *current_name(const struct port_key *keys, const char *key)
 {
     for (; keys->name; keys++) {
         if (keys->formerly && !strcmp(keys->formerly, key))
@@ -350,7 +351,7 @@ static int read_common(struct port_spec *spec, struct error *err)
     }
     if (number && read_number(spec, number, err) < 0)
         return -EINVAL;
-    /* name= with nothing takes the name away, from a port that exists. */
+    /* An empty name= removes the name of an existing port. */
     if (name && (*name || spec->type) && spec_check_name(name, err) < 0)
         return -EINVAL;
     if (membership_has_tagged(member, member->untagged))
@@ -370,7 +371,7 @@ static int read_number(struct port_spec *spec, const char *text, struct error *e
     return 0;
 }
 
-/* Those of the type; the common ones were when they were read. */
+/* The type's own; common ones were checked when they were parsed. */
 static int check_switches(const struct port_spec *spec, struct error *err)
 {
     for (const struct port_key *key = spec->type->keys; key->name; key++) {
@@ -383,7 +384,8 @@ static int check_switches(const struct port_spec *spec, struct error *err)
     return 0;
 }
 
-/* spec_own_keys() has room for so much; no address and no name is that long, but a number may have zeros in front. */
+/* spec_own_keys() has room for SPEC_OWN bytes. No address or name is that long, but a number may
+ * have leading zeros. */
 static int check_length(const struct port_spec *spec, struct error *err)
 {
     size_t length = 1;
@@ -398,9 +400,9 @@ static int check_length(const struct port_spec *spec, struct error *err)
                : 0;
 }
 
-/* A port that was given a number or a name is for those that ask for it by that. One whose endpoint comes from elsewhere is not
- * free for the taking while that is away, if it may come back, or if the port has settings that were meant for it: its
- * VLAN, for one. */
+/* A port with a number or a name is for clients that ask for it. One whose endpoint comes from its
+ * own keys is not free while that endpoint is away if it may come back, or if settings, such as its
+ * VLAN, were meant for it. */
 static bool allocatable_by_default(const struct port_type *type, int number, const char *name,
                                    bool own, bool settings)
 {
@@ -409,7 +411,8 @@ static bool allocatable_by_default(const struct port_type *type, int number, con
     return !own || (!type->forget && !settings);
 }
 
-/* The type's own keys first: they are what people forget. In front of the common ones is port=, not for a port that exists. */
+/* The type's own keys first: they are what users forget. port= leads the common ones, and is not
+ * for existing ports. */
 static void accepted_keys(const struct port_type *type, const char *keys[])
 {
     const struct port_key *common = type ? common_keys : common_keys + 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * temporary.h - ports that were made for one client, and go with it
+ * temporary.h - ports that are removed with the client they were created for
  */
 #ifndef VSW_PORTS_TEMPORARY_H
 #define VSW_PORTS_TEMPORARY_H
@@ -14,7 +14,7 @@ struct temporary_ports {
     struct deferred removal;
 };
 
-/* temporary_start() - removes ports that are marked as temporary as soon as their last endpoint has left */
+/* temporary_start() - removes ports marked temporary once their last endpoint is detached */
 void temporary_start(struct temporary_ports *ports, struct context *context);
 void temporary_stop(struct temporary_ports *ports);
 

@@ -2,14 +2,16 @@
  *
  * dgram.c - the endpoint of a dgram port
  *
- * Theory of operation. A datagram is a frame; nobody greets, and nobody says goodbye. So the endpoint is attached from the start
- * to the end, and what is sent while nobody is there is dropped as a send error.
+ * Theory of operation. A datagram is a frame; there is no greeting and no goodbye. So the endpoint
+ * is attached from start to end, and what is sent while no peer is there is dropped as a send
+ * error.
  *
- * UDP sockets are not connected: what does not come from the peer's address is a stranger's, dropped and counted.
- * UNIX sockets are connected whenever somebody is at remote=: only then the kernel tells us when there is room again, and
- * does not hold the peer to max_dgram_qlen datagrams on their way to us. It then refuses whatever others send. That
- * includes a peer that was started again, at a new socket of the same path, so we watch that path, and connect again as
- * soon as it changes. Of a group everybody is a member, and nobody a stranger.
+ * UDP sockets are not connected: datagrams from an unexpected source are dropped and counted. UNIX
+ * sockets are connected while a peer is at remote=: only then the kernel reports when there is room
+ * again, and does not limit the peer to max_dgram_qlen datagrams on their way here. It then refuses
+ * other senders. That includes a peer that was restarted, with a new socket at the same path, so
+ * the path is watched, and the socket reconnected when it changes. In a group every sender is a
+ * member, and none unexpected.
  */
 #include "ports/dgram/dgram.h"
 
@@ -34,11 +36,11 @@ struct dgram {
     struct dgram_spec spec;
     struct dgram_socket sock;
     struct udp_tx udp; /* unless its sockets are UNIX sockets */
-    bool exclusive;    /* the kernel lets in nobody but the peer: no need to ask who sent a frame */
+    bool exclusive;    /* the kernel accepts only the peer's datagrams: senders need no check */
     struct port_logger logger;
 
-    /* DGRAM_UNIX */
-    bool connected; /* to somebody who, when we last heard of it, was there */
+    /* only DGRAM_UNIX */
+    bool connected; /* to a peer that was there when last heard of */
     ev_stat path;   /* remote= */
     struct retry retry;
     struct deferred peer_left;
@@ -52,20 +54,20 @@ static int dgram_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsi
 static void dgram_lost(struct endpoint *endpoint, int error);
 static void dgram_close(struct endpoint *endpoint);
 
-static int attach(struct dgram *dgram, struct context *context, struct port *port,
-                  struct error *err);
-static bool is_shut(int fd);
-static int check_senders(struct dgram *dgram, struct batch *batch, int count);
-static void peer_gone(struct dgram *dgram);
+static int dgram_attach(struct dgram *dgram, struct context *context, struct port *port,
+                        struct error *err);
+static bool dgram_is_shut(int fd);
+static int dgram_check_senders(struct dgram *dgram, struct batch *batch, int count);
+static void dgram_peer_gone(struct dgram *dgram);
 static void on_peer_left(struct deferred *work);
-static void watch_path(struct dgram *dgram);
-static void expect_change(struct dgram *dgram);
+static void dgram_watch_path(struct dgram *dgram);
+static void dgram_expect_change(struct dgram *dgram);
 static void on_path_changed(struct ev_loop *loop, ev_stat *watcher, int events);
 static void on_retry(struct retry *retry);
-static int reach(struct dgram *dgram);
-static void report_peer(struct dgram *dgram);
-static void introduce(struct dgram *dgram);
-static void describe(struct dgram *dgram);
+static int dgram_connect(struct dgram *dgram);
+static void dgram_report_peer(struct dgram *dgram);
+static void dgram_init_logger(struct dgram *dgram);
+static void dgram_describe(struct dgram *dgram);
 
 static const struct port_key dgram_keys[] = {
     {"local", KEY_TEXT, "FILE|ADDRESS:PORT", "our end; with mcast= an interface's address",
@@ -115,19 +117,19 @@ static int dgram_open(struct context *context, const struct port_spec *spec, str
     if (status == 0)
         status = dgram_socket_open(&dgram->sock, &dgram->spec, context->dir, err);
     if (status == 0)
-        status = attach(dgram, context, port, err);
+        status = dgram_attach(dgram, context, port, err);
     if (status < 0) {
         free(dgram);
         return status;
     }
-    introduce(dgram);
+    dgram_init_logger(dgram);
     if (dgram->spec.kind == DGRAM_UNIX)
-        watch_path(dgram);
-    describe(dgram);
+        dgram_watch_path(dgram);
+    dgram_describe(dgram);
     return 0;
 }
 
-/* A connected UDP socket reports what ICMP said of earlier datagrams: no reason to end. */
+/* A connected UDP socket reports ICMP errors of earlier datagrams: no reason to fail. */
 static int dgram_rx(struct endpoint *endpoint, struct batch *batch)
 {
     struct dgram *dgram = container_of(endpoint, struct dgram, base.endpoint);
@@ -138,13 +140,14 @@ static int dgram_rx(struct endpoint *endpoint, struct batch *batch)
     if (dgram->exclusive)
         count = datagram_rx(dgram->sock.in, vector, batch);
     else
-        count = check_senders(dgram, batch, datagram_rx_from(dgram->sock.in, vector, batch));
-    /* A UNIX socket has its senders wait; and of a group the kernel also counts what our filter takes out. */
+        count = dgram_check_senders(dgram, batch, datagram_rx_from(dgram->sock.in, vector, batch));
+    /* A UNIX socket makes its senders wait; for a group, the kernel also counts what the socket's
+     * filter drops. */
     if (dgram->spec.kind != DGRAM_GROUP && !address_is_path(&dgram->spec.remote))
         missed = dgram_socket_missed(&dgram->sock);
     if (missed > 0)
         port_drop_early(endpoint, DROP_MISSED, missed);
-    if (count == 0 && dgram->spec.kind == DGRAM_FD && is_shut(dgram->sock.in))
+    if (count == 0 && dgram->spec.kind == DGRAM_FD && dgram_is_shut(dgram->sock.in))
         return -EPIPE;
     return count > 0 ? count : 0;
 }
@@ -161,7 +164,7 @@ static int dgram_tx(struct endpoint *core, const struct tx_desc *descs, unsigned
                       dgram->spec.kind == DGRAM_UDP ? &dgram->spec.remote : NULL);
     sent = datagram_tx(dgram->sock.out, descs, count);
     if (sent == -ECONNREFUSED || sent == -ENOTCONN)
-        peer_gone(dgram);
+        dgram_peer_gone(dgram);
     return sent;
 }
 
@@ -190,9 +193,9 @@ static void dgram_close(struct endpoint *core)
     free(dgram);
 }
 
-/* Return: 0, or -errno and sets ERR and the sockets closed. */
-static int attach(struct dgram *dgram, struct context *context, struct port *port,
-                  struct error *err)
+/* Return: 0, or -errno and sets ERR with the sockets closed. */
+static int dgram_attach(struct dgram *dgram, struct context *context, struct port *port,
+                        struct error *err)
 {
     int status;
 
@@ -209,16 +212,17 @@ static int attach(struct dgram *dgram, struct context *context, struct port *por
     return status;
 }
 
-/* The program that started us may have shut the way in: the kernel then makes up empty datagrams forever. */
-static bool is_shut(int fd)
+/* Whether an inherited socket was shut down for reading: the kernel then returns empty datagrams
+ * forever. */
+static bool dgram_is_shut(int fd)
 {
     struct pollfd way_in = {.fd = fd, .events = POLLRDHUP};
 
     return poll(&way_in, 1, 0) == 1 && way_in.revents & POLLRDHUP;
 }
 
-/* Of the COUNT frames of BATCH, the peer's alone may come in. Return: COUNT. */
-static int check_senders(struct dgram *dgram, struct batch *batch, int count)
+/* Drops those of the COUNT frames of BATCH that are not from the peer. Return: COUNT. */
+static int dgram_check_senders(struct dgram *dgram, struct batch *batch, int count)
 {
     const struct address *from = io_worker_of(&dgram->base.endpoint)->datagrams.from;
 
@@ -231,8 +235,8 @@ static int check_senders(struct dgram *dgram, struct batch *batch, int count)
     return count;
 }
 
-/* Found out while sending: what follows from it must wait until the batch is through. */
-static void peer_gone(struct dgram *dgram)
+/* Noticed in tx(): the consequences must wait until the batch is through. */
+static void dgram_peer_gone(struct dgram *dgram)
 {
     struct endpoint *endpoint = &dgram->base.endpoint;
 
@@ -249,27 +253,27 @@ static void on_peer_left(struct deferred *work)
     struct dgram *dgram = container_of(work, struct dgram, peer_left);
     struct context *context = dgram->base.context;
 
-    report_peer(dgram);
+    dgram_report_peer(dgram);
     retry_stop(&dgram->retry, context->loop);
     retry_later(&dgram->retry, context->loop);
 }
 
-static void watch_path(struct dgram *dgram)
+static void dgram_watch_path(struct dgram *dgram)
 {
     int status;
 
     retry_init(&dgram->retry, on_retry);
     ev_stat_init(&dgram->path, on_path_changed, dgram->spec.remote.local.sun_path, 0);
     ev_stat_start(dgram->base.context->loop, &dgram->path);
-    expect_change(dgram);
-    status = reach(dgram);
+    dgram_expect_change(dgram);
+    status = dgram_connect(dgram);
     if (status < 0)
         port_log(&dgram->logger, LOG_NOTICE, "nobody is there yet: %s", strerror(-status));
 }
 
-/* libev looks when inotify tells it to, and compares times in seconds; and a new socket may get the inode of the old one. A time
- * that no file has makes every look at one a change. */
-static void expect_change(struct dgram *dgram)
+/* libev compares times in seconds when inotify reports a change, and a new socket may get the inode
+ * of the old one. A time that no file has makes each report a change. */
+static void dgram_expect_change(struct dgram *dgram)
 {
     dgram->path.attr.st_ctime = 0;
 }
@@ -279,20 +283,21 @@ static void on_path_changed(struct ev_loop *loop, ev_stat *watcher, int events)
     struct dgram *dgram = container_of(watcher, struct dgram, path);
 
     (void)events;
-    expect_change(dgram);
+    dgram_expect_change(dgram);
     retry_stop(&dgram->retry, loop);
     retry_succeeded(&dgram->retry);
-    reach(dgram);
+    dgram_connect(dgram);
 }
 
 static void on_retry(struct retry *retry)
 {
-    reach(container_of(retry, struct dgram, retry));
+    dgram_connect(container_of(retry, struct dgram, retry));
 }
 
-/* A path is there a moment before its socket can be connected to; later than a second it is a dead program's. Until the receive
- * queue has been empty once, what is in it may be a stranger's. Return: 0, or -errno if we are where we were. */
-static int reach(struct dgram *dgram)
+/* A path may exist a moment before its socket accepts connections; after a second it belongs to a
+ * dead program. Until the receive queue has been empty once, it may hold datagrams from an
+ * unexpected source. Return: 0, or -errno with nothing changed. */
+static int dgram_connect(struct dgram *dgram)
 {
     const struct address *remote = &dgram->spec.remote;
 
@@ -307,20 +312,20 @@ static int reach(struct dgram *dgram)
     dgram->exclusive = dgram_socket_empty(&dgram->sock);
     if (!dgram->connected) {
         dgram->connected = true;
-        report_peer(dgram);
+        dgram_report_peer(dgram);
     }
     return 0;
 }
 
-static void report_peer(struct dgram *dgram)
+static void dgram_report_peer(struct dgram *dgram)
 {
-    describe(dgram);
+    dgram_describe(dgram);
     port_log(&dgram->logger, LOG_NOTICE, "%s",
              dgram->connected ? "somebody is there" : "nobody is there any more");
 }
 
-/* Under what name it appears in the log. */
-static void introduce(struct dgram *dgram)
+/* Chooses the name that log messages show. */
+static void dgram_init_logger(struct dgram *dgram)
 {
     char place[ADDRESS_TEXT];
 
@@ -332,7 +337,7 @@ static void introduce(struct dgram *dgram)
 }
 
 /* "127.0.0.1:5001 to 127.0.0.1:5002" */
-static void describe(struct dgram *dgram)
+static void dgram_describe(struct dgram *dgram)
 {
     char local[ADDRESS_TEXT], remote[ADDRESS_TEXT], text[2 * ADDRESS_TEXT + 64];
     bool unnamed = dgram->spec.kind == DGRAM_FD && address_is_path(&dgram->spec.remote);

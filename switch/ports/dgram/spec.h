@@ -17,7 +17,8 @@ struct dgram_spec {
     struct address local;  /* our own; of a group or a descriptor known once it is open */
     struct address remote; /* the peer's, or the group's; of a descriptor known once it is open */
     int fd;                /* of DGRAM_FD, else -1 */
-    struct in_addr interface; /* of DGRAM_GROUP: the interface's address; INADDR_ANY: any */
+    /* of DGRAM_GROUP: the interface's address; INADDR_ANY: any */
+    struct in_addr interface;
 };
 
 /* dgram_spec_read() - parses the keys of SPEC into WANTED, without side effects. Return: 0, or

@@ -46,13 +46,15 @@ struct messages {
     struct iovec iov[BATCH_FRAMES * TX_DESC_IOVS];
 };
 
-static void run_refused(struct udp_tx *tx, unsigned frames, uint32_t length, int error);
-static void build_messages(struct messages *out, const struct udp_tx *tx,
-                           const struct tx_desc *descs, unsigned count, const struct address *to);
-static unsigned run_of(const struct udp_tx *tx, const struct tx_desc *descs, unsigned count);
-static struct iovec *gather(struct msghdr *message, struct iovec *room, const struct tx_desc *descs,
-                            unsigned count);
-static void set_segment_size(struct msghdr *message, union segment_size *size, uint32_t length);
+static void udp_run_refused(struct udp_tx *tx, unsigned frames, uint32_t length, int error);
+static void udp_build_messages(struct messages *out, const struct udp_tx *tx,
+                               const struct tx_desc *descs, unsigned count,
+                               const struct address *to);
+static unsigned udp_run_length(const struct udp_tx *tx, const struct tx_desc *descs,
+                               unsigned count);
+static struct iovec *udp_gather(struct msghdr *message, struct iovec *room,
+                                const struct tx_desc *descs, unsigned count);
+static void udp_set_segment_size(struct msghdr *message, union segment_size *size, uint32_t length);
 
 void udp_tx_init(struct udp_tx *tx, int fd)
 {
@@ -76,10 +78,10 @@ int udp_tx(struct udp_tx *tx, const struct tx_desc *descs, unsigned count, const
 
     if (tx->cuts && tx->cut_below < LENGTH_MAX && os_now() >= tx->forget)
         tx->cut_below = LENGTH_MAX;
-    build_messages(&out, tx, descs, count, to);
+    udp_build_messages(&out, tx, descs, count, to);
     sent = sendmmsg(tx->fd, out.message, out.count, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0 && out.run[0] > 1 && errno != EAGAIN) {
-        run_refused(tx, out.run[0], descs[0].length, errno);
+        udp_run_refused(tx, out.run[0], descs[0].length, errno);
         return udp_tx(tx, descs, count, to);
     }
     for (int i = 0; i < sent; i++)
@@ -93,7 +95,7 @@ int udp_tx(struct udp_tx *tx, const struct tx_desc *descs, unsigned count, const
 /* A datagram may exceed the path MTU (EINVAL, EMSGSIZE), or its checksum may have to be computed in
  * software (EIO): that persists for a while. Otherwise the cause may be a single frame (EPERM from
  * a firewall), or the total size (ENOBUFS). */
-static void run_refused(struct udp_tx *tx, unsigned frames, uint32_t length, int error)
+static void udp_run_refused(struct udp_tx *tx, unsigned frames, uint32_t length, int error)
 {
     tx->singly = frames;
     if (error != EINVAL && error != EMSGSIZE && error != EIO)
@@ -102,30 +104,31 @@ static void run_refused(struct udp_tx *tx, unsigned frames, uint32_t length, int
     tx->forget = os_now() + FORGET_NS;
 }
 
-static void build_messages(struct messages *out, const struct udp_tx *tx,
-                           const struct tx_desc *descs, unsigned count, const struct address *to)
+static void udp_build_messages(struct messages *out, const struct udp_tx *tx,
+                               const struct tx_desc *descs, unsigned count,
+                               const struct address *to)
 {
     struct iovec *room = out->iov;
 
     out->count = 0;
     for (unsigned i = 0; i < count; i += out->run[out->count++]) {
-        unsigned run = i < tx->singly ? 1 : run_of(tx, descs + i, count - i);
+        unsigned run = i < tx->singly ? 1 : udp_run_length(tx, descs + i, count - i);
         struct msghdr *message = &out->message[out->count].msg_hdr;
 
         *message = (struct msghdr){
             .msg_name = to ? (void *)&to->storage : NULL,
             .msg_namelen = to ? to->length : 0,
         };
-        room = gather(message, room, descs + i, run);
+        room = udp_gather(message, room, descs + i, run);
         if (run > 1)
-            set_segment_size(message, &out->segment_size[out->count], descs[i].length);
+            udp_set_segment_size(message, &out->segment_size[out->count], descs[i].length);
         out->run[out->count] = run;
     }
 }
 
 /* How many frames at the front of DESCS may be one message: all of the same length, except that the
  * last may be shorter. */
-static unsigned run_of(const struct udp_tx *tx, const struct tx_desc *descs, unsigned count)
+static unsigned udp_run_length(const struct udp_tx *tx, const struct tx_desc *descs, unsigned count)
 {
     uint32_t length = descs[0].length, bytes = length;
     unsigned run = 1;
@@ -139,8 +142,8 @@ static unsigned run_of(const struct udp_tx *tx, const struct tx_desc *descs, uns
 }
 
 /* Return: the remaining room. */
-static struct iovec *gather(struct msghdr *message, struct iovec *room, const struct tx_desc *descs,
-                            unsigned count)
+static struct iovec *udp_gather(struct msghdr *message, struct iovec *room,
+                                const struct tx_desc *descs, unsigned count)
 {
     message->msg_iov = room;
     for (unsigned i = 0; i < count; i++) {
@@ -151,7 +154,7 @@ static struct iovec *gather(struct msghdr *message, struct iovec *room, const st
     return room;
 }
 
-static void set_segment_size(struct msghdr *message, union segment_size *size, uint32_t length)
+static void udp_set_segment_size(struct msghdr *message, union segment_size *size, uint32_t length)
 {
     message->msg_control = size;
     message->msg_controllen = sizeof(*size);

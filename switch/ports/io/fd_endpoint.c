@@ -6,16 +6,16 @@
 
 #include <string.h>
 
-static void on_readable(struct ev_loop *loop, ev_io *watcher, int events);
-static void on_writable(struct ev_loop *loop, ev_io *watcher, int events);
+static void fd_on_readable(struct ev_loop *loop, ev_io *watcher, int events);
+static void fd_on_writable(struct ev_loop *loop, ev_io *watcher, int events);
 
 void fd_endpoint_init(struct fd_endpoint *endpoint, struct context *context,
                       const struct endpoint_ops *ops, int in, int out)
 {
     endpoint_init(&endpoint->endpoint, ops, &context->io->core);
     endpoint->context = context;
-    ev_io_init(&endpoint->readable, on_readable, in, EV_READ);
-    ev_io_init(&endpoint->writable, on_writable, out, EV_WRITE);
+    ev_io_init(&endpoint->readable, fd_on_readable, in, EV_READ);
+    ev_io_init(&endpoint->writable, fd_on_writable, out, EV_WRITE);
 }
 
 void fd_endpoint_belongs_to(struct fd_endpoint *endpoint, uid_t user, pid_t process)
@@ -52,14 +52,14 @@ void fd_endpoint_wait_writable(struct endpoint *core, bool wait)
         ev_io_stop(endpoint->context->loop, &endpoint->writable);
 }
 
-/* The loop comes back as long as there is more. */
-static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
+/* Level-triggered: called again while there is more. */
+static void fd_on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)loop, (void)events;
     endpoint_wake(&container_of(watcher, struct fd_endpoint, readable)->endpoint);
 }
 
-static void on_writable(struct ev_loop *loop, ev_io *watcher, int events)
+static void fd_on_writable(struct ev_loop *loop, ev_io *watcher, int events)
 {
     (void)loop, (void)events;
     endpoint_writable(&container_of(watcher, struct fd_endpoint, writable)->endpoint);

@@ -62,7 +62,7 @@ int vnet_open_tap(char ifname[IFNAMSIZ])
     if (fd < 0)
         return VNET_NO_DRIVER;
     memcpy(request.ifr_name, ifname, IFNAMSIZ);
-    /* The size of the header outlives its users: QEMU leaves 12 bytes behind. */
+    /* The header size outlives the interface's users: QEMU leaves 12 bytes behind. */
     if (ioctl(fd, TUNSETIFF, &request) < 0 || ioctl(fd, TUNSETVNETHDRSZ, &size) < 0) {
         status = -errno;
         close(fd);

@@ -6,9 +6,9 @@
 
 #include <stdlib.h>
 
-static void on_pending(struct defer_queue *queue);
-static void on_deferred(struct ev_loop *loop, ev_prepare *watcher, int events);
-static void on_again(struct ev_loop *loop, ev_timer *watcher, int events);
+static void wake_on_pending(struct defer_queue *queue);
+static void wake_on_deferred(struct ev_loop *loop, ev_prepare *watcher, int events);
+static void wake_on_again(struct ev_loop *loop, ev_timer *watcher, int events);
 
 struct io_worker *io_worker_new(struct vswitch *sw, struct ev_loop *loop)
 {
@@ -16,13 +16,13 @@ struct io_worker *io_worker_new(struct vswitch *sw, struct ev_loop *loop)
 
     if (!io)
         return NULL;
-    worker_init(&io->core, sw, on_pending);
+    worker_init(&io->core, sw, wake_on_pending);
     datagram_prepare(&io->datagrams, &io->core);
     io->loop = loop;
     list_init(&io->again);
     list_init(&io->again_end);
-    ev_prepare_init(&io->deferred_due, on_deferred);
-    ev_timer_init(&io->again_due, on_again, 0, 0);
+    ev_prepare_init(&io->deferred_due, wake_on_deferred);
+    ev_timer_init(&io->again_due, wake_on_again, 0, 0);
     return io;
 }
 
@@ -70,8 +70,8 @@ void endpoint_wake_again(struct endpoint *endpoint)
         ev_timer_start(io->loop, &io->again_due);
 }
 
-/* Soon, by the loop, unless a wake is under way. */
-static void on_pending(struct defer_queue *queue)
+/* Runs the work soon, from the loop, unless inside a wake. */
+static void wake_on_pending(struct defer_queue *queue)
 {
     struct io_worker *io = container_of(queue, struct io_worker, core.deferred);
 
@@ -79,14 +79,14 @@ static void on_pending(struct defer_queue *queue)
         ev_feed_event(io->loop, &io->deferred_due, EV_CUSTOM);
 }
 
-static void on_deferred(struct ev_loop *loop, ev_prepare *watcher, int events)
+static void wake_on_deferred(struct ev_loop *loop, ev_prepare *watcher, int events)
 {
     (void)loop, (void)events;
     defer_run(&container_of(watcher, struct io_worker, deferred_due)->core.deferred);
 }
 
-/* Those that are in the list now; one that has still more comes again in the loop's next round. */
-static void on_again(struct ev_loop *loop, ev_timer *watcher, int events)
+/* Wakes the endpoints that are in the list now; one with still more waits for the next round. */
+static void wake_on_again(struct ev_loop *loop, ev_timer *watcher, int events)
 {
     struct io_worker *io = container_of(watcher, struct io_worker, again_due);
 

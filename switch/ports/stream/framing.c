@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* Return: as stream_input_next(), without consuming the frame. */
-static int peek(const struct stream_input *input, uint32_t *length)
+static int stream_input_peek(const struct stream_input *input, uint32_t *length)
 {
     const uint8_t *at = input->buffer + input->begin;
     size_t have = input->end - input->begin;
@@ -32,7 +32,7 @@ uint8_t *stream_input_room(struct stream_input *input, size_t *size)
 
 int stream_input_next(struct stream_input *input, const uint8_t **frame, uint32_t *length)
 {
-    int status = peek(input, length);
+    int status = stream_input_peek(input, length);
 
     if (status <= 0)
         return status;
@@ -45,5 +45,5 @@ int stream_input_ready(const struct stream_input *input)
 {
     uint32_t length;
 
-    return peek(input, &length) != 0;
+    return stream_input_peek(input, &length) != 0;
 }

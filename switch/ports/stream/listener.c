@@ -16,8 +16,8 @@
 
 enum { BACKLOG = 128, MAX_CLIENTS = 256 };
 
-static int keep_texts(struct stream_listener *listener, const struct port_spec *spec,
-                      struct error *err);
+static int write_texts(struct stream_listener *listener, const struct port_spec *spec,
+                       struct error *err);
 static void release(struct stream_listener *listener);
 static void on_accepted(struct acceptor *acceptor, int fd);
 static int join_new_port(const struct stream_listener *listener, int fd, const struct os_peer *peer,
@@ -45,7 +45,7 @@ int stream_listener_open(struct stream_listener **made, struct context *context,
     listener->port = port;
     listener->max_clients =
         wanted->max_clients > 0 ? wanted->max_clients : default_max(context->sw);
-    status = port ? 0 : keep_texts(listener, spec, err);
+    status = port ? 0 : write_texts(listener, spec, err);
     if (status == 0 && fd < 0) {
         fd = open_socket(listener, context, wanted->address, err);
         status = fd < 0 ? fd : 0;
@@ -68,9 +68,9 @@ void stream_listener_close(struct stream_listener *listener)
     release(listener);
 }
 
-/* The ports of clients are as SPEC says, but for what is about the listener, or about one port alone. */
-static int keep_texts(struct stream_listener *listener, const struct port_spec *spec,
-                      struct error *err)
+/* Clients' ports are as SPEC says, without the listener's own keys and without a number. */
+static int write_texts(struct stream_listener *listener, const struct port_spec *spec,
+                       struct error *err)
 {
     struct port_config config = spec->config;
     char text[SPEC_TEXT];

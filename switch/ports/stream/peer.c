@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * peer.c - frames out of a connection and into it
+ * peer.c - the endpoint of a stream connection
  *
- * Theory of operation. As much as there is room for is read at once, and the frames in it go through the switch where they
- * lie. A batch that leaves is gathered into one sendmsg(). If the kernel takes it in part, what is left of the frame that
- * was cut is kept here and goes out before anything else; whole frames that it did not take stay with the core.
+ * Theory of operation. As much as there is room for is read at once, and its frames go through the
+ * switch in place. A batch that leaves is gathered into one sendmsg(). If the kernel takes it in
+ * part, the rest of the cut frame is kept here and sent before anything else; whole frames that it
+ * did not take stay with the core.
  */
 #include "ports/stream/peer.h"
 
@@ -19,9 +20,10 @@
 #include <unistd.h>
 
 enum {
-    /* A TCP peer that vanished without a word is given up after 10 + 3 * 5 seconds, and its port is free. That is while
-     * nothing is on its way to it; else the kernel sends that again for a quarter of an hour. TCP_USER_TIMEOUT would be
-     * quicker, and would end guests that are paused, too: they are there, but do not read. */
+    /* A TCP peer that vanished silently is given up after 10 + 3 * 5 seconds, and its port is free.
+     * That is while nothing is in flight to it; else the kernel retransmits for a quarter of an
+     * hour. TCP_USER_TIMEOUT would be quicker, but would also stream_end connections to paused
+     * guests, which do not read. */
     KEEPALIVE_IDLE = 10,
     KEEPALIVE_INTERVAL = 5,
     KEEPALIVE_PROBES = 3,
@@ -33,7 +35,7 @@ struct stream_peer {
     struct stream_owner *owner;
     struct stream_input input;
     size_t rest_begin, rest_end;
-    uint8_t rest[STREAM_PREFIX + FRAME_MAX]; /* of a frame whose beginning is sent */
+    uint8_t rest[STREAM_PREFIX + FRAME_MAX]; /* of a partly sent frame */
 };
 
 static int stream_rx(struct endpoint *endpoint, struct batch *batch);
@@ -42,14 +44,14 @@ static int stream_flush(struct endpoint *endpoint);
 static void stream_lost(struct endpoint *endpoint, int error);
 static void stream_close(struct endpoint *endpoint);
 
-static int explain_busy(const struct port *port, struct error *err);
-static void identify(struct stream_peer *peer);
-static void tune(int fd, int family);
-static ssize_t receive(struct stream_peer *peer);
-static ssize_t send_all(int fd, const struct tx_desc *descs, unsigned count);
-static unsigned settle(struct stream_peer *peer, const struct tx_desc *descs, size_t sent);
-static void keep_rest(struct stream_peer *peer, const struct tx_desc *desc, size_t sent);
-static void end(struct stream_peer *peer, bool by_peer);
+static int stream_explain_busy(const struct port *port, struct error *err);
+static void stream_identify(struct stream_peer *peer);
+static void stream_set_options(int fd, int family);
+static ssize_t stream_receive(struct stream_peer *peer);
+static ssize_t stream_send(int fd, const struct tx_desc *descs, unsigned count);
+static unsigned stream_settle(struct stream_peer *peer, const struct tx_desc *descs, size_t sent);
+static void stream_keep_rest(struct stream_peer *peer, const struct tx_desc *desc, size_t sent);
+static void stream_end(struct stream_peer *peer, bool by_peer);
 
 static const struct endpoint_ops stream_ops = {
     .type = "stream",
@@ -74,7 +76,7 @@ int stream_peer_attach(struct stream_peer **made, struct context *context, int f
     peer->input.begin = peer->input.end = 0;
     peer->rest_begin = peer->rest_end = 0;
     fd_endpoint_init(&peer->base, context, &stream_ops, fd, fd);
-    identify(peer);
+    stream_identify(peer);
     status = fd_endpoint_attach(&peer->base, port, err);
     if (status < 0) {
         free(peer->base.endpoint.description);
@@ -85,24 +87,25 @@ int stream_peer_attach(struct stream_peer **made, struct context *context, int f
     return 0;
 }
 
-/* The first to come keeps the port: if a guest was started twice by mistake, the one that runs goes on running. */
-int stream_peer_join(struct context *context, int fd, const struct os_peer *who, struct port *port,
-                     struct error *err)
+/* The first client keeps the port: if a guest is started twice by mistake, the first one goes on
+ * running. */
+int stream_peer_join(struct context *context, int fd, const struct os_peer *client,
+                     struct port *port, struct error *err)
 {
     struct stream_peer *peer;
-    int status = admission_check(port, fd, who, err);
+    int status = admission_check(port, fd, client, err);
 
     if (status < 0)
         return status;
     if (port_active(port))
-        return explain_busy(port, err);
+        return stream_explain_busy(port, err);
     return stream_peer_attach(&peer, context, fd, port, NULL, err);
 }
 
 void stream_peer_end(struct stream_peer *peer)
 {
     peer->owner = NULL;
-    end(peer, false);
+    stream_end(peer, false);
 }
 
 static int stream_rx(struct endpoint *endpoint, struct batch *batch)
@@ -113,7 +116,7 @@ static int stream_rx(struct endpoint *endpoint, struct batch *batch)
     int status = 0, count = 0;
 
     if (!stream_input_ready(&peer->input)) {
-        ssize_t got = receive(peer);
+        ssize_t got = stream_receive(peer);
 
         if (got <= 0)
             return (int)got;
@@ -122,7 +125,7 @@ static int stream_rx(struct endpoint *endpoint, struct batch *batch)
         frame_init(&batch->frame[count++], bytes, length);
     if (status < 0 && count == 0)
         return status;
-    /* The rest of what was read is not readable any more: we come back for it ourselves, after the others. */
+    /* What is left in the buffer does not make the socket readable: ask for another wake. */
     if (stream_input_ready(&peer->input))
         endpoint_wake_again(endpoint);
     return count;
@@ -136,11 +139,11 @@ static int stream_tx(struct endpoint *core, const struct tx_desc *descs, unsigne
 
     if (status < 0)
         return status;
-    sent = send_all(fd_endpoint_fd(&peer->base), descs, count);
-    return sent < 0 ? (int)sent : (int)settle(peer, descs, (size_t)sent);
+    sent = stream_send(fd_endpoint_fd(&peer->base), descs, count);
+    return sent < 0 ? (int)sent : (int)stream_settle(peer, descs, (size_t)sent);
 }
 
-/* If it fails for good, reading fails as well, and that ends the connection. */
+/* If it fails for good, reading fails as well, which ends the connection. */
 static int stream_flush(struct endpoint *core)
 {
     struct stream_peer *peer = container_of(core, struct stream_peer, base.endpoint);
@@ -171,15 +174,15 @@ static void stream_lost(struct endpoint *endpoint, int error)
     else if (error != EPIPE && error != ECONNRESET)
         log_limited(context->log, &context->failing, os_now(), LOG_WARNING,
                     "%s: its stream broke: %s", port_label(endpoint->port, label), strerror(error));
-    end(peer, true);
+    stream_end(peer, true);
 }
 
 static void stream_close(struct endpoint *core)
 {
-    end(container_of(core, struct stream_peer, base.endpoint), false);
+    stream_end(container_of(core, struct stream_peer, base.endpoint), false);
 }
 
-static int explain_busy(const struct port *port, struct error *err)
+static int stream_explain_busy(const struct port *port, struct error *err)
 {
     const struct endpoint *there = container_of(port->endpoints.next, struct endpoint, node);
     char label[PORT_LABEL];
@@ -192,28 +195,28 @@ static int explain_busy(const struct port *port, struct error *err)
                      *there->program ? " still" : "");
 }
 
-/* Whom we talk to, as far as that can be told. */
-static void identify(struct stream_peer *peer)
+/* Sets what is known about the peer. */
+static void stream_identify(struct stream_peer *peer)
 {
     struct endpoint *endpoint = &peer->base.endpoint;
     int fd = fd_endpoint_fd(&peer->base);
     struct address address;
     char text[ADDRESS_TEXT];
-    struct os_peer who;
+    struct os_peer client;
 
     endpoint->id = fd;
     if (address_peer(fd, &address) < 0)
         return;
-    tune(fd, address.any.sa_family);
-    if (address_is_path(&address) && os_peer(fd, &who) == 0)
-        fd_endpoint_belongs_to(&peer->base, who.uid, who.pid);
+    stream_set_options(fd, address.any.sa_family);
+    if (address_is_path(&address) && os_peer(fd, &client) == 0)
+        fd_endpoint_belongs_to(&peer->base, client.uid, client.pid);
     address_text(&address, text);
     if (*text)
         endpoint_describe(endpoint, text, strlen(text));
 }
 
-/* A batch is gathered already, so nothing need wait for more. */
-static void tune(int fd, int family)
+/* No Nagle delay: batches are gathered already. */
+static void stream_set_options(int fd, int family)
 {
     static const struct {
         int level, option, value;
@@ -229,8 +232,8 @@ static void tune(int fd, int family)
         setsockopt(fd, options[i].level, options[i].option, &options[i].value, sizeof(int));
 }
 
-/* Return: how many bytes, 0 if there are none now, or -errno; -EPIPE if the far side hung up. */
-static ssize_t receive(struct stream_peer *peer)
+/* Return: bytes read, 0 if there are none now, or -errno; -EPIPE if the peer hung up. */
+static ssize_t stream_receive(struct stream_peer *peer)
 {
     size_t size;
     uint8_t *room = stream_input_room(&peer->input, &size);
@@ -242,8 +245,8 @@ static ssize_t receive(struct stream_peer *peer)
     return got > 0 ? got : -EPIPE;
 }
 
-/* Return: how many bytes were sent, or -errno. */
-static ssize_t send_all(int fd, const struct tx_desc *descs, unsigned count)
+/* Return: bytes sent, or -errno. */
+static ssize_t stream_send(int fd, const struct tx_desc *descs, unsigned count)
 {
     uint8_t prefix[BATCH_FRAMES][STREAM_PREFIX];
     struct iovec iov[BATCH_FRAMES * DESC_IOVS];
@@ -260,8 +263,9 @@ static ssize_t send_all(int fd, const struct tx_desc *descs, unsigned count)
     return sent < 0 ? -errno : sent;
 }
 
-/* SENT bytes of PACKETS are gone. Return: how many packets that makes, one that was cut included. */
-static unsigned settle(struct stream_peer *peer, const struct tx_desc *descs, size_t sent)
+/* Accounts for SENT bytes of DESCS. Return: how many frames that makes, including one that was
+ * cut. */
+static unsigned stream_settle(struct stream_peer *peer, const struct tx_desc *descs, size_t sent)
 {
     unsigned done = 0;
 
@@ -270,12 +274,12 @@ static unsigned settle(struct stream_peer *peer, const struct tx_desc *descs, si
         if (sent == 0)
             return done + 1;
     }
-    keep_rest(peer, &descs[done], sent);
+    stream_keep_rest(peer, &descs[done], sent);
     fd_endpoint_wait_writable(&peer->base.endpoint, true);
     return done + 1;
 }
 
-static void keep_rest(struct stream_peer *peer, const struct tx_desc *desc, size_t sent)
+static void stream_keep_rest(struct stream_peer *peer, const struct tx_desc *desc, size_t sent)
 {
     stream_prefix(peer->rest, desc->length);
     peer->rest_begin = sent;
@@ -286,7 +290,7 @@ static void keep_rest(struct stream_peer *peer, const struct tx_desc *desc, size
     }
 }
 
-static void end(struct stream_peer *peer, bool by_peer)
+static void stream_end(struct stream_peer *peer, bool by_peer)
 {
     struct stream_owner *owner = peer->owner;
 

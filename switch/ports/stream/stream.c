@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * stream.c - the ways in which a stream port comes to its connection
+ * stream.c - how a stream port gets its connection
  *
- * Theory of operation. Clients find the switch at DIR/stream, where each gets a port as on ctl, and at DIR/NAME.stream, where
- * they get the port of that name, one at a time. Besides, people may have it listen elsewhere (listener.c), connect
- * to somebody (client.c), or take a connection over that it was started with (fd=). Whatever it was, the
- * connection is a struct stream_peer afterwards.
+ * Theory of operation. Clients find the switch at DIR/stream, where each gets a port as on ctl, and
+ * at DIR/NAME.stream, where they get the port of that name, one at a time. A port may also listen
+ * elsewhere (listener.c), connect (client.c), or take over a connection that the switch was started
+ * with (fd=). Each connection becomes a struct stream_peer.
  */
 #include "ports/stream/stream.h"
 
@@ -40,7 +40,7 @@ static bool stream_loops_back(struct context *context, int fd, pid_t process);
 
 static struct stream_service *service_of(const struct context *context);
 static void on_accepted(struct dir_listener *listener, int fd);
-static int take_any_port(struct context *context, int fd, const struct os_peer *who,
+static int join_any_port(struct context *context, int fd, const struct os_peer *client,
                          struct error *err);
 static int open_fd(struct context *context, const struct port_spec *spec,
                    const struct stream_spec *wanted, struct port *port, struct error *err);
@@ -112,7 +112,7 @@ static int stream_start(struct context *context, struct service **made, struct e
     return 0;
 }
 
-/* Connections are closed by now, and clients with them, but for those that were not connected. */
+/* Connections have been closed, and with them their clients; the others were not connected. */
 static void stream_stop(struct service *base)
 {
     struct stream_service *service = container_of(base, struct stream_service, service);
@@ -124,7 +124,7 @@ static void stream_stop(struct service *base)
     free(service);
 }
 
-/* A listener without port= and name= makes a port for each client. */
+/* A listener without port= and name= creates a port for each client. */
 static int stream_serve(struct context *context, const struct port_spec *spec, struct error *err)
 {
     bool listening = false;
@@ -198,18 +198,19 @@ static void on_accepted(struct dir_listener *listener, int fd)
 {
     struct context *context = listener->listeners->context;
     struct error err;
-    struct os_peer who;
-    int status = admission_identify(context, fd, &who, &err);
+    struct os_peer client;
+    int status = admission_identify(context, fd, &client, &err);
 
     if (status == 0 && *listener->name)
-        status = stream_peer_join(context, fd, &who, port_named(context->sw, listener->name), &err);
+        status =
+            stream_peer_join(context, fd, &client, port_named(context->sw, listener->name), &err);
     else if (status == 0)
-        status = take_any_port(context, fd, &who, &err);
+        status = join_any_port(context, fd, &client, &err);
     if (status < 0)
         client_refuse(context, stream_listeners.clients, fd, err.text);
 }
 
-static int take_any_port(struct context *context, int fd, const struct os_peer *who,
+static int join_any_port(struct context *context, int fd, const struct os_peer *client,
                          struct error *err)
 {
     struct port *port;
@@ -217,7 +218,7 @@ static int take_any_port(struct context *context, int fd, const struct os_peer *
     int status = admission_choose(context->sw, PORT_ANY, &port, &created, err);
 
     if (status == 0)
-        status = stream_peer_join(context, fd, who, port, err);
+        status = stream_peer_join(context, fd, client, port, err);
     if (status < 0 && created)
         port_remove(port);
     return status;

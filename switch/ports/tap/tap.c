@@ -33,11 +33,11 @@ static void tap_lost(struct endpoint *endpoint, int error);
 static void tap_offload_changed(struct endpoint *endpoint);
 static void tap_close(struct endpoint *endpoint);
 
-static unsigned ask_offload(int fd, bool wanted);
-static int attach_interface(char ifname[IFNAMSIZ], struct error *err);
+static unsigned tap_set_offload(int fd, bool wanted);
+static int tap_attach_interface(char ifname[IFNAMSIZ], struct error *err);
 static int explain(int code, const char *ifname, struct error *err);
 static int explain_holder(const char *shown, struct error *err);
-static void note_holder(void *context, const struct tap_holder *holder);
+static void record_holder(void *context, const struct tap_holder *holder);
 static int explain_privilege(const char *ifname, const char *shown, struct error *err);
 
 static const struct port_key tap_keys[] = {
@@ -90,7 +90,7 @@ static int tap_open(struct context *context, const struct port_spec *spec, struc
     if (!tap)
         return error_no_memory(err);
     text_copy(ifname, sizeof(ifname), spec_value(spec, "ifname"));
-    fd = attach_interface(ifname, err);
+    fd = tap_attach_interface(ifname, err);
     if (fd < 0) {
         free(tap);
         return fd;
@@ -99,7 +99,7 @@ static int tap_open(struct context *context, const struct port_spec *spec, struc
     text_escape(tap->shown, sizeof(tap->shown), ifname, strlen(ifname));
     tap->base.endpoint.id = fd;
     fd_endpoint_belongs_to(&tap->base, (uid_t)-1, getpid());
-    tap->base.endpoint.offloads = ask_offload(fd, port->config.offload);
+    tap->base.endpoint.offloads = tap_set_offload(fd, port->config.offload);
     status = fd_endpoint_attach(&tap->base, port, err);
     if (status < 0) {
         free(tap);
@@ -110,7 +110,8 @@ static int tap_open(struct context *context, const struct port_spec *spec, struc
     return 0;
 }
 
-/* One read a frame is all that the TAP driver offers, but one wake may bring many; of super-frames a cache full. */
+/* The TAP driver offers one read per frame, but one wake may bring many; of GSO frames,
+ * BATCH_BYTES. */
 static int tap_rx(struct endpoint *endpoint, struct batch *batch)
 {
     uint8_t(*buffer)[BATCH_BUFFER] = endpoint->worker->buffer;
@@ -127,7 +128,7 @@ static int tap_rx(struct endpoint *endpoint, struct batch *batch)
             break;
         if (length < 0)
             return count > 0 ? count : -errno;
-        /* The driver cuts what is longer than the buffer, which is longer than any frame that passes the core. */
+        /* The driver truncates to the buffer, which exceeds any frame that passes the core. */
         frame_init(frame, buffer[count], (uint32_t)(length - (ssize_t)sizeof(header)));
         vnet_read(&header, &frame->offload);
         bytes += length;
@@ -145,7 +146,7 @@ static int tap_tx(struct endpoint *core, const struct tx_desc *descs, unsigned c
     return sent > 0 ? (int)sent : status;
 }
 
-/* The interface was deleted: its descriptor reads EBADFD for ever. */
+/* The interface was deleted: its descriptor reads EBADFD forever. */
 static void tap_lost(struct endpoint *endpoint, int error)
 {
     struct tap *tap = container_of(endpoint, struct tap, base.endpoint);
@@ -161,7 +162,8 @@ static void tap_lost(struct endpoint *endpoint, int error)
 
 static void tap_offload_changed(struct endpoint *core)
 {
-    core->offloads = ask_offload(fd_endpoint_fd(fd_endpoint_of(core)), core->port->config.offload);
+    core->offloads =
+        tap_set_offload(fd_endpoint_fd(fd_endpoint_of(core)), core->port->config.offload);
 }
 
 static void tap_close(struct endpoint *core)
@@ -173,9 +175,10 @@ static void tap_close(struct endpoint *core)
     free(tap);
 }
 
-/* Whether the kernel may hand us unfinished frames. An interface that outlives its users keeps what the last one asked for.
- * Return: TAKES_* bits: what it takes from us, which is more than it need know. */
-static unsigned ask_offload(int fd, bool wanted)
+/* Sets which offloads the kernel may leave to the switch. An interface that outlives its users
+ * keeps the last setting.
+ * Return: OFFLOAD_*: what the kernel takes from the switch, more than it must be told about. */
+static unsigned tap_set_offload(int fd, bool wanted)
 {
     unsigned long offload = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
 
@@ -189,8 +192,9 @@ static unsigned ask_offload(int fd, bool wanted)
     return ioctl(fd, TUNSETOFFLOAD, offload) == 0 ? VNET_OFFLOADS : 0;
 }
 
-/* Return: a descriptor; IFNAME is then the name that the kernel gave it (tap%d is a pattern). */
-static int attach_interface(char ifname[IFNAMSIZ], struct error *err)
+/* Return: a descriptor, or -errno and sets ERR. IFNAME receives the name that the kernel chose
+ * (tap%d is a pattern). */
+static int tap_attach_interface(char ifname[IFNAMSIZ], struct error *err)
 {
     int fd = vnet_open_tap(ifname);
 
@@ -227,19 +231,19 @@ struct search {
     struct tap_holder found;
 };
 
-/* Who, if we may know? */
+/* Names the process that has the interface open, if /proc shows it. */
 static int explain_holder(const char *shown, struct error *err)
 {
     struct search search = {.ifname = shown};
 
-    tap_holders_each(note_holder, &search);
+    tap_holders_each(record_holder, &search);
     if (search.found.process == 0)
         return error_set(err, EBUSY, "cannot attach to TAP %s: another program holds it", shown);
     return error_set(err, EBUSY, "cannot attach to TAP %s: process %d (%s) holds it", shown,
                      (int)search.found.process, search.found.program);
 }
 
-static void note_holder(void *context, const struct tap_holder *holder)
+static void record_holder(void *context, const struct tap_holder *holder)
 {
     struct search *search = context;
 
@@ -247,7 +251,7 @@ static void note_holder(void *context, const struct tap_holder *holder)
         search->found = *holder;
 }
 
-/* The two ways out, ready to be pasted. */
+/* Names both remedies, ready to be pasted. */
 static int explain_privilege(const char *ifname, const char *shown, struct error *err)
 {
     const struct passwd *user = getpwuid(geteuid());

@@ -2,7 +2,8 @@
  *
  * tap.h - port type: a TAP interface of this host (Linux: Documentation/networking/tuntap.rst)
  *
- * An interface that does not exist is created, and disappears with the switch; one made beforehand stays.
+ * An interface that does not exist is created, and disappears with the switch; an existing one
+ * stays.
  */
 #ifndef VSW_PORTS_TAP_TAP_H
 #define VSW_PORTS_TAP_TAP_H
