@@ -61,7 +61,7 @@ struct endpoint_ops {
     void (*offload_changed)(struct endpoint *endpoint);
 
     /* lost() - the endpoint failed with ERROR (positive errno): log it, detach, release, free.
-     * Called after the batch in which it failed. */
+     * Called after the batch in which it failed. NULL for an endpoint that never fails. */
     void (*lost)(struct endpoint *endpoint, int error);
 
     /* close() - the attachment is ended by a command or at shutdown: detach, release, free */

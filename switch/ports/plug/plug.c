@@ -2,12 +2,13 @@
  *
  * plug.c - another network as a port: a VDE switch, slirp, VXLAN, a program, by libvdeplug
  *
- * Theory of operation. A helper process (helper.c) connects to the far side, which may take it forever, and carries
- * the frames: here it is a socket, and what hangs over there fills that and then the port's queue. The endpoint is
- * attached while the helper says that it is up. When it ends, however it does, another one is started after a pause.
+ * Theory of operation. A helper process (helper.c) connects to the far side, which may block it
+ * forever, and carries the frames. To the switch it is a socket: if it stalls, that fills up, then
+ * the port's queue. The endpoint is attached while the helper reports that it is up. When the
+ * helper ends, for any reason, another one is started after a pause.
  *
- * What no retry can mend (a module that is not installed) is found out while the port is made: that waits for the
- * helper's first report, which comes before it connects to anything.
+ * What no retry can fix (a module that is not installed) is found out while the port is created:
+ * that waits for the helper's first report, which comes before it connects to anything.
  */
 #include "ports/plug/plug.h"
 
@@ -32,13 +33,14 @@
 #include <unistd.h>
 
 #define CONNECT_SECONDS 10
-#define STEADY_NS                                                                                  \
-    UINT64_C(5000000000) /* what was up for less is no success: pauses go on growing */
+/* being up for less is no success: pauses go on growing */
+#define STEADY_NS UINT64_C(5000000000)
 
 enum {
     SHOWN = 256,
     REASON = HELPER_LINE,
-    /* The helper's first report takes some milliseconds. While the switch runs, frames wait for it. */
+    /* The helper's first report takes some milliseconds, during which a running switch forwards
+     * nothing. */
     START_WAITS_MS = 2000,
     FRAMES_WAIT_MS = 200,
 };
@@ -51,19 +53,19 @@ struct plug_service {
 };
 
 struct plug {
-    struct list node; /* in the service's */
+    struct list node; /* in service->plugs */
     struct plug_service *service;
     struct port *port;
     char *vnl;
-    char *directory;            /* in which it was made: relative paths mean that */
+    char *directory;            /* working directory when it was created, for relative paths */
     struct plug_helper *helper; /* NULL during a pause */
     struct retry retry;
-    ev_timer patience; /* runs until the helper is up */
+    ev_timer patience; /* runs until the helper is up, and until a failed one has ended */
     bool attached;     /* base is in use */
     struct fd_endpoint base;
-    uint64_t since;      /* it is attached */
-    char reason[REASON]; /* why the helper ends; "" if it did not say */
-    char known[REASON];  /* why it cannot connect, as was said already */
+    uint64_t since;      /* when it was attached, or 0 */
+    char reason[REASON]; /* why the helper ended; "" if it did not say */
+    char known[REASON];  /* why it cannot connect, as logged */
     struct port_logger logger, helper_logger;
 };
 
@@ -87,26 +89,27 @@ static void on_again(struct retry *retry);
 static void on_patience_lost(struct ev_loop *loop, ev_timer *timer, int events);
 
 static struct plug_service *service_of(const struct context *context);
-static int refuse_own_directory(const struct context *context, const char *vnl, struct error *err);
-static struct plug *make_plug(struct plug_service *service, const char *vnl, struct port *port);
-static int start_helper(struct plug *plug, struct error *err);
-static int await_module(struct plug *plug, struct error *err);
-static void attach(struct plug *plug);
-static void count_refused(struct plug *plug, uint64_t frames);
-static void detach(struct plug *plug);
-static void end_helper(struct plug *plug);
-static void complain(struct plug *plug, const char *reason);
-static void destroy(struct plug *plug);
+static int plug_refuse_own_directory(const struct context *context, const char *vnl,
+                                     struct error *err);
+static struct plug *plug_new(struct plug_service *service, const char *vnl, struct port *port);
+static int plug_start_helper(struct plug *plug, struct error *err);
+static int plug_await_module(struct plug *plug, struct error *err);
+static void plug_attach(struct plug *plug);
+static void plug_count_refused(struct plug *plug, uint64_t frames);
+static void plug_detach(struct plug *plug);
+static void plug_end_helper(struct plug *plug);
+static void plug_log_failure(struct plug *plug, const char *reason);
+static void plug_destroy(struct plug *plug);
 
-/* cmd:// runs a program. */
+/* restricted: cmd:// runs a program */
 static const struct port_key plug_keys[] = {
     {"vnl", KEY_TEXT, "slirp://|vde://DIR|vxvde://|vxlan://|udp://|tap://|cmd://|SCHEME://ADDRESS",
      "the other network", .restricted = true},
     {0},
 };
 
-/* Not outside: what is joined by a plug is most often another switch of the same people, and labs let spanning tree,
- * LACP and LLDP run between their switches. */
+/* No untrusted edge: a plug mostly leads to another switch of the same owner, and labs run spanning
+ * tree, LACP and LLDP between their switches. */
 const struct port_type plug_type = {
     .name = "plug",
     .help = "another network, by libvdeplug",
@@ -155,13 +158,13 @@ static int plug_start(struct context *context, struct service **made, struct err
     return 0;
 }
 
-/* Endpoints are closed by now; what is left tries to connect. */
+/* Endpoints have been closed; the remaining plugs are connecting. */
 static void plug_stop(struct service *base)
 {
     struct plug_service *service = container_of(base, struct plug_service, service);
 
     list_for_each_safe (node, &service->plugs)
-        destroy(container_of(node, struct plug, node));
+        plug_destroy(container_of(node, struct plug, node));
     plug_helpers_stop(&service->helpers);
     free(service);
 }
@@ -171,18 +174,18 @@ static int plug_open(struct context *context, const struct port_spec *spec, stru
 {
     const char *vnl = spec_value(spec, "vnl");
     struct plug *plug;
-    int status = refuse_own_directory(context, vnl, err);
+    int status = plug_refuse_own_directory(context, vnl, err);
 
     if (status < 0)
         return status;
-    plug = make_plug(service_of(context), vnl, port);
+    plug = plug_new(service_of(context), vnl, port);
     if (!plug)
         return error_no_memory(err);
-    status = start_helper(plug, err);
+    status = plug_start_helper(plug, err);
     if (status == 0)
-        status = await_module(plug, err);
+        status = plug_await_module(plug, err);
     if (status < 0) {
-        destroy(plug);
+        plug_destroy(plug);
         return status;
     }
     if (!vnl_has_scheme(vnl))
@@ -197,11 +200,11 @@ static void plug_forget(struct context *context, struct port *port)
         struct plug *plug = container_of(node, struct plug, node);
 
         if (plug->port == port)
-            destroy(plug);
+            plug_destroy(plug);
     }
 }
 
-/* The far side learns nothing but the end of its connection, so our plug says what that means. */
+/* The client sees only the end of its connection, so the plug behind it logs what that means. */
 static bool plug_loops_back(struct context *context, int fd, pid_t process)
 {
     struct plug_helpers *helpers = &service_of(context)->helpers;
@@ -219,7 +222,7 @@ static int plug_rx(struct endpoint *endpoint, struct batch *batch)
     int count = datagram_rx(fd, &io_worker_of(endpoint)->datagrams, batch);
     char byte;
 
-    /* The helper sends no empty messages: this one is the end. */
+    /* The helper sends no empty messages: this is the end of the connection. */
     if (count == 0 && recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
         return -EPIPE;
     return count;
@@ -230,13 +233,13 @@ static int plug_tx(struct endpoint *core, const struct tx_desc *descs, unsigned 
     return datagram_tx(fd_endpoint_fd(fd_endpoint_of(core)), descs, count);
 }
 
-/* The helper is gone or about to be; that it is, and why, comes by its pipe. */
+/* The helper has ended or is about to; its exit and the reason are reported by its pipe. */
 static void plug_lost(struct endpoint *endpoint, int error)
 {
     struct plug *plug = container_of(endpoint, struct plug, base.endpoint);
 
     (void)error;
-    detach(plug);
+    plug_detach(plug);
     ev_timer_set(&plug->patience, CONNECT_SECONDS, 0);
     ev_timer_start(plug->service->context->loop, &plug->patience);
 }
@@ -244,7 +247,7 @@ static void plug_lost(struct endpoint *endpoint, int error)
 /* Ended on request: it must not come back by itself. */
 static void plug_close(struct endpoint *core)
 {
-    destroy(container_of(core, struct plug, base.endpoint));
+    plug_destroy(container_of(core, struct plug, base.endpoint));
 }
 
 static void on_reported(void *owner, const char *line)
@@ -254,9 +257,9 @@ static void on_reported(void *owner, const char *line)
     const char *words = strchr(line, ' ');
 
     if (!strncmp(line, refused, strlen(refused)))
-        count_refused(plug, strtoull(words, NULL, 10));
+        plug_count_refused(plug, strtoull(words, NULL, 10));
     else if (!strcmp(line, "up") && plug->since == 0)
-        attach(plug);
+        plug_attach(plug);
     else if (words && !*plug->reason)
         text_escape(plug->reason, REASON, words + 1, strlen(words + 1));
 }
@@ -279,10 +282,10 @@ static void on_ended(void *owner)
     if (plug->since > 0)
         port_log(&plug->logger, LOG_WARNING, "lost: %s; trying to connect again", reason);
     else
-        complain(plug, reason);
+        plug_log_failure(plug, reason);
     if (plug->since > 0 && os_now() - plug->since >= STEADY_NS)
         retry_succeeded(&plug->retry);
-    end_helper(plug);
+    plug_end_helper(plug);
     retry_later(&plug->retry, plug->service->context->loop);
 }
 
@@ -291,9 +294,9 @@ static void on_again(struct retry *retry)
     struct plug *plug = container_of(retry, struct plug, retry);
     struct error err;
 
-    if (start_helper(plug, &err) == 0)
+    if (plug_start_helper(plug, &err) == 0)
         return;
-    complain(plug, err.text);
+    plug_log_failure(plug, err.text);
     retry_later(retry, plug->service->context->loop);
 }
 
@@ -313,8 +316,10 @@ static struct plug_service *service_of(const struct context *context)
     return container_of(ports_service(context, &plug_type), struct plug_service, service);
 }
 
-/* Those that are not found here, behind a link that changes, are refused when they arrive: see plug_loops_back(). */
-static int refuse_own_directory(const struct context *context, const char *vnl, struct error *err)
+/* What is not found here, behind a link that changes, is refused when it connects: see
+ * plug_loops_back(). */
+static int plug_refuse_own_directory(const struct context *context, const char *vnl,
+                                     struct error *err)
 {
     static const char *const usual[] = {"/var/run/vde.ctl", "/tmp/vde.ctl"}; /* libvdeplug's */
     char path[PATH_MAX];
@@ -331,7 +336,7 @@ static int refuse_own_directory(const struct context *context, const char *vnl, 
     return error_set(err, ELOOP, "vnl=%s is this switch itself", vnl);
 }
 
-static struct plug *make_plug(struct plug_service *service, const char *vnl, struct port *port)
+static struct plug *plug_new(struct plug_service *service, const char *vnl, struct port *port)
 {
     struct plug *plug = calloc(1, sizeof(*plug));
     char shown[PORT_LOGGER_PEER];
@@ -341,7 +346,8 @@ static struct plug *make_plug(struct plug_service *service, const char *vnl, str
     plug->service = service;
     plug->port = port;
     plug->vnl = strdup(vnl);
-    plug->directory = getcwd(NULL, 0); /* NULL if it was deleted: then there are none */
+    /* NULL if it was deleted: the helper runs in the switch's own */
+    plug->directory = getcwd(NULL, 0);
     text_escape(shown, sizeof(shown), vnl, strlen(vnl));
     port_logger_init(&plug->logger, service->context, port, shown);
     port_logger_init(&plug->helper_logger, service->context, port, shown);
@@ -350,11 +356,11 @@ static struct plug *make_plug(struct plug_service *service, const char *vnl, str
     list_append(&service->plugs, &plug->node);
     if (plug->vnl)
         return plug;
-    destroy(plug);
+    plug_destroy(plug);
     return NULL;
 }
 
-static int start_helper(struct plug *plug, struct error *err)
+static int plug_start_helper(struct plug *plug, struct error *err)
 {
     char label[PORT_LABEL], description[PORT_LABEL + 16];
     const struct plug_helper_job job = {plug->vnl, description, plug->directory};
@@ -371,8 +377,8 @@ static int start_helper(struct plug *plug, struct error *err)
     return 0;
 }
 
-/* If there is no word from it for long, the machine is busy; what is wrong then goes to the log. */
-static int await_module(struct plug *plug, struct error *err)
+/* Without a report in time the machine is busy; failures then go to the log. */
+static int plug_await_module(struct plug *plug, struct error *err)
 {
     static const char fatal[] = "fatal ";
     char line[HELPER_LINE], shown[SHOWN];
@@ -389,7 +395,7 @@ static int await_module(struct plug *plug, struct error *err)
     return 0;
 }
 
-static void attach(struct plug *plug)
+static void plug_attach(struct plug *plug)
 {
     struct context *context = plug->service->context;
     struct endpoint *endpoint = &plug->base.endpoint;
@@ -400,7 +406,7 @@ static void attach(struct plug *plug)
     fd_endpoint_belongs_to(&plug->base, (uid_t)-1, plug->helper->process);
     if (fd_endpoint_attach(&plug->base, plug->port, &err) < 0) {
         text_copy(plug->reason, REASON, err.text);
-        shutdown(plug->helper->frames, SHUT_RDWR); /* it ends, and is tried again */
+        shutdown(plug->helper->frames, SHUT_RDWR); /* the helper ends, and is started again */
         return;
     }
     plug->attached = true;
@@ -411,30 +417,30 @@ static void attach(struct plug *plug)
     port_log(&plug->logger, LOG_NOTICE, "connected");
 }
 
-static void count_refused(struct plug *plug, uint64_t frames)
+static void plug_count_refused(struct plug *plug, uint64_t frames)
 {
     if (plug->attached)
         port_drop_late(&plug->base.endpoint, DROP_REFUSED, frames);
 }
 
-static void detach(struct plug *plug)
+static void plug_detach(struct plug *plug)
 {
     if (plug->attached)
         fd_endpoint_detach(&plug->base);
     plug->attached = false;
 }
 
-static void end_helper(struct plug *plug)
+static void plug_end_helper(struct plug *plug)
 {
     ev_timer_stop(plug->service->context->loop, &plug->patience);
-    detach(plug);
+    plug_detach(plug);
     if (plug->helper)
         plug_helper_end(plug->helper);
     plug->helper = NULL;
 }
 
-/* It is tried each second: said once, and again when it is something else. */
-static void complain(struct plug *plug, const char *reason)
+/* Logs REASON once per series of retries, and again when it changes. */
+static void plug_log_failure(struct plug *plug, const char *reason)
 {
     if (!strcmp(reason, plug->known))
         return;
@@ -442,10 +448,10 @@ static void complain(struct plug *plug, const char *reason)
     text_copy(plug->known, sizeof(plug->known), reason);
 }
 
-static void destroy(struct plug *plug)
+static void plug_destroy(struct plug *plug)
 {
     retry_stop(&plug->retry, plug->service->context->loop);
-    end_helper(plug);
+    plug_end_helper(plug);
     list_remove(&plug->node);
     free(plug->directory);
     free(plug->vnl);

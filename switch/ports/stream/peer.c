@@ -22,7 +22,7 @@
 enum {
     /* A TCP peer that vanished silently is given up after 10 + 3 * 5 seconds, and its port is free.
      * That is while nothing is in flight to it; else the kernel retransmits for a quarter of an
-     * hour. TCP_USER_TIMEOUT would be quicker, but would also stream_end connections to paused
+     * hour. TCP_USER_TIMEOUT would be quicker, but would also end connections to paused
      * guests, which do not read. */
     KEEPALIVE_IDLE = 10,
     KEEPALIVE_INTERVAL = 5,

@@ -23,7 +23,7 @@ static void add_received(struct program *program);
 static void add_sent(struct program *program, const uint32_t *address, unsigned count);
 static void add_search(struct program *program, const uint32_t *address, unsigned count);
 static void add(struct program *program, uint16_t code, uint32_t k, unsigned yes, unsigned no);
-static int attach(int fd, struct program *program);
+static int attach_filter(int fd, struct program *program);
 
 static void add_load(struct program *program, unsigned size, uint32_t at)
 {
@@ -40,7 +40,7 @@ int bpf_pass_none(int fd)
     struct program program = {.length = 0};
 
     add_return(&program, 0);
-    return attach(fd, &program);
+    return attach_filter(fd, &program);
 }
 
 int bpf_pass_wire(int fd)
@@ -49,7 +49,7 @@ int bpf_pass_wire(int fd)
 
     add_received(&program);
     add_return(&program, 0);
-    return attach(fd, &program);
+    return attach_filter(fd, &program);
 }
 
 int bpf_pass_all(int fd)
@@ -58,7 +58,7 @@ int bpf_pass_all(int fd)
 
     add_received(&program);
     add_return(&program, ACCEPT);
-    return attach(fd, &program);
+    return attach_filter(fd, &program);
 }
 
 int bpf_pass_known(int fd, const uint32_t *address, unsigned count)
@@ -67,7 +67,7 @@ int bpf_pass_known(int fd, const uint32_t *address, unsigned count)
 
     add_received(&program);
     add_sent(&program, address, count);
-    return attach(fd, &program);
+    return attach_filter(fd, &program);
 }
 
 /* Decides about received frames; falls through for those that the host sends. */
@@ -119,7 +119,7 @@ static void add(struct program *program, uint16_t code, uint32_t k, unsigned yes
         (struct sock_filter){.code = code, .jt = (uint8_t)yes, .jf = (uint8_t)no, .k = k};
 }
 
-static int attach(int fd, struct program *program)
+static int attach_filter(int fd, struct program *program)
 {
     struct sock_fprog attached = {.len = (unsigned short)program->length, .filter = program->code};
 

@@ -15,13 +15,13 @@ struct collection {
 };
 
 static void on_address(struct observer *observer, const struct event *event);
-static void open_wide(struct deferred *work);
+static void filter_open_wide(struct deferred *work);
 static void on_due(struct ev_loop *loop, ev_timer *timer, int events);
-static void narrow(struct filter *filter);
-static bool is_complete(const struct filter *filter);
-static bool refresh(struct filter *filter);
-static bool rebuild(struct filter *filter);
-static void collect(void *context, const struct fdb_entry *entry);
+static void filter_narrow(struct filter *filter);
+static bool filter_is_complete(const struct filter *filter);
+static bool filter_refresh(struct filter *filter);
+static bool filter_rebuild(struct filter *filter);
+static void filter_collect(void *context, const struct fdb_entry *entry);
 static int by_value(const void *a, const void *b);
 
 void filter_start(struct filter *filter, struct context *context, const struct port *port, int fd)
@@ -34,10 +34,10 @@ void filter_start(struct filter *filter, struct context *context, const struct p
                  EVENT_BIT(EVENT_ENDPOINT_UP) | EVENT_BIT(EVENT_LEARNING),
         .notify = on_address,
     };
-    deferred_init(&filter->opening, open_wide);
+    deferred_init(&filter->opening, filter_open_wide);
     ev_timer_init(&filter->due, on_due, OPEN_SECONDS, 0);
     observers_add(&context->sw->observers, &filter->addresses);
-    narrow(filter);
+    filter_narrow(filter);
 }
 
 void filter_stop(struct filter *filter)
@@ -57,8 +57,8 @@ static void on_address(struct observer *observer, const struct event *event)
         defer(&filter->context->io->core.deferred, &filter->opening);
 }
 
-/* Behind the batch in which the station was heard: before anybody can have answered it. */
-static void open_wide(struct deferred *work)
+/* Runs after the batch in which the station was learned: before anything can have answered it. */
+static void filter_open_wide(struct deferred *work)
 {
     struct filter *filter = container_of(work, struct filter, opening);
 
@@ -71,20 +71,20 @@ static void open_wide(struct deferred *work)
 static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
     (void)loop, (void)events;
-    narrow(container_of(timer, struct filter, due));
+    filter_narrow(container_of(timer, struct filter, due));
 }
 
 /* The filter stays open if there are too many addresses or not all are known. */
-static void narrow(struct filter *filter)
+static void filter_narrow(struct filter *filter)
 {
-    bool known = is_complete(filter) && (refresh(filter) || rebuild(filter));
+    bool known = filter_is_complete(filter) && (filter_refresh(filter) || filter_rebuild(filter));
 
     if (!known || bpf_pass_known(filter->fd, filter->known, filter->count) < 0)
         bpf_pass_all(filter->fd);
 }
 
 /* A hub learns nothing, and a port at its limit has stations that are not in the FDB. */
-static bool is_complete(const struct filter *filter)
+static bool filter_is_complete(const struct filter *filter)
 {
     const struct vswitch *sw = filter->context->sw;
 
@@ -97,12 +97,12 @@ static bool is_complete(const struct filter *filter)
 
 /* Adds the addresses that are in the FDB now. Return: false if there was no room for all of
  * them. */
-static bool refresh(struct filter *filter)
+static bool filter_refresh(struct filter *filter)
 {
     struct collection collection = {.filter = filter, .sorted = filter->count};
     unsigned unique = 0;
 
-    fdb_each(filter->context->sw->fdb, collect, &collection);
+    fdb_each(filter->context->sw->fdb, filter_collect, &collection);
     qsort(filter->known, filter->count, sizeof(filter->known[0]), by_value);
     for (unsigned i = 0; i < filter->count; i++) {
         if (unique == 0 || filter->known[unique - 1] != filter->known[i])
@@ -112,14 +112,14 @@ static bool refresh(struct filter *filter)
     return !collection.overflow;
 }
 
-/* As refresh(), but forgets the addresses of earlier calls first. */
-static bool rebuild(struct filter *filter)
+/* As filter_refresh(), but forgets the addresses of earlier calls first. */
+static bool filter_rebuild(struct filter *filter)
 {
     filter->count = 0;
-    return refresh(filter);
+    return filter_refresh(filter);
 }
 
-static void collect(void *context, const struct fdb_entry *entry)
+static void filter_collect(void *context, const struct fdb_entry *entry)
 {
     struct collection *collection = context;
     struct filter *filter = collection->filter;

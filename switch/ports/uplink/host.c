@@ -15,9 +15,9 @@
 static int open_tap(struct host_way *way);
 static int redirect(struct host_way *way, struct mnl_socket *nl, const struct link *link);
 static int load_program(int to);
-static bool is_awaited(const struct echo *echo);
-static uint64_t desc_digest(const struct tx_desc *desc);
-static uint64_t digest(struct frame frame);
+static bool host_awaits_echo(const struct echo *echo);
+static uint64_t host_desc_digest(const struct tx_desc *desc);
+static uint64_t host_digest(struct frame frame);
 
 int host_open(struct host_way *way, struct mnl_socket *nl, const struct link *link,
               struct error *err)
@@ -63,11 +63,11 @@ int host_send(struct host_way *way, const struct tx_desc *desc)
     bool comes_back = !way->marks && mac_is_group(desc->destination);
     int status;
 
-    if (comes_back && is_awaited(echo))
+    if (comes_back && host_awaits_echo(echo))
         return -ENOBUFS;
     status = vnet_send(way->fd, desc);
     if (status == 0 && comes_back) {
-        *echo = (struct echo){.digest = desc_digest(desc), .sent = os_now()};
+        *echo = (struct echo){.digest = host_desc_digest(desc), .sent = os_now()};
         way->echoes.next = (way->echoes.next + 1) % ECHOES;
     }
     return status;
@@ -79,11 +79,11 @@ bool host_is_echo(struct host_way *way, const struct frame *frame)
 
     if (way->fd < 0 || way->marks || !mac_is_group(frame_destination(frame)))
         return false;
-    wanted = digest(*frame);
+    wanted = host_digest(*frame);
     for (unsigned i = 0; i < ECHOES; i++) {
         struct echo *echo = &way->echoes.echo[i];
 
-        if (echo->digest != wanted || !is_awaited(echo))
+        if (echo->digest != wanted || !host_awaits_echo(echo))
             continue;
         echo->digest = 0;
         return true;
@@ -92,7 +92,7 @@ bool host_is_echo(struct host_way *way, const struct frame *frame)
 }
 
 /* An echo that takes longer than a second has been lost. */
-static bool is_awaited(const struct echo *echo)
+static bool host_awaits_echo(const struct echo *echo)
 {
     return echo->digest != 0 && os_now() - echo->sent < SECOND;
 }
@@ -147,7 +147,7 @@ static int load_program(int to)
     return fd >= 0 ? fd : -errno;
 }
 
-static uint64_t desc_digest(const struct tx_desc *desc)
+static uint64_t host_desc_digest(const struct tx_desc *desc)
 {
     uint8_t head[512];
     struct frame frame;
@@ -161,11 +161,11 @@ static uint64_t desc_digest(const struct tx_desc *desc)
         used += length;
     }
     frame_init(&frame, head, desc->length);
-    return digest(frame);
+    return host_digest(frame);
 }
 
-/* Of all but the tag, which the kernel strips on the way. */
-static uint64_t digest(struct frame frame)
+/* Digest of all but the tag, which the kernel strips on the way. */
+static uint64_t host_digest(struct frame frame)
 {
     frame_parse(&frame);
     return frame_digest(&frame);

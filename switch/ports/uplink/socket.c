@@ -15,14 +15,14 @@ enum {
     BUFFER_BYTES = 8 * 1024 * 1024,
 };
 
-static int set_up(int fd, int index, bool outgoing);
-static int set_option(int fd, int level, int option, int value);
-static void prepare(struct packet_vector *vector, struct worker *worker);
-static void read_control(struct packet_vector *vector, unsigned i, struct frame *frame,
-                         unsigned *missed);
-static void restore_tag(struct frame *frame, const struct tpacket_auxdata *auxdata);
-static void put_tag(struct frame *frame, uint16_t type, uint16_t tci);
-static bool fits(const struct tx_desc *desc, unsigned mtu);
+static int packet_set_up(int fd, int index, bool outgoing);
+static int packet_set_option(int fd, int level, int option, int value);
+static void packet_prepare(struct packet_vector *vector, struct worker *worker);
+static void packet_read_control(struct packet_vector *vector, unsigned i, struct frame *frame,
+                                unsigned *missed);
+static void packet_restore_tag(struct frame *frame, const struct tpacket_auxdata *auxdata);
+static void packet_put_tag(struct frame *frame, uint16_t type, uint16_t tci);
+static bool packet_fits(const struct tx_desc *desc, unsigned mtu);
 
 int packet_socket(int index, bool outgoing)
 {
@@ -31,7 +31,7 @@ int packet_socket(int index, bool outgoing)
 
     if (fd < 0)
         return -errno;
-    status = set_up(fd, index, outgoing);
+    status = packet_set_up(fd, index, outgoing);
     if (status < 0) {
         close(fd);
         return status;
@@ -56,7 +56,7 @@ int packet_socket_read(int fd, struct packet_vector *vector, struct worker *work
     unsigned count = 0;
 
     *missed = 0;
-    prepare(vector, worker);
+    packet_prepare(vector, worker);
     received = recvmmsg(fd, vector->message, vector->room, MSG_DONTWAIT | MSG_TRUNC, NULL);
     if (received < 0) {
         /* EINVAL: a frame that virtio_net_hdr cannot describe, which has been discarded. ENETDOWN
@@ -74,7 +74,7 @@ int packet_socket_read(int fd, struct packet_vector *vector, struct worker *work
         frame_init(&batch->frame[count], vector->iov[i][1].iov_base,
                    length - (uint32_t)sizeof(vector->header[i]));
         vnet_read(&vector->header[i], &batch->frame[count].offload);
-        read_control(vector, i, &batch->frame[count++], missed);
+        packet_read_control(vector, i, &batch->frame[count++], missed);
     }
     if (bytes > BATCH_BYTES && vector->room > 4)
         vector->room /= 2;
@@ -90,7 +90,7 @@ int packet_socket_write(int fd, const struct tx_desc *descs, unsigned count, uns
     unsigned fitting = 0;
     int sent;
 
-    for (; fitting < count && fits(&descs[fitting], mtu); fitting++) {
+    for (; fitting < count && packet_fits(&descs[fitting], mtu); fitting++) {
         vnet_make(&made[fitting], &descs[fitting]);
         message[fitting].msg_hdr = (struct msghdr){
             .msg_iov = made[fitting].iov,
@@ -103,7 +103,7 @@ int packet_socket_write(int fd, const struct tx_desc *descs, unsigned count, uns
     return sent > 0 ? sent : -errno;
 }
 
-static int set_up(int fd, int index, bool outgoing)
+static int packet_set_up(int fd, int index, bool outgoing)
 {
     const struct sockaddr_ll address = {
         .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = index};
@@ -111,33 +111,33 @@ static int set_up(int fd, int index, bool outgoing)
     int status = outgoing ? bpf_pass_none(fd) : bpf_pass_wire(fd);
 
     if (status == 0)
-        status = set_option(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
+        status = packet_set_option(fd, SOL_PACKET, PACKET_VNET_HDR, 1);
     if (status == 0)
-        status = set_option(fd, SOL_PACKET, PACKET_AUXDATA, 1);
+        status = packet_set_option(fd, SOL_PACKET, PACKET_AUXDATA, 1);
     if (status == 0)
-        status = set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+        status = packet_set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
     if (status < 0)
         return status;
     if (!outgoing)
-        set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1); /* saves running the filter */
-    if (set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES) < 0)
-        set_option(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES);
-    if (set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES) < 0)
-        set_option(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES);
+        packet_set_option(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1); /* saves running the filter */
+    if (packet_set_option(fd, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER_BYTES) < 0)
+        packet_set_option(fd, SOL_SOCKET, SO_RCVBUF, BUFFER_BYTES);
+    if (packet_set_option(fd, SOL_SOCKET, SO_SNDBUFFORCE, BUFFER_BYTES) < 0)
+        packet_set_option(fd, SOL_SOCKET, SO_SNDBUF, BUFFER_BYTES);
     if (bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
         setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promiscuous, sizeof(promiscuous)) < 0)
         return -errno;
     return 0;
 }
 
-static int set_option(int fd, int level, int option, int value)
+static int packet_set_option(int fd, int level, int option, int value)
 {
     return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
 /* The iovecs are set up for every batch because the kernel writes to the message headers. Each
- * frame has room for a tag in front of it: see put_tag(). */
-static void prepare(struct packet_vector *vector, struct worker *worker)
+ * frame has room for a tag in front of it: see packet_put_tag(). */
+static void packet_prepare(struct packet_vector *vector, struct worker *worker)
 {
     if (vector->room == 0)
         vector->room = BATCH_FRAMES;
@@ -155,8 +155,8 @@ static void prepare(struct packet_vector *vector, struct worker *worker)
 
 /* Reads the control messages of message I: its VLAN tag, and the number of frames dropped so
  * far. */
-static void read_control(struct packet_vector *vector, unsigned i, struct frame *frame,
-                         unsigned *missed)
+static void packet_read_control(struct packet_vector *vector, unsigned i, struct frame *frame,
+                                unsigned *missed)
 {
     struct msghdr *header = &vector->message[i].msg_hdr;
 
@@ -166,7 +166,7 @@ static void read_control(struct packet_vector *vector, unsigned i, struct frame 
 
             memcpy(&auxdata, CMSG_DATA(c), sizeof(auxdata));
             if (auxdata.tp_status & TP_STATUS_VLAN_VALID)
-                restore_tag(frame, &auxdata);
+                packet_restore_tag(frame, &auxdata);
         } else if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
             uint32_t total;
 
@@ -177,18 +177,18 @@ static void read_control(struct packet_vector *vector, unsigned i, struct frame 
     }
 }
 
-static void restore_tag(struct frame *frame, const struct tpacket_auxdata *auxdata)
+static void packet_restore_tag(struct frame *frame, const struct tpacket_auxdata *auxdata)
 {
     bool has_type = auxdata->tp_status & TP_STATUS_VLAN_TPID_VALID;
 
     if (has_type && auxdata->tp_vlan_tpid != ETHERTYPE_CTAG)
-        put_tag(frame, auxdata->tp_vlan_tpid, auxdata->tp_vlan_tci);
+        packet_put_tag(frame, auxdata->tp_vlan_tpid, auxdata->tp_vlan_tci);
     else
         frame->stripped_tag = auxdata->tp_vlan_tci;
 }
 
 /* Puts a tag that is not 802.1Q's back into the frame: to the switch it is payload. */
-static void put_tag(struct frame *frame, uint16_t type, uint16_t tci)
+static void packet_put_tag(struct frame *frame, uint16_t type, uint16_t tci)
 {
     uint8_t *bytes = (uint8_t *)(uintptr_t)frame->bytes - TAG_BYTES;
 
@@ -206,7 +206,7 @@ static void put_tag(struct frame *frame, uint16_t type, uint16_t tci)
 }
 
 /* The kernel checks the length of frames without GSO only. */
-static bool fits(const struct tx_desc *desc, unsigned mtu)
+static bool packet_fits(const struct tx_desc *desc, unsigned mtu)
 {
     return desc->wire_length <= mtu + FRAME_HEADER + (desc->tci != TAG_NONE ? TAG_BYTES : 0);
 }

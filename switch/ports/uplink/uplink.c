@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * uplink.c - an interface of this host as a port: it keeps its addresses, and the host stays on it
+ * uplink.c - an interface of this host as a port: it keeps its addresses, and the host stays
+ * connected
  *
- * Theory of operation. A packet socket in promiscuous mode brings up what the wire brings for the guests, and what the
- * host sends to them, and sends what they send (socket.c). What they send to the host goes in by a helper TAP
- * (host.c). A socket filter keeps the host's own conversations in the kernel (filter.c).
+ * Theory of operation. A packet socket in promiscuous mode receives what the wire brings for the
+ * guests, and what the host sends to them, and sends the guests' frames to the wire (socket.c).
+ * Their frames to the host go in by a helper TAP (host.c). A socket filter keeps the host's own
+ * traffic in the kernel (filter.c).
  *
- * The port follows its interface by number: a new name, address, MTU or state is noticed by rtnetlink. When the interface
- * goes the endpoint goes, and comes back with the next interface of that name. Nothing that we set up outlives our
- * descriptors.
+ * The port follows its interface by index: rtnetlink reports a new name, address, MTU or state.
+ * When the interface goes, the endpoint goes; it is recreated with the next interface of that name.
+ * Nothing that the port sets up outlives its descriptors.
  */
 #include "ports/uplink/uplink.h"
 
@@ -40,19 +42,19 @@ struct uplink_service {
 };
 
 struct uplink {
-    struct list node; /* in the service's */
+    struct list node; /* in service->uplinks */
     struct uplink_service *service;
     struct port *port;
-    char ifname[IFNAMSIZ]; /* the interface's name: as people gave it, or as it was renamed */
+    char ifname[IFNAMSIZ]; /* as given, or the new name if it was renamed */
     bool joins_host;
-    bool attached; /* base, link, host and rx are in use */
+    bool attached; /* base, link, host and vector are in use */
     struct fd_endpoint base;
     struct link link;
     struct host_way host;
     struct packet_vector vector;
     struct filter filter;
     struct port_logger logger;
-    struct deferred gso_refused; /* by the interface: to be logged */
+    struct deferred gso_refused; /* logs that the interface refused a GSO frame */
 };
 
 static int uplink_check(const struct port_spec *spec, struct error *err);
@@ -73,22 +75,23 @@ static struct uplink_service *service_of(const struct context *context);
 static int watch_links(struct uplink_service *service, struct error *err);
 static int check_link(const struct uplink_service *service, const struct link *link,
                       struct error *err);
-static int attach(struct uplink *uplink, const struct link *link, struct error *err);
-static void set_name(struct uplink *uplink, const char *name);
-static int open_descriptors(struct uplink *uplink, struct error *err);
-static void detach(struct uplink *uplink);
-static void destroy(struct uplink *uplink);
+static int uplink_attach(struct uplink *uplink, const struct link *link, struct error *err);
+static void uplink_set_name(struct uplink *uplink, const char *name);
+static int uplink_open_descriptors(struct uplink *uplink, struct error *err);
+static void uplink_detach(struct uplink *uplink);
+static void uplink_destroy(struct uplink *uplink);
 static void on_links_changed(struct ev_loop *loop, ev_io *watcher, int events);
-static void refresh(struct uplink *uplink);
-static void follow(struct uplink *uplink, const struct link *now);
-static void follow_host(struct uplink *uplink);
-static void take_link(struct uplink *uplink, const struct link *link);
-static void describe(struct uplink *uplink);
-static bool is_for_host(const struct uplink *uplink, const struct tx_desc *desc);
-static int send_to_host(struct uplink *uplink, const struct tx_desc *descs, unsigned count);
-static int send_to_wire(struct uplink *uplink, const struct tx_desc *descs, unsigned count);
+static void uplink_refresh(struct uplink *uplink);
+static void uplink_follow(struct uplink *uplink, const struct link *now);
+static void uplink_follow_host(struct uplink *uplink);
+static void uplink_set_link(struct uplink *uplink, const struct link *link);
+static void uplink_describe(struct uplink *uplink);
+static bool uplink_is_for_host(const struct uplink *uplink, const struct tx_desc *desc);
+static int uplink_send_to_host(struct uplink *uplink, const struct tx_desc *descs, unsigned count);
+static int uplink_send_to_wire(struct uplink *uplink, const struct tx_desc *descs, unsigned count);
 static void on_gso_refused(struct deferred *work);
-static int explain_privilege(struct error *err, const struct uplink *uplink, const char *missing);
+static int uplink_explain_privilege(struct error *err, const struct uplink *uplink,
+                                    const char *missing);
 
 static const struct port_key uplink_keys[] = {
     {"ifname", KEY_TEXT, "INTERFACE", "whose LAN it is", .restricted = true},
@@ -126,7 +129,8 @@ static int uplink_check(const struct port_spec *spec, struct error *err)
     return spec_check_ifname(spec, "an interface of this host, as eth0", err);
 }
 
-/* The interface may have been renamed; the port follows it, and would wait for its new name. */
+/* The interface may have been renamed: the port follows it, and must wait for its new name when
+ * recreated. */
 static bool uplink_keys_of(struct context *context, const struct port *port, char own[SPEC_OWN])
 {
     list_for_each (node, &service_of(context)->uplinks) {
@@ -154,13 +158,13 @@ static int uplink_start(struct context *context, struct service **made, struct e
     return 0;
 }
 
-/* Endpoints are closed by now; what is left waits for interfaces to come back. */
+/* Endpoints have been closed; the remaining uplinks wait for their interfaces. */
 static void uplink_stop(struct service *base)
 {
     struct uplink_service *service = container_of(base, struct uplink_service, service);
 
     list_for_each_safe (node, &service->uplinks)
-        destroy(container_of(node, struct uplink, node));
+        uplink_destroy(container_of(node, struct uplink, node));
     if (service->watch) {
         ev_io_stop(service->context->loop, &service->changed);
         mnl_socket_close(service->watch);
@@ -198,9 +202,9 @@ static int uplink_open(struct context *context, const struct port_spec *spec, st
     port_logger_init(&uplink->logger, context, port, "");
     deferred_init(&uplink->gso_refused, on_gso_refused);
     list_append(&service->uplinks, &uplink->node);
-    status = attach(uplink, &link, err);
+    status = uplink_attach(uplink, &link, err);
     if (status < 0) {
-        destroy(uplink);
+        uplink_destroy(uplink);
         return status;
     }
     if (!link_running(&link))
@@ -220,7 +224,7 @@ static void uplink_forget(struct context *context, struct port *port)
         struct uplink *uplink = container_of(node, struct uplink, node);
 
         if (uplink->port == port)
-            destroy(uplink);
+            uplink_destroy(uplink);
     }
 }
 
@@ -244,12 +248,12 @@ static int uplink_rx(struct endpoint *endpoint, struct batch *batch)
 static int uplink_tx(struct endpoint *core, const struct tx_desc *descs, unsigned count)
 {
     struct uplink *uplink = container_of(core, struct uplink, base.endpoint);
-    bool host = is_for_host(uplink, descs);
+    bool host = uplink_is_for_host(uplink, descs);
     unsigned run = 1;
 
-    while (run < count && is_for_host(uplink, &descs[run]) == host)
+    while (run < count && uplink_is_for_host(uplink, &descs[run]) == host)
         run++;
-    return host ? send_to_host(uplink, descs, run) : send_to_wire(uplink, descs, run);
+    return host ? uplink_send_to_host(uplink, descs, run) : uplink_send_to_wire(uplink, descs, run);
 }
 
 static void uplink_lost(struct endpoint *endpoint, int error)
@@ -257,10 +261,10 @@ static void uplink_lost(struct endpoint *endpoint, int error)
     struct uplink *uplink = container_of(endpoint, struct uplink, base.endpoint);
 
     port_log(&uplink->logger, LOG_WARNING, "%s; the port waits for the interface", strerror(error));
-    detach(uplink);
+    uplink_detach(uplink);
 }
 
-/* Turned on again, GSO frames are tried again. */
+/* If it was turned on, GSO frames are tried again. */
 static void uplink_offload_changed(struct endpoint *endpoint)
 {
     endpoint->offloads = UPLINK_OFFLOADS;
@@ -269,7 +273,7 @@ static void uplink_offload_changed(struct endpoint *endpoint)
 /* Ended on request: it must not come back by itself. */
 static void uplink_close(struct endpoint *core)
 {
-    destroy(container_of(core, struct uplink, base.endpoint));
+    uplink_destroy(container_of(core, struct uplink, base.endpoint));
 }
 
 static struct uplink_service *service_of(const struct context *context)
@@ -295,7 +299,7 @@ static int watch_links(struct uplink_service *service, struct error *err)
     return 0;
 }
 
-/* Can LINK be an uplink at all? */
+/* Whether LINK can be an uplink. */
 static int check_link(const struct uplink_service *service, const struct link *link,
                       struct error *err)
 {
@@ -323,24 +327,24 @@ static int check_link(const struct uplink_service *service, const struct link *l
     return 0;
 }
 
-/* Return: 0, or -errno and sets ERR and nothing open. */
-static int attach(struct uplink *uplink, const struct link *link, struct error *err)
+/* Return: 0, or -errno and sets ERR with nothing left open. */
+static int uplink_attach(struct uplink *uplink, const struct link *link, struct error *err)
 {
     struct endpoint *endpoint = &uplink->base.endpoint;
     int status;
 
     uplink->link = *link;
-    set_name(uplink, link->name);
+    uplink_set_name(uplink, link->name);
     uplink->host.fd = -1;
     uplink->vector.room = 0;
     uplink->vector.missed = 0;
-    status = open_descriptors(uplink, err);
+    status = uplink_open_descriptors(uplink, err);
     if (status < 0)
         return status;
     endpoint->id = fd_endpoint_fd(&uplink->base);
     endpoint->offloads = UPLINK_OFFLOADS;
     fd_endpoint_belongs_to(&uplink->base, (uid_t)-1, getpid());
-    take_link(uplink, link);
+    uplink_set_link(uplink, link);
     status = fd_endpoint_attach(&uplink->base, uplink->port, err);
     if (status < 0) {
         host_close(&uplink->host);
@@ -348,26 +352,26 @@ static int attach(struct uplink *uplink, const struct link *link, struct error *
         return status;
     }
     uplink->attached = true;
-    describe(uplink);
+    uplink_describe(uplink);
     if (uplink->joins_host)
         filter_start(&uplink->filter, uplink->service->context, uplink->port,
                      fd_endpoint_fd(&uplink->base));
     return 0;
 }
 
-static void set_name(struct uplink *uplink, const char *name)
+static void uplink_set_name(struct uplink *uplink, const char *name)
 {
     strcpy(uplink->ifname, name);
     text_escape(uplink->logger.place, sizeof(uplink->logger.place), name, strlen(name));
 }
 
-static int open_descriptors(struct uplink *uplink, struct error *err)
+static int uplink_open_descriptors(struct uplink *uplink, struct error *err)
 {
     struct uplink_service *service = uplink->service;
     int fd = packet_socket(uplink->link.index, uplink->joins_host), status = 0;
 
     if (fd == -EPERM)
-        return explain_privilege(err, uplink, "CAP_NET_RAW");
+        return uplink_explain_privilege(err, uplink, "CAP_NET_RAW");
     if (fd < 0)
         return error_set(err, -fd, "cannot open a packet socket on %s: %s", uplink->link.name,
                          strerror(-fd));
@@ -375,13 +379,13 @@ static int open_descriptors(struct uplink *uplink, struct error *err)
         status = host_open(&uplink->host, service->nl, &uplink->link, err);
     if (status < 0) {
         close(fd);
-        return status == -EPERM ? explain_privilege(err, uplink, "CAP_NET_ADMIN") : status;
+        return status == -EPERM ? uplink_explain_privilege(err, uplink, "CAP_NET_ADMIN") : status;
     }
     fd_endpoint_init(&uplink->base, service->context, &uplink_ops, fd, fd);
     return 0;
 }
 
-static void detach(struct uplink *uplink)
+static void uplink_detach(struct uplink *uplink)
 {
     uplink->attached = false;
     if (uplink->joins_host)
@@ -391,10 +395,10 @@ static void detach(struct uplink *uplink)
     host_close(&uplink->host);
 }
 
-static void destroy(struct uplink *uplink)
+static void uplink_destroy(struct uplink *uplink)
 {
     if (uplink->attached)
-        detach(uplink);
+        uplink_detach(uplink);
     defer_cancel(&uplink->gso_refused);
     list_remove(&uplink->node);
     free(uplink);
@@ -407,10 +411,10 @@ static void on_links_changed(struct ev_loop *loop, ev_io *watcher, int events)
     (void)loop, (void)events;
     link_drain(service->watch);
     list_for_each_safe (node, &service->uplinks)
-        refresh(container_of(node, struct uplink, node));
+        uplink_refresh(container_of(node, struct uplink, node));
 }
 
-static void refresh(struct uplink *uplink)
+static void uplink_refresh(struct uplink *uplink)
 {
     struct uplink_service *service = uplink->service;
     struct error err;
@@ -420,39 +424,39 @@ static void refresh(struct uplink *uplink)
         int status = link_find(service->nl, NULL, uplink->link.index, &link);
 
         if (status < 0 && status != -ENODEV)
-            return; /* nothing known: the next change asks again */
+            return; /* unknown: the next change asks again */
         if (status == 0 &&
             packet_socket_is_bound(fd_endpoint_fd(&uplink->base), uplink->link.index)) {
-            follow(uplink, &link);
+            uplink_follow(uplink, &link);
             return;
         }
         port_log(&uplink->logger, LOG_WARNING,
                  "the interface is gone; the port waits for its return");
-        detach(uplink);
+        uplink_detach(uplink);
     }
     if (link_find(service->nl, uplink->ifname, 0, &link) < 0)
         return;
-    if (check_link(service, &link, &err) < 0 || attach(uplink, &link, &err) < 0)
+    if (check_link(service, &link, &err) < 0 || uplink_attach(uplink, &link, &err) < 0)
         port_log(&uplink->logger, LOG_WARNING, "the interface is back, but: %s", err.text);
     else
         port_log(&uplink->logger, LOG_NOTICE, "the interface is back, link %s",
                  link_running(&link) ? "up" : "down");
 }
 
-/* What changed about the interface, said to people and to those who must know. */
-static void follow(struct uplink *uplink, const struct link *now)
+/* Logs what changed about the interface, and applies it. */
+static void uplink_follow(struct uplink *uplink, const struct link *now)
 {
     struct link before = uplink->link;
 
     if (strcmp(before.name, now->name)) {
         port_log(&uplink->logger, LOG_NOTICE, "the interface is called %s now", now->name);
-        set_name(uplink, now->name);
+        uplink_set_name(uplink, now->name);
     }
-    take_link(uplink, now);
+    uplink_set_link(uplink, now);
     if (memcmp(before.mac, now->mac, MAC_BYTES))
         port_log(&uplink->logger, LOG_NOTICE, "the host's address on it changed");
     if (uplink->joins_host)
-        follow_host(uplink);
+        uplink_follow_host(uplink);
     if (before.master == 0 && now->master > 0)
         port_log(&uplink->logger, LOG_WARNING,
                  "the interface became a port of a bridge or bond, which takes what "
@@ -466,11 +470,11 @@ static void follow(struct uplink *uplink, const struct link *now)
         port_log(&uplink->logger, LOG_NOTICE, "link is up");
     }
     if (strcmp(before.name, now->name) || link_running(&before) != link_running(now))
-        describe(uplink);
+        uplink_describe(uplink);
 }
 
-/* Our TAP is anybody's to set down or to delete. */
-static void follow_host(struct uplink *uplink)
+/* Others may have set the helper TAP down or deleted it. */
+static void uplink_follow_host(struct uplink *uplink)
 {
     struct mnl_socket *nl = uplink->service->nl;
     struct error err;
@@ -484,13 +488,13 @@ static void follow_host(struct uplink *uplink)
         port_log(&uplink->logger, LOG_WARNING, "the way to the host was deleted: %s", err.text);
 }
 
-static void take_link(struct uplink *uplink, const struct link *link)
+static void uplink_set_link(struct uplink *uplink, const struct link *link)
 {
     uplink->link = *link;
     uplink->base.endpoint.max_frame = link->mtu + FRAME_HEADER + TAG_BYTES;
 }
 
-static void describe(struct uplink *uplink)
+static void uplink_describe(struct uplink *uplink)
 {
     char text[128];
     int length = snprintf(text, sizeof(text), "%s%s%s", uplink->link.name,
@@ -500,12 +504,12 @@ static void describe(struct uplink *uplink)
     endpoint_describe(&uplink->base.endpoint, text, (size_t)length);
 }
 
-static bool is_for_host(const struct uplink *uplink, const struct tx_desc *desc)
+static bool uplink_is_for_host(const struct uplink *uplink, const struct tx_desc *desc)
 {
     return uplink->joins_host && !memcmp(desc->destination, uplink->link.mac, MAC_BYTES);
 }
 
-static int send_to_host(struct uplink *uplink, const struct tx_desc *descs, unsigned count)
+static int uplink_send_to_host(struct uplink *uplink, const struct tx_desc *descs, unsigned count)
 {
     unsigned sent = 0;
     int status = 0;
@@ -515,8 +519,8 @@ static int send_to_host(struct uplink *uplink, const struct tx_desc *descs, unsi
     return sent > 0 ? (int)sent : status;
 }
 
-/* Groups are for the host as well: whether it takes its copy is its own affair, the frame is on the wire. */
-static int send_to_wire(struct uplink *uplink, const struct tx_desc *descs, unsigned count)
+/* Frames to a group go to the host as well; they count as sent whether or not it takes its copy. */
+static int uplink_send_to_wire(struct uplink *uplink, const struct tx_desc *descs, unsigned count)
 {
     int sent = packet_socket_write(fd_endpoint_fd(&uplink->base), descs, count, uplink->link.mtu);
 
@@ -538,7 +542,8 @@ static void on_gso_refused(struct deferred *work)
              "the interface refuses super-frames: they are cut before they leave from now on");
 }
 
-static int explain_privilege(struct error *err, const struct uplink *uplink, const char *missing)
+static int uplink_explain_privilege(struct error *err, const struct uplink *uplink,
+                                    const char *missing)
 {
     char program[PATH_MAX];
 

@@ -39,10 +39,10 @@ static void vde_client_close(struct endpoint *endpoint);
 
 static int choose_port(struct vswitch *sw, const struct vde_request *request, const char *name,
                        struct port **port, bool *created, struct error *err);
-static int make_client(struct vde_client **made, struct context *context, int ctl,
-                       const struct vde_request *request, const struct os_peer *peer,
-                       struct error *err);
-static int attach(struct vde_client *client, struct port *port, struct error *err);
+static int new_client(struct vde_client **made, struct context *context, int ctl,
+                      const struct vde_request *request, const struct os_peer *peer,
+                      struct error *err);
+static int attach_client(struct vde_client *client, struct port *port, struct error *err);
 static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err);
 static int reply(const struct vde_client *client, struct error *err);
 static void release(struct vde_client *client);
@@ -68,7 +68,7 @@ int vde_client_plug(struct context *context, int ctl, const struct vde_request *
 
     if (status < 0)
         return status;
-    status = make_client(&client, context, ctl, request, &peer, err);
+    status = new_client(&client, context, ctl, request, &peer, err);
     if (status < 0)
         return status;
     status = choose_port(context->sw, request, name, &port, &created, err);
@@ -77,7 +77,7 @@ int vde_client_plug(struct context *context, int ctl, const struct vde_request *
     if (status == 0)
         status = admission_check(port, ctl, &peer, err);
     if (status == 0)
-        status = attach(client, port, err);
+        status = attach_client(client, port, err);
     if (status < 0) {
         release(client);
         if (created)
@@ -132,10 +132,11 @@ static int choose_port(struct vswitch *sw, const struct vde_request *request, co
     return *port ? 0 : error_set(err, ENXIO, "there is no port \"%s\" any more", name);
 }
 
-/* A client whose data socket is connected, not yet bound or attached. Return: 0, or -errno and sets ERR. */
-static int make_client(struct vde_client **made, struct context *context, int ctl,
-                       const struct vde_request *request, const struct os_peer *peer,
-                       struct error *err)
+/* Creates a client whose data socket is connected, not yet bound or attached. Return: 0, or -errno
+ * and sets ERR. */
+static int new_client(struct vde_client **made, struct context *context, int ctl,
+                      const struct vde_request *request, const struct os_peer *peer,
+                      struct error *err)
 {
     struct vde_client *client = calloc(1, sizeof(*client));
     int size = SEND_BUFFER;
@@ -159,7 +160,7 @@ static int make_client(struct vde_client **made, struct context *context, int ct
 
 /* Return: 0, and the client has been sent the address of our data socket; or -errno and sets ERR,
  * with CLIENT not attached. */
-static int attach(struct vde_client *client, struct port *port, struct error *err)
+static int attach_client(struct vde_client *client, struct port *port, struct error *err)
 {
     int status = bind_data_socket(client, port, err);
 
