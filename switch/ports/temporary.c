@@ -4,13 +4,14 @@
 #include "ports/io/wake.h"
 #include "ports/ports.h"
 
-static void on_port_down(struct observer *observer, const struct event *event);
+static void temporary_on_port_down(struct observer *observer, const struct event *event);
 static void remove_ports(struct deferred *work);
 
 void temporary_start(struct temporary_ports *ports, struct context *context)
 {
     ports->context = context;
-    ports->left = (struct observer){.kinds = EVENT_BIT(EVENT_PORT_DOWN), .notify = on_port_down};
+    ports->left =
+        (struct observer){.kinds = EVENT_BIT(EVENT_PORT_DOWN), .notify = temporary_on_port_down};
     deferred_init(&ports->removal, remove_ports);
     observers_add(&context->sw->observers, &ports->left);
 }
@@ -22,7 +23,7 @@ void temporary_stop(struct temporary_ports *ports)
 }
 
 /* Deferred: the code that ended the endpoint may still use the port. */
-static void on_port_down(struct observer *observer, const struct event *event)
+static void temporary_on_port_down(struct observer *observer, const struct event *event)
 {
     struct temporary_ports *ports = container_of(observer, struct temporary_ports, left);
 

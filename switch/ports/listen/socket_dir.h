@@ -71,10 +71,9 @@ int socket_dir_bind(const struct socket_dir *dir, const char *name, int fd, mode
 /* socket_dir_unlink() - removes DIR/NAME */
 void socket_dir_unlink(const struct socket_dir *dir, const char *name);
 
-/* socket_dir_check_free() - whether DIR/NAME may be used: nothing is there, or a socket on which
- * nobody listens
- * Return: 0; -EADDRINUSE and sets ERR if it is in use; or another -errno and sets ERR.
- */
+/* socket_dir_check_free() - whether DIR/NAME may be used: nothing is there, or a socket without a
+ * listener
+ * Return: 0; -EADDRINUSE and sets ERR if it is in use; or another -errno and sets ERR. */
 int socket_dir_check_free(const struct socket_dir *dir, const char *name, struct error *err);
 
 /* socket_dir_sweep() - removes sockets of the switch and of clients that have ended without

@@ -18,10 +18,9 @@ struct socket_file {
     ino_t inode;
 };
 
-/* socket_file_check_free() - whether PATH may be used: nothing is there, or a socket on which
- * nobody listens
- * Return: 0; -EADDRINUSE and sets ERR if it is in use; or another -errno and sets ERR.
- */
+/* socket_file_check_free() - whether PATH may be used: nothing is there, or a socket without a
+ * listener
+ * Return: 0; -EADDRINUSE and sets ERR if it is in use; or another -errno and sets ERR. */
 int socket_file_check_free(const char *path, struct error *err);
 
 /* socket_file_probe() - connects to the socket at PATH, of TYPE SOCK_STREAM, SOCK_DGRAM or

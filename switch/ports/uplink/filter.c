@@ -14,9 +14,9 @@ struct collection {
     bool overflow;
 };
 
-static void on_address(struct observer *observer, const struct event *event);
+static void filter_on_address(struct observer *observer, const struct event *event);
 static void filter_open_wide(struct deferred *work);
-static void on_due(struct ev_loop *loop, ev_timer *timer, int events);
+static void filter_on_due(struct ev_loop *loop, ev_timer *timer, int events);
 static void filter_narrow(struct filter *filter);
 static bool filter_is_complete(const struct filter *filter);
 static bool filter_refresh(struct filter *filter);
@@ -32,10 +32,10 @@ void filter_start(struct filter *filter, struct context *context, const struct p
     filter->addresses = (struct observer){
         .kinds = EVENT_BIT(EVENT_FDB_LEARNED) | EVENT_BIT(EVENT_FDB_MOVED) |
                  EVENT_BIT(EVENT_ENDPOINT_UP) | EVENT_BIT(EVENT_LEARNING),
-        .notify = on_address,
+        .notify = filter_on_address,
     };
     deferred_init(&filter->opening, filter_open_wide);
-    ev_timer_init(&filter->due, on_due, OPEN_SECONDS, 0);
+    ev_timer_init(&filter->due, filter_on_due, OPEN_SECONDS, 0);
     observers_add(&context->sw->observers, &filter->addresses);
     filter_narrow(filter);
 }
@@ -49,7 +49,7 @@ void filter_stop(struct filter *filter)
 
 /* A new station behind another port, or a port whose stations are unknown: what the host sends
  * there must pass. */
-static void on_address(struct observer *observer, const struct event *event)
+static void filter_on_address(struct observer *observer, const struct event *event)
 {
     struct filter *filter = container_of(observer, struct filter, addresses);
 
@@ -68,7 +68,7 @@ static void filter_open_wide(struct deferred *work)
     ev_timer_start(filter->context->loop, &filter->due);
 }
 
-static void on_due(struct ev_loop *loop, ev_timer *timer, int events)
+static void filter_on_due(struct ev_loop *loop, ev_timer *timer, int events)
 {
     (void)loop, (void)events;
     filter_narrow(container_of(timer, struct filter, due));

@@ -177,8 +177,8 @@ static int attach_client(struct vde_client *client, struct port *port, struct er
     return status;
 }
 
-/* A switch that runs as root gives the socket to the client's user; otherwise -m and -g decide who
- * may write to it. */
+/* A switch that runs as root gives the socket to the client's user; otherwise -m and -g decide
+ * which users may write to it. */
 static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err)
 {
     const struct switch_dir *dir = client->base.context->dir;
