@@ -1,44 +1,50 @@
 # shellcheck shell=bash
 # bash completion for vswitchd and vswctl
+#
+# Port types and their keys are the program's own to say: vswitchd --port help, and --port TYPE,help.
 
+# _vswitchd_port PROGRAM WORD
 _vswitchd_port() {
-    local types='vde stream dgram tap uplink plug' cur=$1 type=${1%%,*} head=${1%,*}
-    local common='port= name= vlan= trunk= learn= descr= up= isolated= reserved= offload=' key=${1##*,}
+    local program=$1 cur=$2 type=${2%%,*} head=${2%,*} key=${2##*,} keys
     if [[ $cur != *,* ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "$types" -S , -- "$cur")
+        mapfile -t COMPREPLY < <(compgen -W "$(_vswitchd_column "$program" help)" -S , -- "$cur")
         return
     fi
-    local keys=$common values
+    keys=$(_vswitchd_column "$program" "$type,help")
     case $key in
     *=*)
-        values=$(_vswitchd_values "$type" "${key%%=*}" "${key#*=}")
-        mapfile -t COMPREPLY < <(compgen -P "$head,${key%%=*}=" -W "$values" -- "${key#*=}")
-        return
+        keys=$(_vswitchd_values "$(sed -n "s/^${key%%=*}=//p" <<< "$keys")" "${key#*=}")
+        mapfile -t COMPREPLY < <(compgen -P "$head,${key%%=*}=" -W "$keys" -- "${key#*=}")
+        ;;
+    *)
+        mapfile -t COMPREPLY < <(compgen -P "$head," -W "$(sed -n 's/=.*/=/p' <<< "$keys")" -- "$key")
         ;;
     esac
-    case $type in
-    stream) keys="path= addr= server= fd= most= $common" ;;
-    dgram) keys="local= remote= mcast= fd= $common" ;;
-    tap) keys="ifname= $common" ;;
-    uplink) keys="ifname= host= $common" ;;
-    plug) keys="vnl= $common" ;;
-    esac
-    mapfile -t COMPREPLY < <(compgen -P "$head," -W "$keys" -- "$key")
 }
 
-# _vswitchd_values TYPE KEY BEGINNING
+# _vswitchd_column PROGRAM HELP: the types, or the keys with what they take
+_vswitchd_column() {
+    if [[ $2 == help ]]; then
+        "$1" --port help 2> /dev/null | sed 's/ .*//'
+    else
+        "$1" --port "$2" 2> /dev/null | sed -n 's/^  \([a-z-]*=[^ ]*\) .*/\1/p'
+    fi
+}
+
+# _vswitchd_values VALUES BEGINNING: words as they are, up to what is in capitals; what some of that stands for
 _vswitchd_values() {
-    case $1,$2 in
-    *,up | *,isolated | *,offload | uplink,host | stream,server) echo on off ;;
-    *,reserved) echo forward drop consume ;;
-    *,vlan) echo none transparent ;;
-    tap,ifname) _vswitchd_taps ;;
-    uplink,ifname) _vswitchd_interfaces ;;
-    stream,path | dgram,local | dgram,remote) compgen -f -- "$3" ;;
-    stream,addr) echo 127.0.0.1: ;;
-    dgram,mcast) echo 230.0.0.1: ;;
-    plug,vnl) echo slirp:// vde:// vxvde:// vxlan:// udp:// tap:// cmd:// ;;
-    esac
+    local value values
+    IFS='|' read -ra values <<< "$1"
+    for value in "${values[@]}"; do
+        case $value in
+        FILE) compgen -f -- "$2" ;;
+        TAP) _vswitchd_taps ;;
+        INTERFACE) _vswitchd_interfaces ;;
+        USER) compgen -u ;;
+        GROUP) compgen -g ;;
+        *) echo "${value%%[A-Z]*}" ;;
+        esac
+    done
 }
 
 # Those that can be an uplink: Ethernet, and not a port of a bridge or a bond.
@@ -66,7 +72,7 @@ _vswitchd() {
     done
     prev=${COMP_WORDS[at - 1]}
     case $prev in
-    --port) compopt -o nospace; _vswitchd_port "$cur" ;;
+    --port) compopt -o nospace; _vswitchd_port "${COMP_WORDS[0]}" "$cur" ;;
     -s | --sock | --vdesock | --unix) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
     -f | --rcfile | -p | --pidfile | -M | --mgmt) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
     -g | --group | --mgmtgroup) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;

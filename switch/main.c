@@ -8,7 +8,7 @@
 #include "control/daemon/options.h"
 #include "control/session/script.h"
 #include "ports/io/wake.h"
-#include "ports/port_type.h"
+#include "ports/ports.h"
 #include "util/os_linux.h"
 #include "util/user_names.h"
 
@@ -56,6 +56,7 @@ static int reveal_sockets(struct daemon *daemon, const struct options *options);
 static int start_stdio(struct daemon *daemon, const struct options *options);
 static void stop_stdio(struct daemon *daemon);
 static int announce(struct daemon *daemon, const struct options *options);
+static void announce_qemu(struct log *log, const char *dir);
 static void warn_of_limits(struct daemon *daemon);
 static int let_parent_go(struct daemon *daemon, const struct options *options);
 static int fail(struct daemon *daemon, const struct error *err, int status);
@@ -376,30 +377,41 @@ static int announce(struct daemon *daemon, const struct options *options)
 {
     struct log *log = &daemon->log;
     const char *dir = daemon->dir.sockets.path;
-    uint8_t mac[3]; /* a suggestion: guests with QEMU's default address disturb each other */
 
     warn_of_limits(daemon);
     if (options->spanning_tree)
-        log_say(log, LOG_WARNING, "-F: spanning tree is not available yet; the loop guard is on");
+        log_say(log, LOG_WARNING, "-F: spanning tree is not available yet; loop detection is on");
     if (options->as_vde_switch || options->daemon)
         return STARTED;
     log_say(log, LOG_NOTICE, "version %s is switching in %s (process %d)", VSW_VERSION, dir,
             (int)getpid());
-    os_random(mac, sizeof(mac));
-    log_say(log, LOG_NOTICE,
-            "plug in a QEMU guest:  qemu-system-x86_64 -m 1G -drive file=GUEST.qcow2 "
-            "-netdev stream,id=n,server=off,addr.type=unix,addr.path=%s/stream "
-            "-device virtio-net-pci,netdev=n,mac=52:54:00:%02x:%02x:%02x",
-            dir, mac[0], mac[1], mac[2]);
-    log_say(log, LOG_NOTICE,
-            "or, with a QEMU before 7.2:  "
-            "-nic vde,sock=%s,model=virtio-net-pci,mac=52:54:00:%02x:%02x:%02x",
-            dir, mac[0], mac[1], mac[2] ^ 1);
+    announce_qemu(log, dir);
     if (daemon->has_stdio)
         log_say(log, LOG_NOTICE, "see it: type port/print     more: help     stop: Ctrl-D");
     if (daemon->mgmt_path)
         log_say(log, LOG_NOTICE, "from elsewhere: vdeterm %s", daemon->mgmt_path);
     return STARTED;
+}
+
+/* Addresses are suggested because guests that all have QEMU's default address disturb each other. */
+static void announce_qemu(struct log *log, const char *dir)
+{
+    const char *begin = "plug in a QEMU guest:  qemu-system-x86_64 -m 1G -drive file=GUEST.qcow2 ";
+    char options[2 * SOCKET_PATH], otherwise[128];
+    uint8_t mac[3];
+
+    os_random(mac, sizeof(mac));
+    port_types_for_qemu(type)
+    {
+        if (type->qemu->when) {
+            snprintf(otherwise, sizeof(otherwise), "or, %s:  ", type->qemu->when);
+            begin = otherwise;
+        }
+        log_say(log, LOG_NOTICE, "%s%s%s52:54:00:%02x:%02x:%02x", begin,
+                qemu_options(type->qemu, dir, options, sizeof(options)), type->qemu->device, mac[0],
+                mac[1], mac[2]);
+        mac[2] ^= 1;
+    }
 }
 
 /* Each VDE client takes two descriptors. */

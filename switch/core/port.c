@@ -78,6 +78,7 @@ int port_remove(struct port *port)
 void port_free(struct port *port)
 {
     port_config_clear(&port->config);
+    free(port->type_keys);
     free(port);
 }
 

@@ -105,6 +105,7 @@ struct port {
 
     /* kept here for the code that made the port */
     const char *type;   /* the port type that it was made for; NULL: none in particular */
+    char *type_keys;    /* that type's own keys, as text; NULL if there are none; owned */
     bool for_guests;    /* any guest that knows its name may plug in, by any protocol */
     unsigned temporary; /* gone with its client: the listener that made it, from 1 up; else 0 */
 

@@ -8,44 +8,69 @@
 #define VSW_PORTS_PORT_TYPE_H
 
 #include "ports/context.h"
-#include "ports/spec.h"
+#include "ports/keys.h"
+
+struct dir_listener_kind;
+struct port_spec;
 
 /* What a started port type keeps between its ports: its listeners, for one. Embedded in a structure of the type. */
 struct service {
-    struct list node; /* in runtime->services */
+    struct list node; /* in context->services */
     const struct port_type *type;
+};
+
+/* An option of the command line that is short for a port: -t IF for --port tap,ifname=IF. */
+struct port_option {
+    char letter;
+    const char *name;     /* "tap" */
+    const char *argument; /* as help shows it: "IF" */
+    const char *key;      /* that the argument is the value of */
+    const char *help;
+};
+
+/* How QEMU plugs into the switch's directory. */
+struct qemu_way {
+    const char *options; /* DIR stands for the directory */
+    const char *device;  /* what goes behind that for a guest's interface, up to its MAC address */
+    const char *when;    /* "with a QEMU before 7.2"; NULL: whenever it can be had */
 };
 
 struct port_type {
     const char *name;
-    const char *help;        /* one line */
-    const char *const *keys; /* that it takes besides the common ones; ended by NULL */
-
-    /* Of these keys, those by which a port reaches beyond the switch with the switch's own rights: only who has these may
-     * use them. Ended by NULL; NULL if there are none. */
-    const char *const *restricted;
+    const char *help;            /* one line */
+    const struct port_key *keys; /* its own, besides the common ones; ended by one without a name */
 
     /* Its ports lie at the edge of somebody else's network: bridges' own protocols stop there unless told otherwise, and
      * no frame leaves that could be taken for one of another VLAN. */
     bool untrusted_edge;
 
-    /* check() - are the type's own keys complete and well-formed? May be NULL.
-     * Return: 0, or -EINVAL with words in ERR. */
+    /* Where its clients come in the switch's directory; NULL if they do not. */
+    const struct dir_listener_kind *listeners;
+    const struct port_option *option; /* NULL if there is none */
+    const struct qemu_way *qemu;      /* the same */
+
+    /* check() - are the type's own keys complete and well-formed? May be NULL. A KEY_SWITCH is on or off.
+     * Return: 0, or -EINVAL and sets ERR. */
     int (*check)(const struct port_spec *spec, struct error *err);
 
+    /* keys_of() - writes to OWN the keys of PORT, a port of the type, as spec_add() does, if they are not those that it was
+     * opened with: an interface was renamed. May be NULL.
+     * Return: false if nothing is known of the port; then they are those. */
+    bool (*keys_of)(struct context *context, const struct port *port, char own[SPEC_OWN]);
+
     /* start(), stop() - begin and end what the type does without being asked for a port; NULL if nothing.
-     * start() returns 0 and its state in *SERVICE, or -errno with words in ERR. */
+     * start() returns 0 and its state in *SERVICE, or -errno and sets ERR. */
     int (*start)(struct context *context, struct service **service, struct error *err);
     void (*stop)(struct service *service);
 
     /* serve() - does SPEC ask for no port, but for a place where clients get one each? May be NULL.
-     * Return: 1 if so, and it is open; 0 if SPEC is about one port; or -errno with words in ERR. */
+     * Return: 1 if so, and it is open; 0 if SPEC is about one port; or -errno and sets ERR. */
     int (*serve)(struct context *context, const struct port_spec *spec, struct error *err);
 
     /* open() - attaches an endpoint to PORT, or makes ready for those that will attach
      *
      * PORT is configured as SPEC says. NULL if that is all there is to do.
-     * Return: 0, or -errno with words in ERR and nothing left open.
+     * Return: 0, or -errno and sets ERR and nothing left open.
      */
     int (*open)(struct context *context, const struct port_spec *spec, struct port *port,
                 struct error *err);
@@ -53,54 +78,20 @@ struct port_type {
     /* forget() - PORT, which has no endpoint just now, is going away: release what would bring one back. May be NULL. */
     void (*forget)(struct context *context, struct port *port);
 
-    /* open_door(), close_door() - begin and end to let clients in who ask for the port of that NAME
+    /* listen(), unlisten() - begin and end to let clients in that ask for the port of that NAME
      *
-     * For ports that any guest may plug into, whatever its protocol. NULL for types whose ports nobody looks for.
-     * open_door() returns 0, or -errno with words in ERR.
+     * For ports that any guest may plug into, whatever its protocol. NULL for types whose ports no client looks for.
+     * listen() returns 0, or -errno and sets ERR.
      */
     int (*listen)(struct context *context, const char *name, struct error *err);
     void (*unlisten)(struct context *context, const char *name);
 
-    /* leads_back() - is one of its ports at the other end of FD, which PROCESS has connected? Frames would go round for
-     * ever: it is not let in, and the type may say so. May be NULL. */
+    /* loops_back() - is one of its ports at the other end of FD, which PROCESS has connected? Frames would go round
+     * forever: it is not let in, and the type may say so. May be NULL. */
     bool (*loops_back)(struct context *context, int fd, pid_t process);
 };
 
-/* All port types, ended by NULL. */
+/* All port types, ended by NULL; port_types.c has the list. */
 extern const struct port_type *const port_types[];
-
-/* port_open() - makes the port that TEXT describes: parse, create the port, set its VLANs and name, open it
- * @trusted: who asks has the switch's own rights
- * @made:    receives the port, or NULL if TEXT is about a place where clients get one each; may be NULL
- *
- * Return: 0; -EPERM if only who is trusted may make such a port; or another -errno. Then there are words in ERR and the
- * switch is as it was.
- */
-int port_open(struct context *context, const char *text, bool trusted, struct port **made,
-              struct error *err);
-
-/* port_change() - changes PORT as TEXT says: key=value,... (spec.h). Return: as port_open(). */
-int port_change(struct context *context, struct port *port, const char *text, struct error *err);
-
-/* port_rename() - calls PORT by NAME, or by nothing if that is "". Return: as port_open(). */
-int port_rename(struct context *context, struct port *port, const char *name, struct error *err);
-
-/* port_close() - removes PORT, to which nothing is attached, and whatever listens for it. Return: as port_remove(). */
-int port_close(struct context *context, struct port *port);
-
-/* ports_lead_back() - is a port of this switch at the other end of FD, which PROCESS has connected? */
-bool ports_loop_back(struct context *context, int fd, pid_t process);
-
-/* ports_explain() - words for what port_create() returned about port NUMBER. Return: STATUS. */
-int ports_explain(const struct vswitch *sw, int status, int number, struct error *err);
-
-/* ports_start() - starts the port types. Return: 0, or -errno with words in ERR. */
-int ports_start(struct context *context, struct error *err);
-
-/* ports_stop() - stops those that were started; endpoints are closed with the switch, before */
-void ports_stop(struct context *context);
-
-/* ports_service() - the state of a started TYPE */
-struct service *ports_service(const struct context *context, const struct port_type *type);
 
 #endif

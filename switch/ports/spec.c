@@ -2,38 +2,40 @@
 #include "ports/spec.h"
 
 #include "core/switch.h"
+#include "ports/listen/dir_listeners.h"
+#include "ports/listen/switch_dir.h"
 #include "ports/port_type.h"
 #include "util/text.h"
 
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum { MOST_KEYS = SPEC_PAIRS };
+enum { MOST_KEYS = SPEC_PAIRS, LIST = 256 };
 
-/* port= comes first: it is not for a port that exists. Then name=: neither is for one of many. */
-static const char *const common_keys[] = {"port",     "name",    "vlan", "trunk",
-                                          "learn",    "descr",   "up",   "isolated",
-                                          "reserved", "offload", NULL};
-static const char *const *const setting_keys = common_keys + 1;
-static const char *const *const template_keys = common_keys + 2;
-
+static int begin(struct port_spec *spec, const char *text, struct error *err);
 static char *next_field(char **rest);
 static int find_type(const char *name, const struct port_type *const *types, struct port_spec *spec,
                      struct error *err);
+static struct port_config defaults(const struct port_type *type);
+static int read_pairs(struct port_spec *spec, char *rest, struct error *err);
 static int read_pair(struct port_spec *spec, char *field, struct error *err);
-static int begin(struct port_spec *spec, const char *text, struct error *err);
+static int explain_key(const struct port_spec *spec, const char *key, const char *const *accepted,
+                       struct error *err);
+static const char *renamed(const struct port_key *keys, const char *key);
 static int read_common(struct port_spec *spec, struct error *err);
-static int read_description(struct port_spec *spec, const char *text, struct error *err);
-static int read_vlans(struct port_spec *spec, struct error *err);
-static int read_trunk(struct membership *member, const char *trunk, struct error *err);
-static int read_policy(struct port_spec *spec, struct error *err);
+static int read_number(struct port_spec *spec, const char *text, struct error *err);
+static int check_switches(const struct port_spec *spec, struct error *err);
+static int check_length(const struct port_spec *spec, struct error *err);
+static bool allocatable_by_default(const struct port_type *type, int number, const char *name,
+                                   bool own, bool settings);
 static void accepted_keys(const struct port_type *type, const char *keys[]);
 static bool is_among(const char *word, const char *const *words);
-static void join(const char *const *words, char *text, size_t size);
+static const char *join(const char *const *words, char text[LIST]);
+static void reserved_names(const char *names[MOST_KEYS]);
+static bool is_reserved(const char *name, const char *file);
 
 int spec_parse(const char *text, const struct port_type *const *types, struct port_spec *spec,
                struct error *err)
@@ -43,14 +45,20 @@ int spec_parse(const char *text, const struct port_type *const *types, struct po
 
     if (status == 0)
         status = find_type(next_field(&rest), types, spec, err);
-    if (status == 0 && spec->type->untrusted_edge)
-        spec->config.reserved = RESERVED_DROP;
-    while (status == 0 && rest)
-        status = read_pair(spec, next_field(&rest), err);
+    if (status < 0)
+        return status;
+    spec->config = defaults(spec->type);
+    status = read_pairs(spec, rest, err);
     if (status == 0)
-        status = read_common(spec, err);
+        status = check_switches(spec, err);
     if (status == 0 && spec->type->check)
         status = spec->type->check(spec, err);
+    if (status == 0)
+        status = check_length(spec, err);
+    if (status == 0 && !spec_value(spec, "allocatable"))
+        spec->config.allocatable =
+            allocatable_by_default(spec->type, spec->port, spec->config.name,
+                                   spec_own_count(spec) > 0, spec->pairs > spec_own_count(spec));
     if (status < 0)
         spec_clear(spec);
     return status;
@@ -59,15 +67,13 @@ int spec_parse(const char *text, const struct port_type *const *types, struct po
 int spec_parse_settings(const char *text, const struct port *port, struct port_spec *spec,
                         struct error *err)
 {
-    char *rest = spec->text;
     int status = begin(spec, text, err);
 
-    if (status == 0 && port_config_copy(&spec->config, &port->config) < 0)
-        status = error_no_memory(err);
-    while (status == 0 && rest)
-        status = read_pair(spec, next_field(&rest), err);
-    if (status == 0)
-        status = read_common(spec, err);
+    if (status < 0)
+        return status;
+    if (port_config_copy(&spec->config, &port->config) < 0)
+        return error_no_memory(err);
+    status = read_pairs(spec, spec->text, err);
     if (status < 0)
         spec_clear(spec);
     return status;
@@ -78,13 +84,46 @@ void spec_clear(struct port_spec *spec)
     port_config_clear(&spec->config);
 }
 
-void spec_template(const struct port_spec *spec, char text[SPEC_TEXT])
+void spec_text(const struct port_spec *spec, char text[SPEC_TEXT])
 {
-    char *end = stpcpy(text, spec->type->name);
+    char own[SPEC_OWN];
 
-    for (unsigned i = 0; i < spec->pairs; i++) {
-        if (is_among(spec->pair[i].key, template_keys))
-            end = spec_add(end, spec->pair[i].key, spec->pair[i].value);
+    spec_own_keys(spec, own);
+    spec_write(text, spec->type, own, spec->port, &spec->config);
+}
+
+void spec_own_keys(const struct port_spec *spec, char own[SPEC_OWN])
+{
+    *own = '\0';
+    for (const struct port_key *key = spec->type->keys; key->name; key++) {
+        const char *value = spec_value(spec, key->name);
+
+        if (value && !(key->standard && !strcmp(key->standard, value)))
+            own = spec_add(own, key->name, value);
+    }
+}
+
+void spec_write(char text[SPEC_TEXT], const struct port_type *type, const char *own, int number,
+                const struct port_config *config)
+{
+    char decimal[12], value[KEY_VALUE], standard[KEY_VALUE], *end, *settings;
+    struct port_config other = defaults(type);
+
+    end = stpcpy(stpcpy(text, type->name), own);
+    snprintf(decimal, sizeof(decimal), "%d", number);
+    if (number != PORT_ANY)
+        end = spec_add(end, "port", decimal);
+    settings = end;
+    for (const struct port_key *key = common_keys; key->name; key++) {
+        if (!key->format)
+            continue;
+        if (!strcmp(key->name, "allocatable"))
+            other.allocatable =
+                allocatable_by_default(type, number, config->name, *own != '\0', end > settings);
+        key->format(key, config, value);
+        key->format(key, &other, standard);
+        if (strcmp(value, standard) != 0)
+            end = spec_add(end, key->name, value);
     }
 }
 
@@ -109,15 +148,20 @@ const char *spec_value(const struct port_spec *spec, const char *key)
     return NULL;
 }
 
-int spec_switch(const struct port_spec *spec, const char *key, bool *on, struct error *err)
+bool spec_on(const struct port_spec *spec, const char *key)
 {
     const char *value = spec_value(spec, key);
 
-    if (value && strcmp(value, "on") && strcmp(value, "off"))
-        return error_set(err, EINVAL, "%s=%s is neither on nor off", key, value);
-    if (value)
-        *on = !strcmp(value, "on");
-    return 0;
+    return key_on(value ? value : key_find(spec->type->keys, key)->standard);
+}
+
+unsigned spec_own_count(const struct port_spec *spec)
+{
+    unsigned count = 0;
+
+    for (const struct port_key *key = spec->type->keys; key->name; key++)
+        count += spec_value(spec, key->name) != NULL;
+    return count;
 }
 
 int spec_check_ifname(const struct port_spec *spec, const char *wanted, struct error *err)
@@ -135,8 +179,8 @@ int spec_check_ifname(const struct port_spec *spec, const char *wanted, struct e
 
 int spec_check_name(const char *name, struct error *err)
 {
-    /* Names are files in the switch's directory, where these have a meaning already. */
-    static const char *const reserved[] = {"ctl", "stream", "vhost", "mgmt", "api"};
+    const char *taken[MOST_KEYS];
+    char list[LIST];
 
     if (!*name || strlen(name) >= PORT_NAME)
         return error_set(err, EINVAL, "a port name has 1 to %d characters", PORT_NAME - 1);
@@ -152,23 +196,40 @@ int spec_check_name(const char *name, struct error *err)
     if (!strncasecmp(name, "0x", 2))
         return error_set(err, EINVAL, "port name \"%s\" is not accepted: it reads as a number",
                          name);
-    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
-        size_t length = strlen(reserved[i]);
-
-        if (!strncmp(name, reserved[i], length) && (name[length] == '\0' || name[length] == '.'))
-            return error_set(
-                err, EINVAL,
-                "port name \"%s\" is taken by the switch (ctl, stream, vhost, mgmt, api are)",
-                name);
+    reserved_names(taken);
+    for (const char *const *file = taken; *file; file++) {
+        if (is_reserved(name, *file))
+            return error_set(err, EINVAL, "port name \"%s\" is taken by the switch (%s are)", name,
+                             join(taken, list));
     }
     return 0;
+}
+
+/* Names of ports are files in the switch's directory, where these have a meaning already. */
+static void reserved_names(const char *names[MOST_KEYS])
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; port_types[i]; i++) {
+        if (port_types[i]->listeners)
+            names[n++] = port_types[i]->listeners->file;
+    }
+    for (unsigned i = 0; switch_dir_reserved[i]; i++)
+        names[n++] = switch_dir_reserved[i];
+    names[n] = NULL;
+}
+
+static bool is_reserved(const char *name, const char *file)
+{
+    size_t length = strlen(file);
+
+    return !strncmp(name, file, length) && (name[length] == '\0' || name[length] == '.');
 }
 
 static int begin(struct port_spec *spec, const char *text, struct error *err)
 {
     memset(spec, 0, sizeof(*spec));
     spec->port = PORT_ANY;
-    spec->config = port_config_defaults();
     if (strlen(text) >= sizeof(spec->text))
         return error_set(err, EINVAL, "port specification is longer than %zu bytes",
                          sizeof(spec->text) - 1);
@@ -195,7 +256,7 @@ static int find_type(const char *name, const struct port_type *const *types, str
 {
     const char *names[MOST_KEYS] = {NULL};
     const char *nearest;
-    char list[256];
+    char list[LIST];
 
     for (unsigned i = 0; types[i]; i++) {
         if (!strcmp(types[i]->name, name)) {
@@ -205,30 +266,42 @@ static int find_type(const char *name, const struct port_type *const *types, str
         names[i] = types[i]->name;
     }
     nearest = text_nearest(name, names);
-    join(names, list, sizeof(list));
     return error_set(err, EINVAL, "unknown port type \"%s\"%s%s%s; known are %s", name,
                      nearest ? " (did you mean \"" : "", nearest ? nearest : "",
-                     nearest ? "\"?)" : "", list);
+                     nearest ? "\"?)" : "", join(names, list));
+}
+
+/* What a port of TYPE is that nothing was said about. */
+static struct port_config defaults(const struct port_type *type)
+{
+    struct port_config config = port_config_defaults();
+
+    if (type->untrusted_edge)
+        config.reserved = RESERVED_DROP;
+    return config;
+}
+
+static int read_pairs(struct port_spec *spec, char *rest, struct error *err)
+{
+    int status = 0;
+
+    while (status == 0 && rest)
+        status = read_pair(spec, next_field(&rest), err);
+    return status < 0 ? status : read_common(spec, err);
 }
 
 static int read_pair(struct port_spec *spec, char *field, struct error *err)
 {
-    const char *keys[MOST_KEYS], *nearest;
-    char list[256];
-    char *equals = strchr(field, '=');
+    const char *accepted[MOST_KEYS];
+    char list[LIST], *equals = strchr(field, '=');
 
-    accepted_keys(spec->type, keys);
-    join(keys, list, sizeof(list));
+    accepted_keys(spec->type, accepted);
     if (!equals)
         return error_set(err, EINVAL, "\"%s\" is not key=value; %s takes %s", field,
-                         spec->type ? spec->type->name : "a port", list);
+                         spec->type ? spec->type->name : "a port", join(accepted, list));
     *equals = '\0';
-    if (!is_among(field, keys)) {
-        nearest = text_nearest(field, keys);
-        return error_set(err, EINVAL, "unknown key \"%s\"%s%s%s; %s takes %s", field,
-                         nearest ? " (did you mean \"" : "", nearest ? nearest : "",
-                         nearest ? "\"?)" : "", spec->type ? spec->type->name : "a port", list);
-    }
+    if (!is_among(field, accepted))
+        return explain_key(spec, field, accepted, err);
     if (spec_value(spec, field))
         return error_set(err, EINVAL, "key \"%s\" is given twice", field);
     if (spec->pairs == SPEC_PAIRS)
@@ -238,135 +311,114 @@ static int read_pair(struct port_spec *spec, char *field, struct error *err)
     return 0;
 }
 
+static int explain_key(const struct port_spec *spec, const char *key, const char *const *accepted,
+                       struct error *err)
+{
+    const char *meant = renamed(common_keys, key);
+    char list[LIST];
+
+    if (!meant && spec->type)
+        meant = renamed(spec->type->keys, key);
+    if (!meant)
+        meant = text_nearest(key, accepted);
+    return error_set(err, EINVAL, "unknown key \"%s\"%s%s%s; %s takes %s", key,
+                     meant ? " (did you mean \"" : "", meant ? meant : "", meant ? "\"?)" : "",
+                     spec->type ? spec->type->name : "a port", join(accepted, list));
+}
+
+/* What KEY, an earlier name, is called now; NULL if it is none. */
+static const char *renamed(const struct port_key *keys, const char *key)
+{
+    for (; keys->name; keys++) {
+        if (keys->formerly && !strcmp(keys->formerly, key))
+            return keys->name;
+    }
+    return NULL;
+}
+
 static int read_common(struct port_spec *spec, struct error *err)
 {
-    const char *port = spec_value(spec, "port"), *name = spec_value(spec, "name");
-    const char *learn = spec_value(spec, "learn"), *descr = spec_value(spec, "descr");
+    const struct membership *member = &spec->config.membership;
+    const char *number = spec_value(spec, "port"), *name = spec_value(spec, "name");
+
+    for (const struct port_key *key = common_keys; key->name; key++) {
+        const char *value = spec_value(spec, key->name);
+        int status = value && key->parse ? key->parse(key, value, &spec->config, err) : 0;
+
+        if (status < 0)
+            return status;
+    }
+    if (number && read_number(spec, number, err) < 0)
+        return -EINVAL;
+    /* name= with nothing takes the name away, from a port that exists. */
+    if (name && (*name || spec->type) && spec_check_name(name, err) < 0)
+        return -EINVAL;
+    if (membership_has_tagged(member, member->untagged))
+        return error_set(err, EINVAL, "VLAN %u cannot be both untagged (vlan=) and tagged (trunk=)",
+                         member->untagged);
+    return 0;
+}
+
+static int read_number(struct port_spec *spec, const char *text, struct error *err)
+{
     unsigned long number;
 
-    if (port) {
-        if (!text_to_number(port, PORT_NUMBER_MAX, &number))
-            return error_set(err, EINVAL, "port=%s is not a port number (0 to %d)", port,
-                             PORT_NUMBER_MAX);
-        spec->port = (int)number;
-    }
-    /* name= with nothing takes a name away, from a port that exists. */
-    if (name) {
-        int status = *name || spec->type ? spec_check_name(name, err) : 0;
+    if (!text_to_number(text, PORT_NUMBER_MAX, &number))
+        return error_set(err, EINVAL, "port=%s is not a port number (0 to %d)", text,
+                         PORT_NUMBER_MAX);
+    spec->port = (int)number;
+    return 0;
+}
 
-        if (status < 0)
-            return status;
-        strcpy(spec->config.name, name);
-    }
-    if (descr) {
-        int status = read_description(spec, descr, err);
+/* Those of the type; the common ones were when they were read. */
+static int check_switches(const struct port_spec *spec, struct error *err)
+{
+    for (const struct port_key *key = spec->type->keys; key->name; key++) {
+        const char *value = spec_value(spec, key->name);
+        int status = value && key->type == KEY_SWITCH ? key_check_switch(key->name, value, err) : 0;
 
         if (status < 0)
             return status;
     }
-    if (learn) {
-        if (!text_to_number(learn, FDB_CAPACITY_MAX, &number))
-            return error_set(err, EINVAL, "learn=%s is not a number of addresses (0 to %d)", learn,
-                             FDB_CAPACITY_MAX);
-        spec->config.max_addresses = (unsigned)number;
-    }
-    return read_vlans(spec, err) < 0 ? -EINVAL : read_policy(spec, err);
-}
-
-static int read_description(struct port_spec *spec, const char *text, struct error *err)
-{
-    char *description;
-
-    if (strlen(text) >= PORT_DESCRIPTION)
-        return error_set(err, EINVAL, "descr= has at most %d bytes", PORT_DESCRIPTION - 1);
-    description = *text ? strdup(text) : NULL;
-    if (*text && !description)
-        return error_no_memory(err);
-    free(spec->config.description);
-    spec->config.description = description;
     return 0;
 }
 
-/* Changes the membership to what the keys say. */
-static int read_vlans(struct port_spec *spec, struct error *err)
+/* spec_own_keys() has room for so much; no address and no name is that long, but a number may have zeros in front. */
+static int check_length(const struct port_spec *spec, struct error *err)
 {
-    const char *vlan = spec_value(spec, "vlan"), *trunk = spec_value(spec, "trunk");
-    struct membership *member = &spec->config.membership;
-    unsigned long vid;
-    int status;
+    size_t length = 1;
 
-    if (vlan && !strcmp(vlan, "transparent")) {
-        membership_clear(member);
-        member->transparent = true;
-    } else if (vlan && !strcmp(vlan, "none")) {
-        member->transparent = false;
-        member->untagged = VID_NONE;
-    } else if (vlan) {
-        if (!text_to_number(vlan, VID_MAX, &vid))
-            return error_set(err, EINVAL, "vlan=%s is not a VLAN (0 to %d, none or transparent)",
-                             vlan, VID_MAX);
-        member->transparent = false;
-        member->untagged = (uint16_t)vid;
+    for (const struct port_key *key = spec->type->keys; key->name; key++) {
+        const char *value = spec_value(spec, key->name);
+
+        length += value ? strlen(",=") + strlen(key->name) + 2 * strlen(value) : 0;
     }
-    if (trunk && member->transparent)
-        return error_set(err, EINVAL, "vlan=transparent carries every VLAN: leave trunk= out");
-    status = trunk ? read_trunk(member, trunk, err) : 0;
-    if (status == 0 && membership_has_tagged(member, member->untagged))
-        status =
-            error_set(err, EINVAL, "VLAN %u cannot be both untagged (vlan=) and tagged (trunk=)",
-                      member->untagged);
-    return status;
+    return length > SPEC_OWN
+               ? error_set(err, EINVAL, "the keys of %s are too long", spec->type->name)
+               : 0;
 }
 
-static int read_trunk(struct membership *member, const char *trunk, struct error *err)
+/* A port that was given a number or a name is for those that ask for it by that. One whose endpoint comes from elsewhere is not
+ * free for the taking while that is away, if it may come back, or if the port has settings that were meant for it: its
+ * VLAN, for one. */
+static bool allocatable_by_default(const struct port_type *type, int number, const char *name,
+                                   bool own, bool settings)
 {
-    struct membership tagged = {.untagged = member->untagged};
-    struct vidset vids = {0};
-
-    if (*trunk && !vidset_parse(trunk, &vids))
-        return error_set(err, EINVAL, "trunk=%s is not a list of VLANs (%d to %d), as in 10+20-29",
-                         trunk, VID_MIN, VID_MAX);
-    for (unsigned vid = vidset_next(&vids, 0); vid < VID_COUNT; vid = vidset_next(&vids, vid + 1)) {
-        if (membership_tag(&tagged, vid, true) < 0) {
-            membership_clear(&tagged);
-            return error_no_memory(err);
-        }
-    }
-    membership_clear(member);
-    *member = tagged;
-    return 0;
+    if (number != PORT_ANY || *name)
+        return false;
+    return !own || (!type->forget && !settings);
 }
 
-static int read_policy(struct port_spec *spec, struct error *err)
-{
-    const char *reserved = spec_value(spec, "reserved");
-    struct port_config *config = &spec->config;
-    unsigned word = 0;
-
-    if (spec_switch(spec, "up", &config->up, err) < 0 ||
-        spec_switch(spec, "isolated", &config->isolated, err) < 0 ||
-        spec_switch(spec, "offload", &config->offload, err) < 0)
-        return -EINVAL;
-    if (!reserved)
-        return 0;
-    while (word < RESERVED_POLICIES && strcmp(reserved_policy_name[word], reserved))
-        word++;
-    if (word == RESERVED_POLICIES)
-        return error_set(err, EINVAL, "reserved=%s is not one of forward, drop, consume", reserved);
-    config->reserved = (enum reserved_policy)word;
-    return 0;
-}
-
-/* The type's own keys first: they are what people forget. */
+/* The type's own keys first: they are what people forget. In front of the common ones is port=, not for a port that exists. */
 static void accepted_keys(const struct port_type *type, const char *keys[])
 {
-    const char *const *common = type ? common_keys : setting_keys;
+    const struct port_key *common = type ? common_keys : common_keys + 1;
     unsigned n = 0;
 
-    for (unsigned i = 0; type && type->keys[i]; i++)
-        keys[n++] = type->keys[i];
-    for (unsigned i = 0; common[i]; i++)
-        keys[n++] = common[i];
+    for (unsigned i = 0; type && type->keys[i].name; i++)
+        keys[n++] = type->keys[i].name;
+    for (unsigned i = 0; common[i].name; i++)
+        keys[n++] = common[i].name;
     keys[n] = NULL;
 }
 
@@ -377,11 +429,13 @@ static bool is_among(const char *word, const char *const *words)
     return *words;
 }
 
-static void join(const char *const *words, char *text, size_t size)
+/* Return: TEXT. */
+static const char *join(const char *const *words, char text[LIST])
 {
     size_t used = 0;
 
     text[0] = '\0';
-    for (unsigned i = 0; words[i] && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", words[i]);
+    for (unsigned i = 0; words[i] && used < LIST; i++)
+        used += (size_t)snprintf(text + used, LIST - used, "%s%s", i ? ", " : "", words[i]);
+    return text;
 }

@@ -5,29 +5,16 @@
  * One grammar wherever a port is named, in the style of QEMU's options: a comma inside a value is written twice.
  * Parsing checks everything that can be checked without touching the system; nothing is changed before it has
  * succeeded.
- *
- * Keys that every type takes:
- *     port=N        this port number (default: the lowest that does not exist)
- *     name=NAME     what people call the port
- *     vlan=V        untagged VLAN, 0 to 4094; none: tagged frames only; transparent: every VLAN as it comes
- *     trunk=V+V-V   tagged VLANs; nothing: none
- *     learn=N       how many addresses it may have
- *     descr=TEXT    what people say about it
- *     up=on|off     off: nothing comes in or leaves
- *     isolated=on|off                 on: reaches only ports that are not isolated
- *     reserved=forward|drop|consume   what happens to frames for 01:80:c2:00:00:00 to 0f
- *     offload=on|off                  off: open checksums and super-frames are finished before they leave
  */
 #ifndef VSW_PORTS_SPEC_H
 #define VSW_PORTS_SPEC_H
 
 #include "core/port.h"
+#include "ports/port_type.h"
 #include "util/error.h"
 #include "util/vidset.h"
 
-enum { SPEC_TEXT = VIDSET_TEXT + 1024, SPEC_PAIRS = 24 };
-
-struct port_type;
+enum { SPEC_PAIRS = 24 };
 
 struct port_spec {
     const struct port_type *type; /* NULL: settings of a port that exists */
@@ -46,7 +33,7 @@ struct port_spec {
 /* spec_parse() - reads TEXT into SPEC
  * @types: the known port types, ended by NULL
  *
- * Return: 0 with SPEC to be released by spec_clear(), or -errno with words in ERR and nothing to release.
+ * Return: 0 with SPEC to be released by spec_clear(), or -errno and sets ERR and nothing to release.
  */
 int spec_parse(const char *text, const struct port_type *const *types, struct port_spec *spec,
                struct error *err);
@@ -59,9 +46,18 @@ void spec_clear(struct port_spec *spec);
 int spec_parse_settings(const char *text, const struct port *port, struct port_spec *spec,
                         struct error *err);
 
-/* spec_template() - writes what SPEC says about a port to TEXT: its type, and the common keys but port= and name=, which are
- * for one port alone */
-void spec_template(const struct port_spec *spec, char text[SPEC_TEXT]);
+/* spec_text() - writes SPEC to TEXT: spec_parse() makes the same of that. Keys that say what holds without them are left out. */
+void spec_text(const struct port_spec *spec, char text[SPEC_TEXT]);
+
+/* spec_own_keys() - writes the keys of SPEC that are its type's own, as spec_add() does */
+void spec_own_keys(const struct port_spec *spec, char own[SPEC_OWN]);
+
+/* spec_write() - writes a port of TYPE to TEXT
+ * @own:    its type's own keys, as spec_own_keys() writes them
+ * @number: or PORT_ANY
+ */
+void spec_write(char text[SPEC_TEXT], const struct port_type *type, const char *own, int number,
+                const struct port_config *config);
 
 /* spec_add() - writes ",KEY=VALUE" to END, the end of a text; a comma in VALUE doubles. Return: the new end. */
 char *spec_add(char *end, const char *key, const char *value);
@@ -69,14 +65,17 @@ char *spec_add(char *end, const char *key, const char *value);
 /* spec_value() - the value of KEY, or NULL if it was not given */
 const char *spec_value(const struct port_spec *spec, const char *key);
 
-/* spec_switch() - sets *ON to what KEY says, on or off, if it was given. Return: 0, or -EINVAL with words in ERR. */
-int spec_switch(const struct port_spec *spec, const char *key, bool *on, struct error *err);
+/* spec_on() - whether KEY, a KEY_SWITCH of SPEC's type, is on: as it was given, or as it is without */
+bool spec_on(const struct port_spec *spec, const char *key);
+
+/* spec_own_count() - how many keys of its type's own SPEC has */
+unsigned spec_own_count(const struct port_spec *spec);
 
 /* spec_check_ifname() - is ifname= there, and can an interface be called so? WANTED says what is asked for.
- * Return: 0 or -EINVAL with words in ERR. */
+ * Return: 0 or -EINVAL and sets ERR. */
 int spec_check_ifname(const struct port_spec *spec, const char *wanted, struct error *err);
 
-/* spec_check_name() - may a port be called NAME? Return: 0 or -EINVAL with words in ERR. */
+/* spec_check_name() - may a port be called NAME? Return: 0 or -EINVAL and sets ERR. */
 int spec_check_name(const char *name, struct error *err);
 
 #endif

@@ -2,7 +2,7 @@
 #include "ports/temporary.h"
 
 #include "ports/io/wake.h"
-#include "ports/port_type.h"
+#include "ports/ports.h"
 
 static void on_left(struct observer *observer, const struct event *event);
 static void remove_ports(struct deferred *work);

@@ -5,7 +5,6 @@
 
 #include <grp.h>
 #include <pwd.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -58,6 +57,29 @@ const char *group_name(struct user_names *names, gid_t group)
         return slot->name;
     entry = getgrgid(group);
     return remember(slot, group, entry ? entry->gr_name : NULL);
+}
+
+/* A look-up may take a while: it is the last resort. */
+bool user_find(const char *text, uid_t *user)
+{
+    unsigned long number = 0;
+    const struct passwd *entry = NULL;
+
+    if (!text_to_number(text, UINT32_MAX - 1, &number) && !(entry = getpwnam(text)))
+        return false;
+    *user = entry ? entry->pw_uid : (uid_t)number;
+    return true;
+}
+
+bool group_find(const char *text, gid_t *group)
+{
+    unsigned long number = 0;
+    const struct group *entry = NULL;
+
+    if (!text_to_number(text, UINT32_MAX - 1, &number) && !(entry = getgrnam(text)))
+        return false;
+    *group = entry ? entry->gr_gid : (gid_t)number;
+    return true;
 }
 
 static const char *remember(struct known_name *slot, id_t id, const char *name)

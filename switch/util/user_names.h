@@ -8,6 +8,7 @@
 #ifndef VSW_UTIL_USER_NAMES_H
 #define VSW_UTIL_USER_NAMES_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct user_names;
@@ -22,5 +23,9 @@ void user_names_free(struct user_names *names);
  */
 const char *user_name(struct user_names *names, uid_t user);
 const char *group_name(struct user_names *names, gid_t group);
+
+/* user_find(), group_find() - the id that TEXT, a number or a name, stands for. Return: false if there is none. */
+bool user_find(const char *text, uid_t *user);
+bool group_find(const char *text, gid_t *group);
 
 #endif

@@ -214,7 +214,7 @@ vlan/create 10
 # ports by number and by name
 port/create 3
 port/setvlan 3 10
-port/add vde,port=4,name=uplink,trunk=10+20,descr=to the roof
+port/add vde,port=4,name=uplink,trunk=10+20,description=to the roof
   port/setdescr uplink the roof
 hash/addstatic 02:00:00:00:00:09 uplink 10
 port/setuser 3 daemon

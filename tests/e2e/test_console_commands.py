@@ -113,7 +113,7 @@ USES = {
                          "port/allprint 30", before=("port/create 30",)),
     "port/setlearn": Use("port/setlearn 31 3", "^ Addresses: 0 of 3$", "port/setlearn 31 some", 1022,
                          "port/allprint 31", before=("port/create 31",)),
-    "port/set": Use("port/set 32 learn=4,descr=x", "^ Addresses: 0 of 4$", "port/set 32 no=thing", 1022,
+    "port/set": Use("port/set 32 max-addresses=4,description=x", "^ Addresses: 0 of 4$", "port/set 32 no=thing", 1022,
                     "port/allprint 32", before=("port/create 32",)),
     "port/drops": Use("port/drops 40", r"^Port 0040\n runt in 1$", "port/drops 99999", 1022),
     "port/endpoints": Use("port/endpoints 41", r"^endpoint \d{4} queued 0\n IN:  pkts ", "port/endpoints 250", 1006),
@@ -223,7 +223,7 @@ def has_hung_up(client):
 
 
 def test_port_added_is_there_at_once(switch, console):
-    assert console.ok("port/add vde,port=7,name=roof,vlan=20,trunk=30+40-41,learn=5,descr=to the roof,, $HOME") == \
+    assert console.ok("port/add vde,port=7,name=roof,vlan=20,trunk=30+40-41,max-addresses=5,description=to the roof,, $HOME") == \
         ["Port 0007"]
     assert console.ok("vlan/print") == [f"VLAN 00{vid:02}" for vid in (0, 20, 30, 40, 41)]
     assert console.ok("port/allprint roof")[4:] == [
@@ -255,7 +255,7 @@ def in_the_way(switch):
     ("vde,vlan=30,trunk=40-4095", 1022),
     ("vde,vlan=30,colour=red", 1022),
     ("vde,vlan=30,vlan=31", 1022),
-    ("vde,vlan=30,learn=many", 1022),
+    ("vde,vlan=30,max-addresses=many", 1022),
     ("vde,vlan=30,name", 1022),
     ("vdee,vlan=30", 1022),
     ("tap,vlan=30,trunk=31-35", 1022),
@@ -304,7 +304,7 @@ def test_port_deleted_with_clients_attached(switch, console):
 def test_settings_of_a_port(switch, console):
     """All of them at once, on a port that is in use: its clients stay."""
     with Lab(switch, [1, 2]) as lab:
-        console.ok("port/set 2 vlan=20,trunk=30+40-42,name=roof,learn=3,descr=to the roof,, and beyond")
+        console.ok("port/set 2 vlan=20,trunk=30+40-42,name=roof,max-addresses=3,description=to the roof,, and beyond")
         shown = text(console.ok("port/print roof"))
         for line in (" Name: roof Type: any State: up", " VLAN: 20 Trunk: 30+40-42", " Addresses: 0 of 3",
                      " Description: to the roof, and beyond"):
@@ -314,20 +314,20 @@ def test_settings_of_a_port(switch, console):
         assert list(lab.send(1, frame(BROADCAST, host(1)))) == [2]
         console.ok("port/set 1 vlan=none,trunk=40")
         assert lab.send(1, frame(BROADCAST, host(1), tag(40))) == {2: [frame(BROADCAST, host(1), tag(40))]}
-        console.ok("port/set roof name=,descr=")
+        console.ok("port/set roof name=,description=")
         assert " Name: NONE " in text(console.ok("port/print 2"))
         assert "Description" not in text(console.ok("port/print 2"))
 
 
 @pytest.mark.usefixtures("in_the_way")
 @pytest.mark.parametrize("keys", [
-    "vlan=30,trunk=31,learn=1,name=roof,descr=x,colour=red",
-    "vlan=30,trunk=31,learn=1,descr=x,name=taken",
-    "vlan=30,trunk=31,learn=1,descr=x,name=ctl",
-    "vlan=30,trunk=31,learn=1,descr=x,name=inthe.way",
-    "learn=1,name=roof,descr=x,vlan=30,trunk=30",
-    "learn=1,name=roof,descr=x,vlan=5000",
-    "name=roof,descr=x,learn=-1",
+    "vlan=30,trunk=31,max-addresses=1,name=roof,description=x,colour=red",
+    "vlan=30,trunk=31,max-addresses=1,description=x,name=taken",
+    "vlan=30,trunk=31,max-addresses=1,description=x,name=ctl",
+    "vlan=30,trunk=31,max-addresses=1,description=x,name=inthe.way",
+    "max-addresses=1,name=roof,description=x,vlan=30,trunk=30",
+    "max-addresses=1,name=roof,description=x,vlan=5000",
+    "name=roof,description=x,max-addresses=-1",
     "port=9,name=roof",
     "name=roof,name=floor",
     "name=roof,",
@@ -336,7 +336,7 @@ def test_settings_of_a_port(switch, console):
 def test_settings_are_changed_all_or_none(switch, console, keys):
     """What was learned and pinned stays, too."""
     console.ok("port/add vde,port=5,name=taken")
-    console.ok("port/add vde,port=1,name=cellar,vlan=20,trunk=21,learn=9,descr=down")
+    console.ok("port/add vde,port=1,name=cellar,vlan=20,trunk=21,max-addresses=9,description=down")
     console.ok("hash/addstatic 02:00:00:00:00:aa cellar 20")
     with Lab(switch, [1]) as lab:
         lab.learn(1)
@@ -354,7 +354,7 @@ def test_name_stands_wherever_a_number_does(switch, console):
         for command in ("port/setvlan web 20", "port/allocatable web 0", "port/setuser web daemon",
                         "port/setgroup web daemon", f"port/epqlen web {endpoint} 9", "port/resetcounter web",
                         "port/setdescr web the web", "port/setlearn web 5", "vlan/addport 30 web",
-                        "hash/addstatic 02:00:00:00:00:09 web 20", "hash/flush web", "port/set web learn=6",
+                        "hash/addstatic 02:00:00:00:00:09 web 20", "hash/flush web", "port/set web max-addresses=6",
                         "port/drops web", "port/endpoints web"):
             console.ok(command)
         assert console.ok("port/print web") == console.ok("port/print 3")
@@ -413,7 +413,7 @@ def test_client_that_asks_after_the_name_has_gone(switch, console, command):
     assert "Port 0001" not in text(console.ok("port/allprint"))
 
 
-@pytest.mark.parametrize("command", ["port/setdescr 1 ", "port/set 1 descr="])
+@pytest.mark.parametrize("command", ["port/setdescr 1 ", "port/set 1 description="])
 def test_longest_description(console, command):
     console.ok("port/create 1")
     console.ok(command + "x" * 255)
@@ -422,7 +422,7 @@ def test_longest_description(console, command):
 
 
 def test_port_print_tells_who_is_there(switch, console):
-    console.ok("port/add vde,port=3,name=web,vlan=20,trunk=30+40-42,descr=the web")
+    console.ok("port/add vde,port=3,name=web,vlan=20,trunk=30+40-42,description=the web")
     with VdeClient(switch.dir, ctl="web", descr="QEMU of bob"):
         shown = console.ok("port/print 3")
         id_, = console.endpoint_ids(3)
@@ -484,7 +484,7 @@ def test_tap_made_and_removed_while_the_switch_runs(namespaces):
     here, there = namespaces(2)
     with Switch(prefix=here.prefix) as switch, Console(switch.dir / "mgmt") as console:
         for round_ in range(2):
-            assert console.ok("port/add tap,ifname=tap0,vlan=20,descr=to the host") == ["Port 0001"]
+            assert console.ok("port/add tap,ifname=tap0,vlan=20,description=to the host") == ["Port 0001"]
             console.ok("port/add tap,ifname=tap1,vlan=20")
             shown = text(console.ok("port/print 1"))
             assert re.search(r"module tuntap      : tap0$", shown, re.MULTILINE)
@@ -548,7 +548,7 @@ def test_pinned_address_outlives_the_client(switch, console):
     assert console.cmd(f"hash/find {host(9)}")[0] == 1000
 
 
-@pytest.mark.parametrize("command", ["port/setlearn {} {}", "port/set {} learn={}"])
+@pytest.mark.parametrize("command", ["port/setlearn {} {}", "port/set {} max-addresses={}"])
 def test_limit_of_addresses(switch, console, command):
     with Lab(switch, [1, 2]) as lab:
         lab.send(1, *[frame(BROADCAST, host(number)) for number in range(100, 110)])

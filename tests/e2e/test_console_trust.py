@@ -96,10 +96,10 @@ PAYLOADS = [
     b"$(touch {base}/made)", b"`touch {base}/made`", b";touch {base}/made", b"|sh -c 'touch {base}/made'",
     b"&& touch {base}/made", b"!sh", b"x\rload {base}/open", b"\x1b]0;owned\x07", b"\x1b[2J\x1b[31m", b"\x08\x7f\x9b",
     b"%s%s%s%n", b"%999999d", b"\xff\xfe\xc3\x28", b"1000 Success", b".", b"vde$ ", b"x\x0b1000 Success\x0cvde$ ",
-    b"vde,name=../made", b"vde,name={base}/made", b"vde,name=a/b", b"vde,descr=vde$ \x1b[1m", b"tap,ifname=../made",
+    b"vde,name=../made", b"vde,name={base}/made", b"vde,name=a/b", b"vde,description=vde$ \x1b[1m", b"tap,ifname=../made",
     b"tap,ifname=x,script={base}/open", b"vde,\x1b[31m=1", b"\x1b[31mvde,name=x", b"vde,name=\x1b[31m", b"vde,x\x07",
-    b"vde,trunk=\x1b[31m", b"vde,vlan=\x07", b"vde,port=\x07", b"vde,learn=\x07",
-    b"name=../made", b"name=\x1b[31m", b"descr=$ ,name=x", b"vlan=\x07", b"-1", b"4294967296", b"99999999999999999999",
+    b"vde,trunk=\x1b[31m", b"vde,vlan=\x07", b"vde,port=\x07", b"vde,max-addresses=\x07",
+    b"name=../made", b"name=\x1b[31m", b"description=$ ,name=x", b"vlan=\x07", b"-1", b"4294967296", b"99999999999999999999",
     b"0x7fffffff", b"A" * 300, b"A" * 32000, b",".join([b"x=y"] * 500), b"vde," + b",".join([b"vlan=1"] * 200),
 ]
 
@@ -249,7 +249,7 @@ def test_descriptions_forge_nothing(place, text):
         client = VdeClient(place.switch.dir, port=3, descr=text)
     with client:
         line = text.replace(b"\0", b"").replace(b"\n", b"\x0b")
-        for command in (b"port/setdescr 3 ", b"port/add vde,port=4,descr=", b"port/set 4 descr=", b"port/setname 4 "):
+        for command in (b"port/setdescr 3 ", b"port/add vde,port=4,description=", b"port/set 4 description=", b"port/setname 4 "):
             assert_is_one_reply(raw(place.member, command + line))
         for command in ("port/print", "port/allprint", "port/endpoints 3", "port/print 3", "vlan/allprint", ""):
             said = raw(place.root, command)

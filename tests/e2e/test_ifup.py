@@ -538,7 +538,7 @@ def test_runts_do_not_slip_past_the_filter(host):
     ({"learn": "-1"}, "VSW_LEARN: learn=-1 is not a number"),
     ({"name": "ctl"}, '"ctl" is taken by the switch'),
     ({"name": "taken"}, '"taken" is in use by port'),
-    ({"descr": "x" * 300}, "descr= has at most 255 bytes"),
+    ({"descr": "x" * 300}, "description= has at most 255 bytes"),
     ({"dir": "/nonexistent"}, "there is no /nonexistent/mgmt: is the switch running?"),
     ({"dir": "relative"}, "VSW_DIR: dir=relative is not an absolute path"),
     ({"dir": "/" + "x" * 200}, "longer than the path of a socket"),

@@ -68,29 +68,69 @@ def test_manual_has_no_formatting_errors():
 
 def test_completion_completes():
     """In a real bash: an option, a port type, a key of a type."""
+    assert complete("vswitchd --lo", "vswitchd --port ta", "vswitchd --port tap,if", "vswitchd --port vde,port=3,vl",
+                    "vswitchd --port stream,path=/run/g1.sock,server=", "vswitchd --port vde,vlan=", "vswitchd --port vde,max",
+                    "vswitchd --port plug,vnl=vx", "vswitchd --port stream,addr=", "vswitchd --port vde,reserved=",
+                    "vswitchd --port stream,path=/etc/hostn") == [
+        "--loop-block", "tap,", "tap,ifname=", "vde,port=3,vlan=",
+        "stream,path=/run/g1.sock,server=on stream,path=/run/g1.sock,server=off", "vde,vlan=none vde,vlan=transparent",
+        "vde,max-addresses=", "plug,vnl=vxvde:// plug,vnl=vxlan://", "stream,addr=127.0.0.1:",
+        "vde,reserved=forward vde,reserved=drop vde,reserved=consume", "stream,path=/etc/hostname"]
+
+
+def test_completion_without_the_program():
+    """It cannot be run: there is nothing to be completed, and nothing is said."""
+    assert complete("no/such/vswitchd --port ta", "no/such/vswitchd --port tap,if", "no/such/vswitchd --port tap,ifname=") == \
+        ["", "", ""]
+
+
+def complete(*lines):
+    """What _vswitchd offers for each of LINES, in a real bash; LINES must leave nothing on stderr."""
+    words = "\n".join(f"try {line}" for line in lines)
     script = f"""
+        PATH={pathlib.Path(PROGRAM).parent}:$PATH
         source {ROOT}/docs/vswitchd.bash
         compopt() {{ :; }}
         try() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _vswitchd; echo "${{COMPREPLY[*]}}"; }}
-        try vswitchd --lo
-        try vswitchd --port ta
-        try vswitchd --port tap,if
-        try vswitchd --port vde,port=3,vl
-        try vswitchd --port stream,path=/run/g1.sock,server=
+        {words}
     """
     done = subprocess.run(["bash", "-c", script], text=True, capture_output=True, check=True)
-    assert done.stdout.splitlines() == ["--loop-block", "tap,", "tap,ifname=", "vde,port=3,vlan=",
-                                          "stream,path=/run/g1.sock,server=on stream,path=/run/g1.sock,server=off"]
+    assert done.stderr == ""
+    return done.stdout.splitlines()
 
 
-def test_completion_knows_every_port_type_and_its_keys():
-    types = dict(re.findall(r"^      ([a-z]+) +((?:[a-z]+=,?)*) ", HELP, re.M))
+def port_help(spec):
+    return subprocess.run([PROGRAM, "--port", spec], text=True, capture_output=True, check=True).stdout
+
+
+def test_help_completion_and_manual_know_every_port_type_and_its_keys():
+    """All come from the program's tables but the manual, which has a paragraph for each."""
+    types = [line.split()[0] for line in port_help("help").splitlines()]
     assert {"vde", "stream", "dgram", "tap", "uplink", "plug"} <= set(types)
-    listed = re.search(r"local types='(.*?)'", COMPLETION)[1].split()
-    assert set(listed) == set(types)
-    for name, keys in types.items():
-        shown = re.search(rf'^    {name}\) keys="(.*) \$common" ;;', COMPLETION, re.M)
-        assert (shown[1].split() if shown else []) == keys.replace(",", " ").split()
+    assert complete("vswitchd --port ''") == [" ".join(f"{name}," for name in types)]
+    common = None
+    for name in types:
+        own, _, shared = port_help(f"{name},help").partition("As every type:\n")
+        common = common or shared
+        assert shared == common
+        keys = re.findall(r"^  ([a-z-]+)=(\S+) +\S", own, re.M)
+        assert len(keys) == own.count("\n") - 1
+        assert re.search(rf"^      {name} +{','.join(f'{key}=' for key, _ in keys)} +\S", HELP, re.M)
+        offered = complete(f"vswitchd --port {name},")[0].split()
+        assert offered == [f"{name},{key}=" for key, _ in keys + re.findall(r"^  ([a-z-]+)=(\S+) ", shared, re.M)]
+        paragraph = re.search(rf"^\.TP\n\.B {name}\n(.*?)(?=^\.TP\n\.B [a-z]+\n|^\.SH )", MANUAL, re.M | re.S)[1]
+        assert [key for key, _ in keys if f"{key}=" not in paragraph] == []
+    for key, values in re.findall(r"^  ([a-z-]+)=(\S+) ", common, re.M):
+        assert re.search(rf"^\.BR?I? {key}= ", MANUAL, re.M), key
+        assert f" {key}={values}" in " ".join(HELP.split()), key
+
+
+def test_manual_lists_the_keys_for_the_owner_alone():
+    listed = re.search(r"^The keys that make the switch open.*?^\.PP", MANUAL, re.M | re.S)[0]
+    for name in ("stream", "dgram", "plug"):
+        restricted = re.findall(r"^  ([a-z-]+)=.*\(owner only\)$", port_help(f"{name},help"), re.M)
+        before = re.search(rf"((?:^\.(?:RB|BR?) .*\n)+)of {name}\b", listed, re.M)[1]
+        assert set(re.findall(r"[a-z-]+", re.sub(r"^\.\w+|[\",();]", " ", before, flags=re.M))) == set(restricted)
 
 
 def test_completion_of_vswctl_asks_the_switch(switch):

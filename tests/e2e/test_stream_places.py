@@ -23,7 +23,7 @@ from vdeclient import Refused, VdeClient
 @pytest.mark.parametrize("where", ["path=/{}/g.sock", "addr=127.0.0.1:0", "addr=[::1]:0"], ids=["unix", "tcp", "tcp6"])
 def test_listener_gives_each_client_a_port_like_its_own(stack, tmp_path, where):
     place = where.format(str(tmp_path).lstrip("/"))
-    switch = stack.enter_context(Switch("--port", f"stream,{place},server=on,vlan=10,descr=a,, b,learn=7"))
+    switch = stack.enter_context(Switch("--port", f"stream,{place},server=on,vlan=10,description=a,, b,max-addresses=7"))
     said = re.search(r"stream clients that connect to (\S+) get a port each", switch.stderr())[1]
     target = said if said.startswith("/") else (said.rsplit(":", 1)[0].strip("[]"), int(said.rsplit(":", 1)[1]))
     one = stack.enter_context(StreamClient(target))
@@ -81,15 +81,15 @@ def test_listener_at_all_addresses(stack, tmp_path, addr, ipv6):
 
 def test_place_is_full(stack, tmp_path):
     """Clients of one listener cannot use up all ports, whatever becomes of the listener's other clients."""
-    switch = stack.enter_context(Switch("--port", f"stream,path={tmp_path}/a,server=on,most=2,vlan=10",
-                                        "--port", f"stream,path={tmp_path}/b,server=on,most=1"))
+    switch = stack.enter_context(Switch("--port", f"stream,path={tmp_path}/a,server=on,max-clients=2,vlan=10",
+                                        "--port", f"stream,path={tmp_path}/b,server=on,max-clients=1"))
     one, two = (stack.enter_context(StreamClient(tmp_path / "a")) for _ in range(2))
     switch.wait_attached(2)
     switch.ok("port/set 2 name=kept")
     three = stack.enter_context(StreamClient(tmp_path / "a"))
     switch.wait_attached(3)
     assert StreamClient(tmp_path / "a").is_closed()
-    assert f"{tmp_path}/a has 2 clients, and most= allows no more" in switch.stderr()
+    assert f"{tmp_path}/a has 2 clients, and max-clients= allows no more" in switch.stderr()
     other = stack.enter_context(StreamClient(tmp_path / "b"))
     switch.wait_attached(4)
     plain = plug(stack, switch)
@@ -111,18 +111,18 @@ def test_a_place_leaves_half_of_the_ports(stack, tmp_path):
         stack.enter_context(StreamClient(tmp_path / "a"))
         switch.wait_attached(number)
     assert StreamClient(tmp_path / "a").is_closed()
-    assert "has 5 clients, and most= allows no more" in switch.stderr()
+    assert "has 5 clients, and max-clients= allows no more" in switch.stderr()
     plug(stack, switch)
     switch.wait_attached(6)
 
 
 def test_places_are_listed_and_can_be_closed(stack, tmp_path):
     switch = stack.enter_context(Switch("--port", "vde,name=web", "--port", f"stream,path={tmp_path}/one.sock,server=on,port=5",
-                                        "--port", f"stream,path={tmp_path}/all.sock,server=on,vlan=10,descr=a,, b,learn=9"))
+                                        "--port", f"stream,path={tmp_path}/all.sock,server=on,vlan=10,description=a,, b,max-addresses=9"))
     assert switch.ok("listen/print") == [
         f"VDE {switch.dir}/ctl any port", f"stream {switch.dir}/stream any port", f"VDE {switch.dir}/web port web",
         f"stream {switch.dir}/web.stream port web", f"stream {tmp_path}/one.sock port 5",
-        f"stream {tmp_path}/all.sock a port each, 256 at most: stream,vlan=10,descr=a,, b,learn=9"]
+        f"stream {tmp_path}/all.sock a port each, 256 at most: stream,vlan=10,max-addresses=9,description=a,, b"]
     switch.ok("port/setname 5 db")
     assert f"stream {tmp_path}/one.sock port db" in switch.ok("listen/print")
     stays = stack.enter_context(StreamClient(tmp_path / "all.sock"))
@@ -283,7 +283,7 @@ def test_vanished_tcp_peer_is_given_up(stack):
 def test_inherited_connection(stack):
     ours, theirs = socket.socketpair()
     with theirs:
-        assert "most= is for a place" in refused("--port", f"stream,fd={theirs.fileno()},most=2", inherit=[theirs.fileno()])
+        assert "max-clients= is for a place" in refused("--port", f"stream,fd={theirs.fileno()},max-clients=2", inherit=[theirs.fileno()])
         switch = stack.enter_context(Switch("--port", f"stream,fd={theirs.fileno()},port=4", inherit=[theirs.fileno()]))
     far, near = stack.enter_context(StreamClient(ours)), plug(stack, switch)
     switch.wait_attached(1)
@@ -353,11 +353,11 @@ def test_wrong_descriptor(what, words):
     ("stream,addr=127.0.0.1:65536,server=on", '"65536" is not a port number (0 to 65535)'),
     ("stream,addr=localhost:5", '"localhost" is not an address in numbers'),
     ("stream,addr=127.0.0.1:5,server=yes", "server=yes is neither on nor off"),
-    ("stream,most=5", "most= is for a place where each client gets a port"),
-    ("stream,path=/run/x,most=5", "most= is for a place where each client gets a port"),
-    ("stream,path=/run/x,server=on,name=a,most=5", "most= is for a place where each client gets a port"),
-    ("stream,path=/run/x,server=on,most=0", "most=0 is not a number of clients, 1 to 65535"),
-    ("stream,path=/run/x,server=on,most=many", "most=many is not a number of clients"),
+    ("stream,max-clients=5", "max-clients= is for a place where each client gets a port"),
+    ("stream,path=/run/x,max-clients=5", "max-clients= is for a place where each client gets a port"),
+    ("stream,path=/run/x,server=on,name=a,max-clients=5", "max-clients= is for a place where each client gets a port"),
+    ("stream,path=/run/x,server=on,max-clients=0", "max-clients=0 is not a number of clients, 1 to 65535"),
+    ("stream,path=/run/x,server=on,max-clients=many", "max-clients=many is not a number of clients"),
     ("stream,fd=x", "fd=x is not the number of a descriptor"),
     ("stream,fd=0", "fd=0 is not open: who starts the switch must have left it open, and from 3 up"),
     ("stream,fd=99999999", "fd=99999999 is not open"),

@@ -68,7 +68,7 @@ def test_host_reaches_each_address_behind_the_switch_and_talks_to_others_alone(c
 def test_all_comes_up_where_addresses_are_not_learned():
     """A hub, and a port that learns nothing, know no addresses: what the host sends to guests is flooded, not lost."""
     unknown = some_addresses(5, seed=2)
-    with behind_a_tap([], "tap,ifname=tap1,port=3,learn=0") as (net, switch, _):
+    with behind_a_tap([], "tap,ifname=tap1,port=3,max-addresses=0") as (net, switch, _):
         assert came_up(net, switch, unknown) == len(unknown)
     with behind_a_tap([]) as (net, switch, mouth):
         switch.ok("port/sethub 1")
@@ -97,6 +97,6 @@ def test_port_that_stops_learning_is_reached_all_the_same():
     with behind_a_tap([]) as (net, switch, _):
         unknown = some_addresses(5, seed=4)
         assert came_up(net, switch, unknown) == 0
-        switch.ok("port/set 2 learn=0")
+        switch.ok("port/set 2 max-addresses=0")
         time.sleep(0.2)
         assert came_up(net, switch, unknown) == len(unknown)

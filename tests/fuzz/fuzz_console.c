@@ -7,7 +7,7 @@
 #include "control/session/session.h"
 #include "ports/io/wake.h"
 #include "ports/listen/switch_dir.h"
-#include "ports/port_type.h"
+#include "ports/ports.h"
 #include "util/user_names.h"
 
 #include <assert.h>

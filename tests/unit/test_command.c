@@ -7,6 +7,7 @@
 #include "fake_port.h"
 #include "ports/io/wake.h"
 #include "ports/listen/switch_dir.h"
+#include "ports/ports.h"
 #include "util/user_names.h"
 
 #include <errno.h>

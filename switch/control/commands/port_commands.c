@@ -4,7 +4,7 @@
  */
 #include "control/command.h"
 #include "control/commands/port_view.h"
-#include "ports/port_type.h"
+#include "ports/ports.h"
 
 #include <errno.h>
 
@@ -137,7 +137,7 @@ static int createauto(struct call *call)
     struct port *port = switch_port(sw, number);
     int status = 0;
 
-    /* As in VDE it may be one that was used before, with its VLANs: for a new one it has to be removed first. */
+    /* As in VDE it may be one that was used before, with its VLANs: to get a new one, remove it first. */
     if (port)
         status = set_allocatable(port, false);
     else

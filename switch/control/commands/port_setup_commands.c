@@ -4,7 +4,7 @@
  */
 #include "control/command.h"
 #include "control/commands/port_view.h"
-#include "ports/port_type.h"
+#include "ports/ports.h"
 
 #include <errno.h>
 

@@ -2,16 +2,15 @@
 #include "control/commands/port_view.h"
 #include "control/daemon/daemon.h"
 
+#include "ports/keys.h"
 #include "util/os_linux.h"
 #include "util/text.h"
 #include "util/user_names.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void view_endpoint(const struct daemon *daemon, const struct endpoint *endpoint,
                           struct reply *reply);
-static void view_vlans(const struct membership *member, struct reply *reply);
 static const char *state(const struct port *port);
 static uint64_t sum_drops(const struct drop_table *known, const struct counters *counters,
                           bool egress);
@@ -34,8 +33,8 @@ static const struct field port_fields[] = {
     {"active", FIELD_FLAG, " ACTIVE", " INACTIVE"},
     {"allocatable", FIELD_FLAG, " - Unnamed Allocatable\n", " - NOT Unnamed Allocatable\n"},
     {"current_user", FIELD_TEXT, " Current User: %s", " Current User: NONE"},
-    {"only_user", FIELD_TEXT, " Access Control: (User: %s", " Access Control: (User: NONE"},
-    {"only_group", FIELD_TEXT, " - Group: %s)\n", " - Group: NONE)\n"},
+    {"user", FIELD_TEXT, " Access Control: (User: %s", " Access Control: (User: NONE"},
+    {"group", FIELD_TEXT, " - Group: %s)\n", " - Group: NONE)\n"},
     TRAFFIC_FIELDS,
     {"endpoints", FIELD_LIST, .element = endpoint_fields},
     {"name", FIELD_TEXT, " Name: %s", " Name: NONE"},
@@ -44,7 +43,7 @@ static const struct field port_fields[] = {
     {"vlan", FIELD_TEXT, " VLAN: %s"},
     {"trunk", FIELD_TEXT, " Trunk: %s\n", " Trunk: NONE\n"},
     {"learned", FIELD_NUMBER, " Addresses: %llu"},
-    {"learn_limit", FIELD_NUMBER, " of %llu\n"},
+    {"max-addresses", FIELD_NUMBER, " of %llu\n"},
     {"in_drops", FIELD_NUMBER, " Drops: in %llu"},
     {"out_drops", FIELD_NUMBER, " out %llu\n"},
     {"up", FIELD_FLAG, " Up: on", " Up: off"},
@@ -67,7 +66,7 @@ const struct field drop_fields[] = {
 void port_view(const struct daemon *daemon, const struct port *port, struct reply *reply)
 {
     const struct port_config *config = &port->config;
-    char description[4 * PORT_DESCRIPTION];
+    char text[KEY_VALUE];
 
     reply_number(reply, port->number);
     reply_number(reply, config->membership.untagged);
@@ -84,7 +83,9 @@ void port_view(const struct daemon *daemon, const struct port *port, struct repl
     reply_text(reply, *config->name ? config->name : NULL);
     reply_text(reply, port->type);
     reply_text(reply, state(port));
-    view_vlans(&config->membership, reply);
+    reply_text(reply, key_value("vlan", config, text));
+    key_value("trunk", config, text);
+    reply_text(reply, *text ? text : NULL);
     reply_number(reply, port->fdb.count);
     reply_number(reply, port->fdb.limit);
     reply_number(reply, sum_drops(&port->sw->drops, &port->counters, false));
@@ -92,11 +93,10 @@ void port_view(const struct daemon *daemon, const struct port *port, struct repl
     reply_flag(reply, config->up);
     reply_flag(reply, config->isolated);
     reply_flag(reply, config->offload);
-    reply_text(reply, reserved_policy_name[config->reserved]);
+    reply_text(reply, key_value("reserved", config, text));
     if (config->description)
-        text_escape(description, sizeof(description), config->description,
-                    strlen(config->description));
-    reply_text(reply, config->description ? description : NULL);
+        text_escape(text, sizeof(text), config->description, strlen(config->description));
+    reply_text(reply, config->description ? text : NULL);
 }
 
 void drops_view(const struct drop_table *known, const struct counters *counters,
@@ -137,19 +137,6 @@ static void view_endpoint(const struct daemon *daemon, const struct endpoint *en
     else
         reply_none(reply);
     reply_text(reply, *endpoint->program ? endpoint->program : NULL);
-}
-
-static void view_vlans(const struct membership *member, struct reply *reply)
-{
-    char vlan[16], trunk[VIDSET_TEXT];
-
-    snprintf(vlan, sizeof(vlan), "%u", member->untagged);
-    reply_text(reply, member->transparent            ? "transparent"
-                      : member->untagged == VID_NONE ? "none"
-                                                     : vlan);
-    if (member->tagged)
-        vidset_format(member->tagged, trunk, sizeof(trunk));
-    reply_text(reply, member->tagged ? trunk : NULL);
 }
 
 static const char *state(const struct port *port)

@@ -2,7 +2,7 @@
 #include "control/daemon/options.h"
 
 #include "control/daemon/daemon.h"
-#include "ports/port_type.h"
+#include "ports/ports.h"
 #include "util/clock.h"
 #include "util/default_dir.h"
 #include "util/text.h"
@@ -31,9 +31,10 @@ enum {
     OPT_LOOP_BLOCK,
 };
 
-static const char short_options[] = ":hvn:xFs:m:g:dp:f:M:D:t:";
+/* Besides those that are short for ports of a type: see struct port_option. */
+static const char own_short_options[] = ":hvn:xFs:m:g:dp:f:M:D:";
 
-static const struct option long_options[] = {
+static const struct option own_long_options[] = {
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'v'},
     {"numports", required_argument, NULL, 'n'},
@@ -57,15 +58,23 @@ static const struct option long_options[] = {
     {"mgmtgroup", required_argument, NULL, OPT_MGMTGROUP},
     {"nostdin", no_argument, NULL, OPT_NOSTDIN},
     {"debugclients", required_argument, NULL, 'D'},
-    {"tap", required_argument, NULL, 't'},
     {"port", required_argument, NULL, OPT_PORT},
     {"fdb-size", required_argument, NULL, OPT_FDB_SIZE},
     {"learn-limit", required_argument, NULL, OPT_LEARN_LIMIT},
     {"loop-block", required_argument, NULL, OPT_LOOP_BLOCK},
-    {0},
 };
 
-static void complain(const struct options *options, int verdict, int letter, const char *word);
+enum { OWN_OPTIONS = sizeof(own_long_options) / sizeof(own_long_options[0]), TYPE_OPTIONS = 8 };
+
+/* All of them, as getopt_long() wants them. */
+struct option_list {
+    char letters[sizeof(own_short_options) + 2 * TYPE_OPTIONS];
+    struct option option[OWN_OPTIONS + TYPE_OPTIONS + 1];
+};
+
+static void list_options(struct option_list *list);
+static void complain(const struct options *options, const struct option_list *list, int verdict,
+                     int letter, const char *word);
 static void set_defaults(struct options *options, char *argv0);
 static void set_default_dir(struct options *options);
 static int read_option(struct options *options, int option, const char *argument,
@@ -78,20 +87,27 @@ static int read_mode(const char *option, const char *argument, int *mode, struct
 static int read_group(const char *name, gid_t *group, struct error *err);
 static int add_port(struct options *options, const char *given, char *spec, bool optional,
                     struct error *err);
-static char *tap_spec(const char *ifname);
+static int add_short_port(struct options *options, int letter, const char *argument,
+                          struct error *err);
+static bool print_port_help(const char *spec);
+static void print_key(const struct port_key *key);
+static void print_ports_help(void);
+static void print_common_keys(void);
 static void print_help(const struct options *options);
-static void print_type(const struct port_type *type);
+static void print_qemu_help(void);
 static void print_version(void);
 
 enum options_verdict options_read(struct options *options, int argc, char *argv[])
 {
+    struct option_list list;
     struct error err;
     int option;
 
+    list_options(&list);
     set_defaults(options, argv[0]);
     opterr = 0;
     while (optopt = 0,
-           (option = getopt_long_only(argc, argv, short_options, long_options, NULL)) != -1) {
+           (option = getopt_long_only(argc, argv, list.letters, list.option, NULL)) != -1) {
         switch (option) {
         case 'h':
             print_help(options);
@@ -101,12 +117,14 @@ enum options_verdict options_read(struct options *options, int argc, char *argv[
             return OPTIONS_EXIT_OK;
         case '?':
         case ':':
-            complain(options, option, optopt, argv[optind - 1]);
+            complain(options, &list, option, optopt, argv[optind - 1]);
             /* vde_switch starts all the same. */
             if (options->as_vde_switch)
                 continue;
             return OPTIONS_EXIT_FAILURE;
         default:
+            if (option == OPT_PORT && print_port_help(optarg))
+                return OPTIONS_EXIT_OK;
             if (read_option(options, option, optarg, &err) == 0)
                 continue;
             fprintf(stderr, "%s: %s\n", options->program, err.text);
@@ -125,20 +143,38 @@ enum options_verdict options_read(struct options *options, int argc, char *argv[
     return OPTIONS_RUN;
 }
 
+static void list_options(struct option_list *list)
+{
+    char *letters = stpcpy(list->letters, own_short_options);
+    unsigned n = OWN_OPTIONS;
+
+    memcpy(list->option, own_long_options, sizeof(own_long_options));
+    for (unsigned i = 0; port_types[i] && n < OWN_OPTIONS + TYPE_OPTIONS; i++) {
+        const struct port_option *option = port_types[i]->option;
+
+        if (!option)
+            continue;
+        letters += sprintf(letters, "%c:", option->letter);
+        list->option[n++] = (struct option){option->name, required_argument, NULL, option->letter};
+    }
+    list->option[n] = (struct option){0};
+}
+
 /* VERDICT is getopt's: ':' if an argument is missing, '?' if there is no such option. LETTER is the short option that it
  * stopped at, one of several in a word perhaps, or 0 if the trouble is with the long option WORD. */
-static void complain(const struct options *options, int verdict, int letter, const char *word)
+static void complain(const struct options *options, const struct option_list *list, int verdict,
+                     int letter, const char *word)
 {
-    const char *names[sizeof(long_options) / sizeof(long_options[0])];
+    const char *names[OWN_OPTIONS + TYPE_OPTIONS + 1];
     char cluster[] = {'-', (char)letter, '\0'};
     const char *nearest;
     unsigned n = 0;
 
-    for (; long_options[n].name; n++)
-        names[n] = long_options[n].name;
+    for (; list->option[n].name; n++)
+        names[n] = list->option[n].name;
     names[n] = NULL;
     nearest = text_nearest(word + strspn(word, "-"), names);
-    if (letter > 0 && letter < OPT_MACADDR && !strchr(short_options, letter)) {
+    if (letter > 0 && letter < OPT_MACADDR && !strchr(list->letters, letter)) {
         word = cluster;
         nearest = NULL;
     }
@@ -236,8 +272,6 @@ static int read_option(struct options *options, int option, const char *argument
     case OPT_NOSTDIN:
         options->no_stdin = true;
         return 0;
-    case 't':
-        return add_port(options, argument, tap_spec(argument), true, err);
     case OPT_PORT:
         return add_port(options, argument, strdup(argument), false, err);
     case OPT_FDB_SIZE:
@@ -261,8 +295,10 @@ static int read_option(struct options *options, int option, const char *argument
         for (options->vde.hash_size = 1; options->vde.hash_size < number;)
             options->vde.hash_size *= 2;
         return status;
-    default: /* -D: there is no such bound */
+    case 'D': /* there is no such bound */
         return 0;
+    default:
+        return add_short_port(options, option, argument, err);
     }
 }
 
@@ -319,13 +355,21 @@ static int add_port(struct options *options, const char *given, char *spec, bool
 }
 
 /* -t IF is short for --port tap,ifname=IF. Commas, which the kernel allows in a name, are doubled. */
-static char *tap_spec(const char *ifname)
+static int add_short_port(struct options *options, int letter, const char *argument,
+                          struct error *err)
 {
-    char *spec = malloc(sizeof("tap,ifname=") + 2 * strlen(ifname));
+    for (unsigned i = 0; port_types[i]; i++) {
+        const struct port_type *type = port_types[i];
+        char *spec;
 
-    if (spec)
-        spec_add(stpcpy(spec, "tap"), "ifname", ifname);
-    return spec;
+        if (!type->option || type->option->letter != letter)
+            continue;
+        spec = malloc(strlen(type->name) + strlen(type->option->key) + 2 * strlen(argument) + 3);
+        if (spec)
+            spec_add(stpcpy(spec, type->name), type->option->key, argument);
+        return add_port(options, argument, spec, true, err);
+    }
+    return -EINVAL;
 }
 
 static void print_help(const struct options *options)
@@ -343,16 +387,10 @@ static void print_help(const struct options *options)
         "(0600)\n",
         options->program, options->default_dir);
     printf("Ports\n"
-           "  -n, --numports N       highest port number (%u)\n"
-           "  -t, --tap IF           plug in the TAP interface IF, creating it if need be\n"
-           "      --port SPEC        make a port; SPEC is TYPE,key=value,...:\n",
+           "  -n, --numports N       highest port number (%u)\n",
            options->config.ports);
-    for (unsigned i = 0; port_types[i]; i++)
-        print_type(port_types[i]);
-    printf("                         keys of all types: port=N name=NAME trunk=10+20-29\n"
-           "                         vlan=N|none|transparent learn=N descr=TEXT up=on|off\n"
-           "                         isolated=on|off reserved=forward|drop|consume offload=on|off\n"
-           "Switching\n"
+    print_ports_help();
+    printf("Switching\n"
            "  -x, --hub              repeat every frame to every port\n"
            "      --macaddr MAC      the switch's own address (00:ff: and four random bytes)\n"
            "      --fdb-size N       addresses that the switch remembers (%d)\n"
@@ -365,21 +403,94 @@ static void print_help(const struct options *options)
            "      --nostdin          take no commands on stdin, and do not end with it\n"
            "  -h, --help   -v, --version\n"
            "Accepted for vde_switch: -F --fstp, --priority, --hashsize, -D (no effect in this\n"
-           "  version); --vdesock, --unix, --mod as names of -s and -m.\n",
+           "  version); --vdesock, --unix, --mod as names of -s and -m.\n\n",
            FDB_CAPACITY, FDB_OWNER_LIMIT);
-    printf("\nQEMU: -netdev stream,id=n,server=off,addr.type=unix,addr.path=DIR/stream, or -nic "
-           "vde,sock=DIR\nconsole: vdeterm DIR/mgmt     manual: man vswitchd\n");
+    print_qemu_help();
+    printf("console: vdeterm DIR/mgmt     manual: man vswitchd\n");
 }
 
 /* "      tap    ifname=                   a TAP interface of this host" */
-static void print_type(const struct port_type *type)
+static void print_ports_help(void)
 {
-    char keys[128] = "", *end = keys;
+    for (unsigned i = 0; port_types[i]; i++) {
+        const struct port_option *option = port_types[i]->option;
 
-    for (unsigned k = 0; type->keys[k]; k++)
-        end += snprintf(end, (size_t)(keys + sizeof(keys) - end), "%s%s=", k ? "," : "",
-                        type->keys[k]);
-    printf("      %-6s %-29s %s\n", type->name, keys, type->help);
+        if (option)
+            printf("  -%c, --%s %-*s%s\n", option->letter, option->name,
+                   (int)(16 - strlen(option->name)), option->argument, option->help);
+    }
+    printf(
+        "      --port SPEC        make a port; SPEC is TYPE,key=value,... (TYPE,help explains):\n");
+    for (unsigned i = 0; port_types[i]; i++) {
+        char keys[128] = "", *end = keys;
+
+        for (const struct port_key *key = port_types[i]->keys; key->name; key++)
+            end += snprintf(end, (size_t)(keys + sizeof(keys) - end),
+                            "%s%s=", end > keys ? "," : "", key->name);
+        printf("      %-6s %-37s %s\n", port_types[i]->name, keys, port_types[i]->help);
+    }
+    print_common_keys();
+}
+
+static void print_common_keys(void)
+{
+    enum { INDENT = 25, WIDTH = 92 };
+    int column = printf("%*skeys of all types:", INDENT, "");
+
+    for (const struct port_key *key = common_keys; key->name; key++) {
+        int length = (int)(strlen(" =") + strlen(key->name) + strlen(key->values));
+
+        if (column + length > WIDTH)
+            column = printf("\n%*s", INDENT - 1, "") - 1;
+        column += printf(" %s=%s", key->name, key->values);
+    }
+    printf("\n");
+}
+
+/* "QEMU: -netdev ..., or -nic ..." */
+static void print_qemu_help(void)
+{
+    const char *begin = "QEMU: ";
+    char text[128];
+
+    port_types_for_qemu(type)
+    {
+        printf("%s%s", begin, qemu_options(type->qemu, "DIR", text, sizeof(text)));
+        begin = ", or ";
+    }
+    printf("\n");
+}
+
+/* --port help, or --port TYPE,help: what there is, for people and for the shell's completion.
+ * Return: false if SPEC asks for something else. */
+static bool print_port_help(const char *spec)
+{
+    for (unsigned i = 0; port_types[i]; i++) {
+        const struct port_type *type = port_types[i];
+        size_t length = strlen(type->name);
+
+        if (!strcmp(spec, "help"))
+            printf("%-8s %s\n", type->name, type->help);
+        else if (!strncmp(spec, type->name, length) && !strcmp(spec + length, ",help")) {
+            printf("%s: %s\n", type->name, type->help);
+            for (const struct port_key *key = type->keys; key->name; key++)
+                print_key(key);
+            printf("As every type:\n");
+            for (const struct port_key *key = common_keys; key->name; key++)
+                print_key(key);
+            return true;
+        }
+    }
+    return !strcmp(spec, "help");
+}
+
+static void print_key(const struct port_key *key)
+{
+    enum { COLUMN = 34 };
+    int length = printf("  %s=%s", key->name, key->values);
+
+    printf("%*s%s%s\n", length < COLUMN ? COLUMN - length : 2, "", key->help,
+           key->restricted ? " (owner only)" : "");
 }
 
 static void print_version(void)

@@ -8,7 +8,7 @@
  * UDP sockets are not connected: what does not come from the peer's address is a stranger's, dropped and counted.
  * UNIX sockets are connected whenever somebody is at remote=: only then the kernel tells us when there is room again, and
  * does not hold the peer to max_dgram_qlen datagrams on their way to us. It then refuses whatever others send. That
- * includes a peer that was started again, at a new socket of the same path, so we watch that path, and connect anew as
+ * includes a peer that was started again, at a new socket of the same path, so we watch that path, and connect again as
  * soon as it changes. Of a group everybody is a member, and nobody a stranger.
  */
 #include "ports/dgram/dgram.h"
@@ -67,13 +67,21 @@ static void report_peer(struct dgram *dgram);
 static void introduce(struct dgram *dgram);
 static void describe(struct dgram *dgram);
 
-static const char *const dgram_keys[] = {"local", "remote", "mcast", "fd", NULL};
+static const struct port_key dgram_keys[] = {
+    {"local", KEY_TEXT, "FILE|ADDRESS:PORT", "our end; with mcast= an interface's address",
+     .restricted = true},
+    {"remote", KEY_TEXT, "FILE|ADDRESS:PORT", "the peer's", .restricted = true},
+    {"mcast", KEY_TEXT, "230.0.0.1:PORT|GROUP:PORT", "a multicast group instead",
+     .restricted = true},
+    {"fd", KEY_NUMBER, "N", "a connected socket that the switch was started with",
+     .restricted = true},
+    {0},
+};
 
 const struct port_type dgram_type = {
     .name = "dgram",
     .help = "QEMU's dgram, UDP or UNIX",
     .keys = dgram_keys,
-    .restricted = dgram_keys,
     .check = dgram_check,
     .open = dgram_open,
 };
@@ -182,7 +190,7 @@ static void dgram_close(struct endpoint *core)
     free(dgram);
 }
 
-/* Return: 0, or -errno with words in ERR and the sockets closed. */
+/* Return: 0, or -errno and sets ERR and the sockets closed. */
 static int attach(struct dgram *dgram, struct context *context, struct port *port,
                   struct error *err)
 {
@@ -201,7 +209,7 @@ static int attach(struct dgram *dgram, struct context *context, struct port *por
     return status;
 }
 
-/* Who started us may have closed the way in: the kernel then makes up empty datagrams for ever. */
+/* The program that started us may have shut the way in: the kernel then makes up empty datagrams forever. */
 static bool is_shut(int fd)
 {
     struct pollfd way_in = {.fd = fd, .events = POLLRDHUP};

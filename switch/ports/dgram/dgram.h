@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * dgram.h - port type: a peer who sends each frame as one datagram, as QEMU's -netdev dgram does
+ * dgram.h - port type: a peer that sends each frame as one datagram, as QEMU's -netdev dgram does
  */
 #ifndef VSW_PORTS_DGRAM_DGRAM_H
 #define VSW_PORTS_DGRAM_DGRAM_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "ports/listen/admission.h"
 
-#include "ports/port_type.h"
+#include "ports/ports.h"
 
 #include <errno.h>
 #include <string.h>

@@ -14,6 +14,8 @@ static int set_access(const struct switch_dir *dir, const struct switch_dir_opti
                       bool made, struct error *err);
 static mode_t directory_mode(const struct switch_dir_options *options);
 
+const char *const switch_dir_reserved[] = {"vhost", "mgmt", "api", NULL};
+
 int switch_dir_open(struct switch_dir *dir, const struct switch_dir_options *options,
                     struct error *err)
 {

@@ -13,6 +13,10 @@
 
 enum { MODE_UNSET = -1 };
 
+/* Names in the directory that are no port's, besides those at which port types listen (dir_listeners.h): the console's, and two
+ * that are kept for guests in shared memory and for programs. Ended by NULL. */
+extern const char *const switch_dir_reserved[];
+
 /* Options as the user gave them; MODE_UNSET where none was given. */
 struct switch_dir_options {
     const char *path;

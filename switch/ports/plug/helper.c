@@ -91,15 +91,15 @@ void *plug_helpers_owner(struct plug_helpers *helpers, pid_t process)
     return NULL;
 }
 
-struct plug_helper *plug_helper_start(struct plug_helpers *helpers, void *owner,
-                                      const struct plug_helper_job *job, struct error *err)
+int plug_helper_start(struct plug_helper **made, struct plug_helpers *helpers, void *owner,
+                      const struct plug_helper_job *job, struct error *err)
 {
     struct plug_helper *helper;
     struct ends ends;
     int status = find_program(helpers, err);
 
     if (status < 0)
-        return NULL;
+        return status;
     helper = calloc(1, sizeof(*helper));
     status = helper ? open_ends(&ends) : -ENOMEM;
     if (status == 0) {
@@ -109,15 +109,16 @@ struct plug_helper *plug_helper_start(struct plug_helpers *helpers, void *owner,
             close_ends(&ends, 0);
     }
     if (status < 0) {
-        error_set(err, -status, "cannot start %.200s: %s", helpers->program, strerror(-status));
         free(helper);
-        return NULL;
+        return error_set(err, -status, "cannot start %.200s: %s", helpers->program,
+                         strerror(-status));
     }
     helper->helpers = helpers;
     helper->owner = owner;
     list_append(&helpers->list, &helper->node);
     watch(helper, &ends);
-    return helper;
+    *made = helper;
+    return 0;
 }
 
 /* Reads byte by byte, because what follows the line is for the event loop. */

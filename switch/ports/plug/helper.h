@@ -77,10 +77,10 @@ struct plug_helper_job {
 
 /* plug_helper_start() - starts a helper process for OWNER, which the callbacks receive
  *
- * Return: for plug_helper_end(), or NULL and sets ERR.
+ * Return: 0 and sets *HELPER, which is for plug_helper_end(); or -errno and sets ERR.
  */
-struct plug_helper *plug_helper_start(struct plug_helpers *helpers, void *owner,
-                                      const struct plug_helper_job *job, struct error *err);
+int plug_helper_start(struct plug_helper **helper, struct plug_helpers *helpers, void *owner,
+                      const struct plug_helper_job *job, struct error *err);
 
 /* plug_helper_first_report() - waits for the first status line and consumes it; blocks
  * @patience: milliseconds

@@ -2,7 +2,7 @@
  *
  * plug.c - another network as a port: a VDE switch, slirp, VXLAN, a program, by libvdeplug
  *
- * Theory of operation. A helper process (helper.c) connects to the far side, which may take it for ever, and carries
+ * Theory of operation. A helper process (helper.c) connects to the far side, which may take it forever, and carries
  * the frames: here it is a socket, and what hangs over there fills that and then the port's queue. The endpoint is
  * attached while the helper says that it is up. When it ends, however it does, another one is started after a pause.
  *
@@ -18,6 +18,7 @@
 #include "ports/plug/helper.h"
 #include "ports/plug/vnl.h"
 #include "ports/port_log.h"
+#include "ports/ports.h"
 #include "util/os_linux.h"
 #include "util/text.h"
 
@@ -97,7 +98,12 @@ static void end_helper(struct plug *plug);
 static void complain(struct plug *plug, const char *reason);
 static void destroy(struct plug *plug);
 
-static const char *const plug_keys[] = {"vnl", NULL};
+/* cmd:// runs a program. */
+static const struct port_key plug_keys[] = {
+    {"vnl", KEY_TEXT, "slirp://|vde://DIR|vxvde://|vxlan://|udp://|tap://|cmd://|SCHEME://ADDRESS",
+     "the other network", .restricted = true},
+    {0},
+};
 
 /* Not outside: what is joined by a plug is most often another switch of the same people, and labs let spanning tree,
  * LACP and LLDP run between their switches. */
@@ -105,7 +111,6 @@ const struct port_type plug_type = {
     .name = "plug",
     .help = "another network, by libvdeplug",
     .keys = plug_keys,
-    .restricted = plug_keys, /* cmd:// runs a program */
     .check = plug_check,
     .start = plug_start,
     .stop = plug_stop,
@@ -196,7 +201,7 @@ static void plug_forget(struct context *context, struct port *port)
     }
 }
 
-/* Who asks learns nothing but the end of the connection, so his plug says what it means. */
+/* The far side learns nothing but the end of its connection, so our plug says what that means. */
 static bool plug_loops_back(struct context *context, int fd, pid_t process)
 {
     struct plug_helpers *helpers = &service_of(context)->helpers;
@@ -236,7 +241,7 @@ static void plug_lost(struct endpoint *endpoint, int error)
     ev_timer_start(plug->service->context->loop, &plug->patience);
 }
 
-/* Somebody ended it: it shall not come back by itself. */
+/* Ended on request: it must not come back by itself. */
 static void plug_close(struct endpoint *core)
 {
     destroy(container_of(core, struct plug, base.endpoint));
@@ -308,7 +313,7 @@ static struct plug_service *service_of(const struct context *context)
     return container_of(ports_service(context, &plug_type), struct plug_service, service);
 }
 
-/* Those that are not found here, behind a link that changes, are refused when they arrive: see plug_leads_back(). */
+/* Those that are not found here, behind a link that changes, are refused when they arrive: see plug_loops_back(). */
 static int refuse_own_directory(const struct context *context, const char *vnl, struct error *err)
 {
     static const char *const usual[] = {"/var/run/vde.ctl", "/tmp/vde.ctl"}; /* libvdeplug's */
@@ -353,13 +358,14 @@ static int start_helper(struct plug *plug, struct error *err)
 {
     char label[PORT_LABEL], description[PORT_LABEL + 16];
     const struct plug_helper_job job = {plug->vnl, description, plug->directory};
+    int status;
 
     snprintf(description, sizeof(description), "vswitchd: %s", port_label(plug->port, label));
     *plug->reason = '\0';
     plug->since = 0;
-    plug->helper = plug_helper_start(&plug->service->helpers, plug, &job, err);
-    if (!plug->helper)
-        return -ECHILD;
+    status = plug_helper_start(&plug->helper, &plug->service->helpers, plug, &job, err);
+    if (status < 0)
+        return status;
     ev_timer_set(&plug->patience, CONNECT_SECONDS, 0);
     ev_timer_start(plug->service->context->loop, &plug->patience);
     return 0;

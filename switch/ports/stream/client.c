@@ -170,8 +170,8 @@ static void connected(struct stream_client *client, int fd)
 {
     struct error err;
 
-    client->peer = stream_peer_attach(client->context, fd, client->port, &client->owner, &err);
-    if (!client->peer) {
+    if (stream_peer_attach(&client->peer, client->context, fd, client->port, &client->owner, &err) <
+        0) {
         close(fd);
         failed(client, err.text);
         return;

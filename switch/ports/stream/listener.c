@@ -3,7 +3,7 @@
 
 #include "ports/listen/admission.h"
 #include "ports/listen/switch_dir.h"
-#include "ports/port_type.h"
+#include "ports/ports.h"
 #include "ports/stream/peer.h"
 #include "util/text.h"
 
@@ -14,12 +14,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128, MOST = 256 };
+enum { BACKLOG = 128, MAX_CLIENTS = 256 };
 
+static int keep_texts(struct stream_listener *listener, const struct port_spec *spec,
+                      struct error *err);
+static void release(struct stream_listener *listener);
 static void on_accepted(struct acceptor *acceptor, int fd);
 static int join_new_port(const struct stream_listener *listener, int fd, const struct os_peer *peer,
                          struct error *err);
-static unsigned default_most(const struct vswitch *sw);
+static unsigned default_max(const struct vswitch *sw);
 static unsigned count_clients(const struct stream_listener *listener);
 static int open_socket(struct stream_listener *listener, struct context *context,
                        struct address address, struct error *err);
@@ -34,19 +37,22 @@ int stream_listener_open(struct stream_listener **made, struct context *context,
                          const struct port_spec *spec, struct error *err)
 {
     struct stream_listener *listener = calloc(1, sizeof(*listener));
-    int fd = wanted->fd;
+    int fd = wanted->fd, status;
 
     if (!listener)
         return error_no_memory(err);
     list_init(&listener->node);
     listener->port = port;
-    listener->most = wanted->most > 0 ? wanted->most : default_most(context->sw);
-    spec_template(spec, listener->template);
-    if (fd < 0)
+    listener->max_clients =
+        wanted->max_clients > 0 ? wanted->max_clients : default_max(context->sw);
+    status = port ? 0 : keep_texts(listener, spec, err);
+    if (status == 0 && fd < 0) {
         fd = open_socket(listener, context, wanted->address, err);
-    if (fd < 0) {
-        free(listener);
-        return fd;
+        status = fd < 0 ? fd : 0;
+    }
+    if (status < 0) {
+        release(listener);
+        return status;
     }
     describe(listener, fd);
     acceptor_start(&listener->acceptor, context, fd);
@@ -59,6 +65,28 @@ void stream_listener_close(struct stream_listener *listener)
     acceptor_stop(&listener->acceptor);
     socket_file_remove(&listener->file);
     list_remove(&listener->node);
+    release(listener);
+}
+
+/* The ports of clients are as SPEC says, but for what is about the listener, or about one port alone. */
+static int keep_texts(struct stream_listener *listener, const struct port_spec *spec,
+                      struct error *err)
+{
+    struct port_config config = spec->config;
+    char text[SPEC_TEXT];
+
+    spec_text(spec, text);
+    listener->spec = strdup(text);
+    config.allocatable = true;
+    spec_write(text, spec->type, "", PORT_ANY, &config);
+    listener->template = strdup(text);
+    return listener->spec && listener->template ? 0 : error_no_memory(err);
+}
+
+static void release(struct stream_listener *listener)
+{
+    free(listener->template);
+    free(listener->spec);
     free(listener);
 }
 
@@ -77,12 +105,12 @@ static void on_accepted(struct acceptor *acceptor, int fd)
         client_refuse(acceptor->context, acceptor->clients, fd, err.text);
 }
 
-/* Default of most=: one listener must not use up all ports. */
-static unsigned default_most(const struct vswitch *sw)
+/* Default of max-clients=: one listener must not use up all ports. */
+static unsigned default_max(const struct vswitch *sw)
 {
     unsigned half = (sw->config.ports + 1) / 2;
 
-    return half < MOST ? half : MOST;
+    return half < MAX_CLIENTS ? half : MAX_CLIENTS;
 }
 
 /* The port is temporary: it goes with its client, so that the next client's is as the listener says
@@ -95,9 +123,9 @@ static int join_new_port(const struct stream_listener *listener, int fd, const s
     struct port *port;
     int status;
 
-    if (count_clients(listener) >= listener->most)
-        return error_set(err, EUSERS, "%s has %u clients, and most= allows no more",
-                         listener->acceptor.place, listener->most);
+    if (count_clients(listener) >= listener->max_clients)
+        return error_set(err, EUSERS, "%s has %u clients, and max-clients= allows no more",
+                         listener->acceptor.place, listener->max_clients);
     status = port_open(context, listener->template, true, &port, err);
     if (status < 0)
         return status;
@@ -186,9 +214,11 @@ static void describe(struct stream_listener *listener, int fd)
     if (address_own(fd, &own) == 0)
         address_text(&own, acceptor->place);
     acceptor->port = listener->port;
+    acceptor->spec = listener->spec;
     if (!listener->port)
         snprintf(acceptor->offers, sizeof(acceptor->offers), "a port each, %u at most: %.200s%s",
-                 listener->most, listener->template, strlen(listener->template) > 200 ? "..." : "");
+                 listener->max_clients, listener->template,
+                 strlen(listener->template) > 200 ? "..." : "");
 }
 
 static void on_remove(struct acceptor *acceptor)

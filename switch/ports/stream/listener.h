@@ -11,10 +11,11 @@
 struct stream_listener {
     struct list node; /* in a list of the owner */
     struct acceptor acceptor;
-    struct socket_file file;  /* of a UNIX socket that we made */
-    struct port *port;        /* that of its only client; NULL if each client gets a new one */
-    char template[SPEC_TEXT]; /* port spec of new ones */
-    unsigned most;            /* most clients at a time */
+    struct socket_file file; /* of a UNIX socket that we made */
+    struct port *port;       /* that of its only client; NULL if each client gets a new one */
+    char *template;          /* text of the new ones; NULL if there are none */
+    char *spec;              /* text of the listener itself; the same */
+    unsigned max_clients;    /* that have a new one at a time */
 };
 
 /* stream_listener_open() - listens at WANTED's address, or on its descriptor, which is listening

@@ -62,39 +62,41 @@ static const struct endpoint_ops stream_ops = {
     .close = stream_close,
 };
 
-struct stream_peer *stream_peer_attach(struct context *context, int fd, struct port *port,
-                                       struct stream_owner *owner, struct error *err)
+int stream_peer_attach(struct stream_peer **made, struct context *context, int fd,
+                       struct port *port, struct stream_owner *owner, struct error *err)
 {
     struct stream_peer *peer = malloc(sizeof(*peer));
+    int status;
 
-    if (!peer) {
-        error_no_memory(err);
-        return NULL;
-    }
+    if (!peer)
+        return error_no_memory(err);
     peer->owner = owner;
     peer->input.begin = peer->input.end = 0;
     peer->rest_begin = peer->rest_end = 0;
     fd_endpoint_init(&peer->base, context, &stream_ops, fd, fd);
     identify(peer);
-    if (fd_endpoint_attach(&peer->base, port, err) < 0) {
+    status = fd_endpoint_attach(&peer->base, port, err);
+    if (status < 0) {
         free(peer->base.endpoint.description);
         free(peer);
-        return NULL;
+        return status;
     }
-    return peer;
+    *made = peer;
+    return 0;
 }
 
 /* The first to come keeps the port: if a guest was started twice by mistake, the one that runs goes on running. */
 int stream_peer_join(struct context *context, int fd, const struct os_peer *who, struct port *port,
                      struct error *err)
 {
+    struct stream_peer *peer;
     int status = admission_check(port, fd, who, err);
 
     if (status < 0)
         return status;
     if (port_active(port))
         return explain_busy(port, err);
-    return stream_peer_attach(context, fd, port, NULL, err) ? 0 : -ENOMEM;
+    return stream_peer_attach(&peer, context, fd, port, NULL, err);
 }
 
 void stream_peer_end(struct stream_peer *peer)

@@ -12,7 +12,7 @@
 
 struct stream_peer;
 
-/* Whoever made the connection, embedded in a structure of its. */
+/* The code that made the connection, embedded in a structure of its own. */
 struct stream_owner {
     /* ended() - the connection is gone, and PEER will be
      * @by_peer: it broke, or its far side hung up; else somebody here ended it */
@@ -22,13 +22,13 @@ struct stream_owner {
 /* stream_peer_attach() - attaches FD, a connected stream socket, to PORT
  * @owner: told when it ends; may be NULL
  *
- * Return: the endpoint, which closes FD, or NULL with words in ERR; FD is the caller's then.
+ * Return: 0 with the endpoint in *PEER, which closes FD; or -errno and sets ERR, FD is the caller's then.
  */
-struct stream_peer *stream_peer_attach(struct context *context, int fd, struct port *port,
-                                       struct stream_owner *owner, struct error *err);
+int stream_peer_attach(struct stream_peer **peer, struct context *context, int fd,
+                       struct port *port, struct stream_owner *owner, struct error *err);
 
 /* stream_peer_join() - the same for FD of a client that came by itself, which is WHO: if it may have PORT, and nobody
- * else is there. Return: 0, or -errno with words in ERR; FD is the caller's then. */
+ * else is there. Return: 0, or -errno and sets ERR; FD is the caller's then. */
 int stream_peer_join(struct context *context, int fd, const struct os_peer *who, struct port *port,
                      struct error *err);
 

@@ -15,13 +15,13 @@ struct stream_spec {
     bool server;            /* STREAM_ADDRESS: others connect to us */
     struct address address; /* STREAM_ADDRESS: where */
     int fd;                 /* STREAM_FD; else -1 */
-    unsigned most;          /* clients that get a port each; 0 if it was not said */
+    unsigned max_clients;   /* that get a port each; 0 if it was not said */
 };
 
-/* stream_spec_read() - reads the keys into WANTED, touching nothing. Return: 0, or -EINVAL with words in ERR. */
+/* stream_spec_read() - reads the keys into WANTED, touching nothing. Return: 0, or -EINVAL and sets ERR. */
 int stream_spec_read(const struct port_spec *spec, struct stream_spec *wanted, struct error *err);
 
-/* stream_spec_refuse_most() - most= was said of what is no place where each client gets a port. Return: -EINVAL. */
-int stream_spec_refuse_most(struct error *err);
+/* stream_spec_refuse_max() - max-clients= was said of what is no place where each client gets a port. Return: -EINVAL. */
+int stream_spec_refuse_max(struct error *err);
 
 #endif

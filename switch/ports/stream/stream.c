@@ -12,6 +12,7 @@
 #include "ports/listen/admission.h"
 #include "ports/listen/dir_listeners.h"
 #include "ports/listen/inherited.h"
+#include "ports/ports.h"
 #include "ports/stream/client.h"
 #include "ports/stream/listener.h"
 
@@ -46,13 +47,35 @@ static int open_fd(struct context *context, const struct port_spec *spec,
 static int add_listener(struct context *context, const struct stream_spec *wanted,
                         struct port *port, const struct port_spec *spec, struct error *err);
 
-static const char *const stream_keys[] = {"path", "addr", "server", "fd", "most", NULL};
+static const struct port_key stream_keys[] = {
+    {"path", KEY_TEXT, "FILE", "a UNIX socket", .restricted = true},
+    {"addr", KEY_TEXT, "127.0.0.1:PORT|ADDRESS:PORT", "TCP", .restricted = true},
+    {"server", KEY_SWITCH, "on|off", "on: listen there; off: connect to it", .restricted = true,
+     .standard = "off"},
+    {"fd", KEY_NUMBER, "N", "a socket that the switch was started with", .restricted = true},
+    {"max-clients", KEY_NUMBER, "N", "that get a port each at a time, where the switch listens",
+     .formerly = "most", .restricted = true},
+    {0},
+};
+
+static const struct dir_listener_kind stream_listeners = {
+    .clients = "stream",
+    .file = "stream",
+    .suffix = ".stream",
+    .accepted = on_accepted,
+};
+
+static const struct qemu_way stream_qemu = {
+    .options = "-netdev stream,id=n,server=off,addr.type=unix,addr.path=DIR/stream",
+    .device = " -device virtio-net-pci,netdev=n,mac=",
+};
 
 const struct port_type stream_type = {
     .name = "stream",
     .help = "UNIX or TCP connections: QEMU, passt",
     .keys = stream_keys,
-    .restricted = stream_keys,
+    .listeners = &stream_listeners,
+    .qemu = &stream_qemu,
     .check = stream_check,
     .start = stream_start,
     .stop = stream_stop,
@@ -62,13 +85,6 @@ const struct port_type stream_type = {
     .listen = stream_listen,
     .unlisten = stream_unlisten,
     .loops_back = stream_loops_back,
-};
-
-static const struct dir_listener_kind stream_listeners = {
-    .clients = "stream",
-    .file = "stream",
-    .suffix = ".stream",
-    .accepted = on_accepted,
 };
 
 static int stream_check(const struct port_spec *spec, struct error *err)
@@ -108,7 +124,7 @@ static void stream_stop(struct service *base)
     free(service);
 }
 
-/* Who listens and says nothing of which port is meant wants one for each client. */
+/* A listener without port= and name= makes a port for each client. */
 static int stream_serve(struct context *context, const struct port_spec *spec, struct error *err)
 {
     bool listening = false;
@@ -210,6 +226,7 @@ static int take_any_port(struct context *context, int fd, const struct os_peer *
 static int open_fd(struct context *context, const struct port_spec *spec,
                    const struct stream_spec *wanted, struct port *port, struct error *err)
 {
+    struct stream_peer *peer;
     bool listening;
     int status = inherited_check(wanted->fd, SOCK_STREAM, &listening, err);
 
@@ -217,12 +234,12 @@ static int open_fd(struct context *context, const struct port_spec *spec,
         return status;
     if (listening)
         return add_listener(context, wanted, port, spec, err);
-    if (wanted->most > 0)
-        return stream_spec_refuse_most(err);
-    if (!stream_peer_attach(context, wanted->fd, port, NULL, err))
-        return -ENOMEM;
-    inherited_take(wanted->fd);
-    return 0;
+    if (wanted->max_clients > 0)
+        return stream_spec_refuse_max(err);
+    status = stream_peer_attach(&peer, context, wanted->fd, port, NULL, err);
+    if (status == 0)
+        inherited_take(wanted->fd);
+    return status;
 }
 
 static int add_listener(struct context *context, const struct stream_spec *wanted,

@@ -3,7 +3,7 @@
  * stream.h - port type: Ethernet frames in a byte stream, as QEMU's `-netdev stream` and `socket` speak them
  *
  * Over a UNIX or TCP connection each frame stands behind its length, four bytes, most significant first (QEMU's
- * net/stream.c and net/socket.c). passt, gvproxy and socket_vmnet speak the same. There is no handshake: who has connected
+ * net/stream.c and net/socket.c). passt, gvproxy and socket_vmnet speak the same. There is no handshake: a client that has connected
  * is plugged in.
  */
 #ifndef VSW_PORTS_STREAM_STREAM_H

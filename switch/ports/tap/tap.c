@@ -4,6 +4,7 @@
 #include "ports/io/fd_endpoint.h"
 #include "ports/io/tap_holders.h"
 #include "ports/io/vnet.h"
+#include "ports/spec.h"
 #include "util/os_linux.h"
 #include "util/text.h"
 
@@ -39,13 +40,25 @@ static int explain_holder(const char *shown, struct error *err);
 static void note_holder(void *context, const struct tap_holder *holder);
 static int explain_privilege(const char *ifname, const char *shown, struct error *err);
 
-static const char *const tap_keys[] = {"ifname", NULL};
+static const struct port_key tap_keys[] = {
+    {"ifname", KEY_TEXT, "TAP", "the interface, which is created if there is none",
+     .restricted = true},
+    {0},
+};
+
+static const struct port_option tap_option = {
+    .letter = 't',
+    .name = "tap",
+    .argument = "IF",
+    .key = "ifname",
+    .help = "plug in the TAP interface IF, creating it if need be",
+};
 
 const struct port_type tap_type = {
     .name = "tap",
     .help = "a TAP interface of this host",
     .keys = tap_keys,
-    .restricted = tap_keys,
+    .option = &tap_option,
     .check = tap_check,
     .open = tap_open,
 };

@@ -14,6 +14,7 @@
 
 #include "ports/io/fd_endpoint.h"
 #include "ports/port_log.h"
+#include "ports/ports.h"
 #include "ports/uplink/filter.h"
 #include "ports/uplink/host.h"
 #include "ports/uplink/socket.h"
@@ -55,6 +56,7 @@ struct uplink {
 };
 
 static int uplink_check(const struct port_spec *spec, struct error *err);
+static bool uplink_keys_of(struct context *context, const struct port *port, char own[SPEC_OWN]);
 static int uplink_start(struct context *context, struct service **service, struct error *err);
 static void uplink_stop(struct service *service);
 static int uplink_open(struct context *context, const struct port_spec *spec, struct port *port,
@@ -88,15 +90,20 @@ static int send_to_wire(struct uplink *uplink, const struct tx_desc *descs, unsi
 static void on_gso_refused(struct deferred *work);
 static int explain_privilege(struct error *err, const struct uplink *uplink, const char *missing);
 
-static const char *const uplink_keys[] = {"ifname", "host", NULL};
+static const struct port_key uplink_keys[] = {
+    {"ifname", KEY_TEXT, "INTERFACE", "whose LAN it is", .restricted = true},
+    {"host", KEY_SWITCH, "on|off", "off: this host stays out", .restricted = true,
+     .standard = "on"},
+    {0},
+};
 
 const struct port_type uplink_type = {
     .name = "uplink",
     .help = "the LAN of an interface, and this host",
     .keys = uplink_keys,
-    .restricted = uplink_keys,
     .untrusted_edge = true,
     .check = uplink_check,
+    .keys_of = uplink_keys_of,
     .start = uplink_start,
     .stop = uplink_stop,
     .open = uplink_open,
@@ -116,12 +123,23 @@ static const struct endpoint_ops uplink_ops = {
 
 static int uplink_check(const struct port_spec *spec, struct error *err)
 {
-    int status = spec_check_ifname(spec, "an interface of this host, as eth0", err);
-    bool host;
+    return spec_check_ifname(spec, "an interface of this host, as eth0", err);
+}
 
-    if (status < 0)
-        return status;
-    return spec_switch(spec, "host", &host, err);
+/* The interface may have been renamed; the port follows it, and would wait for its new name. */
+static bool uplink_keys_of(struct context *context, const struct port *port, char own[SPEC_OWN])
+{
+    list_for_each (node, &service_of(context)->uplinks) {
+        const struct uplink *uplink = container_of(node, struct uplink, node);
+
+        if (uplink->port != port)
+            continue;
+        own = spec_add(own, "ifname", uplink->ifname);
+        if (!uplink->joins_host)
+            spec_add(own, "host", "off");
+        return true;
+    }
+    return false;
 }
 
 static int uplink_start(struct context *context, struct service **made, struct error *err)
@@ -176,10 +194,9 @@ static int uplink_open(struct context *context, const struct port_spec *spec, st
         return error_no_memory(err);
     uplink->service = service;
     uplink->port = port;
-    uplink->joins_host = true;
+    uplink->joins_host = spec_on(spec, "host");
     port_logger_init(&uplink->logger, context, port, "");
     deferred_init(&uplink->gso_refused, on_gso_refused);
-    spec_switch(spec, "host", &uplink->joins_host, NULL);
     list_append(&service->uplinks, &uplink->node);
     status = attach(uplink, &link, err);
     if (status < 0) {
@@ -243,13 +260,13 @@ static void uplink_lost(struct endpoint *endpoint, int error)
     detach(uplink);
 }
 
-/* Whoever turns it on wants super-frames to be tried again. */
+/* Turned on again, GSO frames are tried again. */
 static void uplink_offload_changed(struct endpoint *endpoint)
 {
     endpoint->offloads = UPLINK_OFFLOADS;
 }
 
-/* Somebody ended it: it shall not come back by itself. */
+/* Ended on request: it must not come back by itself. */
 static void uplink_close(struct endpoint *core)
 {
     destroy(container_of(core, struct uplink, base.endpoint));
@@ -306,7 +323,7 @@ static int check_link(const struct uplink_service *service, const struct link *l
     return 0;
 }
 
-/* Return: 0, or -errno with words in ERR and nothing open. */
+/* Return: 0, or -errno and sets ERR and nothing open. */
 static int attach(struct uplink *uplink, const struct link *link, struct error *err)
 {
     struct endpoint *endpoint = &uplink->base.endpoint;

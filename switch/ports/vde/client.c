@@ -39,9 +39,9 @@ static void vde_client_close(struct endpoint *endpoint);
 
 static int choose_port(struct vswitch *sw, const struct vde_request *request, const char *name,
                        struct port **port, bool *created, struct error *err);
-static struct vde_client *make_client(struct context *context, int ctl,
-                                      const struct vde_request *request, const struct os_peer *peer,
-                                      struct error *err);
+static int make_client(struct vde_client **made, struct context *context, int ctl,
+                       const struct vde_request *request, const struct os_peer *peer,
+                       struct error *err);
 static int attach(struct vde_client *client, struct port *port, struct error *err);
 static int bind_data_socket(struct vde_client *client, const struct port *port, struct error *err);
 static int reply(const struct vde_client *client, struct error *err);
@@ -60,7 +60,7 @@ static const struct endpoint_ops vde_ops = {
 int vde_client_plug(struct context *context, int ctl, const struct vde_request *request,
                     const char *name, struct error *err)
 {
-    struct vde_client *client;
+    struct vde_client *client = NULL;
     struct os_peer peer;
     struct port *port = NULL;
     bool created = false;
@@ -68,9 +68,9 @@ int vde_client_plug(struct context *context, int ctl, const struct vde_request *
 
     if (status < 0)
         return status;
-    client = make_client(context, ctl, request, &peer, err);
-    if (!client)
-        return -ECONNREFUSED;
+    status = make_client(&client, context, ctl, request, &peer, err);
+    if (status < 0)
+        return status;
     status = choose_port(context->sw, request, name, &port, &created, err);
     if (status == 0)
         status = admission_check_number(port, &peer, err);
@@ -132,31 +132,29 @@ static int choose_port(struct vswitch *sw, const struct vde_request *request, co
     return *port ? 0 : error_set(err, ENXIO, "there is no port \"%s\" any more", name);
 }
 
-/* Return: a client whose data socket is connected, not yet bound or attached; or NULL and sets
- * ERR. */
-static struct vde_client *make_client(struct context *context, int ctl,
-                                      const struct vde_request *request, const struct os_peer *peer,
-                                      struct error *err)
+/* A client whose data socket is connected, not yet bound or attached. Return: 0, or -errno and sets ERR. */
+static int make_client(struct vde_client **made, struct context *context, int ctl,
+                       const struct vde_request *request, const struct os_peer *peer,
+                       struct error *err)
 {
     struct vde_client *client = calloc(1, sizeof(*client));
     int size = SEND_BUFFER;
     int fd;
 
-    if (!client) {
-        error_no_memory(err);
-        return NULL;
-    }
+    if (!client)
+        return error_no_memory(err);
     fd = os_connect_datagram(&request->address, peer->uid, err);
     if (fd < 0) {
         free(client);
-        return NULL;
+        return fd;
     }
     setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
     fd_endpoint_init(&client->base, context, &vde_ops, fd, fd);
     ev_io_init(&client->ctl, on_ctl_readable, ctl, EV_READ);
     client->base.endpoint.id = ctl;
     fd_endpoint_belongs_to(&client->base, peer->uid, peer->pid);
-    return client;
+    *made = client;
+    return 0;
 }
 
 /* Return: 0, and the client has been sent the address of our data socket; or -errno and sets ERR,

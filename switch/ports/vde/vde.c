@@ -10,6 +10,7 @@
 #include "ports/vde/vde.h"
 
 #include "ports/listen/dir_listeners.h"
+#include "ports/ports.h"
 #include "ports/vde/client.h"
 #include "ports/vde/request.h"
 #include "util/text.h"
@@ -56,23 +57,31 @@ static void on_request(struct ev_loop *loop, ev_io *watcher, int events);
 static void on_timeout(struct ev_loop *loop, ev_timer *watcher, int events);
 static void refuse(struct vde_server *server, int fd, const char *why);
 
-static const char *const vde_keys[] = {NULL};
-
-const struct port_type vde_type = {
-    .name = "vde",
-    .help = "a port that waits for VDE clients",
-    .keys = vde_keys,
-    .start = vde_start,
-    .stop = vde_stop,
-    .listen = vde_listen,
-    .unlisten = vde_unlisten,
-};
+static const struct port_key vde_keys[] = {{0}};
 
 static const struct dir_listener_kind vde_listeners = {
     .clients = "VDE",
     .file = "ctl",
     .suffix = "",
     .accepted = on_accepted,
+};
+
+static const struct qemu_way vde_qemu = {
+    .options = "-nic vde,sock=DIR",
+    .device = ",model=virtio-net-pci,mac=",
+    .when = "with a QEMU before 7.2",
+};
+
+const struct port_type vde_type = {
+    .name = "vde",
+    .help = "a port that waits for VDE clients",
+    .keys = vde_keys,
+    .listeners = &vde_listeners,
+    .qemu = &vde_qemu,
+    .start = vde_start,
+    .stop = vde_stop,
+    .listen = vde_listen,
+    .unlisten = vde_unlisten,
 };
 
 static int vde_start(struct context *context, struct service **service, struct error *err)
