@@ -106,7 +106,7 @@ int main(int argc, char *argv[])
     }
     hold_standard_descriptors();
     os_note_inherited();
-    daemon_init(&daemon);
+    control_init(&daemon.control);
     daemon.log = (struct log){
         .program = options.program,
         /* A daemon lets go of its terminal. */
@@ -125,14 +125,14 @@ static int run(struct daemon *daemon, const struct options *options)
     bool started[SERVICES] = {false};
     int status = EXIT_SUCCESS;
 
-    for (unsigned i = 0; i < SERVICES && status == EXIT_SUCCESS && !daemon->stopping; i++) {
+    for (unsigned i = 0; i < SERVICES && status == EXIT_SUCCESS && !daemon->control.stopping; i++) {
         status = services[i].start(daemon, options);
         started[i] = status == STARTED;
         if (status == NOT_WANTED)
             status = EXIT_SUCCESS;
     }
-    if (status == EXIT_SUCCESS && !daemon->stopping)
-        ev_run(daemon->context.loop, 0);
+    if (status == EXIT_SUCCESS && !daemon->control.stopping)
+        ev_run(daemon->control.context.loop, 0);
     for (unsigned i = SERVICES; i-- > 0;) {
         if (started[i] && services[i].stop)
             services[i].stop(daemon);
@@ -164,14 +164,14 @@ static int enter_background(struct daemon *daemon, const struct options *options
 
 static int make_core(struct daemon *daemon, const struct options *options)
 {
-    struct context *context = &daemon->context;
+    struct context *context = &daemon->control.context;
     struct switch_config config = options->config;
     struct error err;
 
     /* Queues' memory comes in pieces of 68 KiB (core/queue.c): it must go back to the system when they are empty. */
     mallopt(M_MMAP_THRESHOLD, 64 * 1024);
-    daemon->started = os_now();
-    daemon->vde = options->vde;
+    daemon->control.started = os_now();
+    daemon->control.vde = options->vde;
     if (!options->has_mac) {
         config.mac[1] = 0xff;
         os_random(config.mac + 2, 4);
@@ -184,9 +184,9 @@ static int make_core(struct daemon *daemon, const struct options *options)
         return fail(daemon, &err, EXIT_FAILURE);
     }
     context->sw = switch_new(&config);
-    daemon->names = user_names_new();
+    daemon->control.names = user_names_new();
     context->io = context->sw ? io_worker_new(context->sw, context->loop) : NULL;
-    if (!context->io || !daemon->names) {
+    if (!context->io || !daemon->control.names) {
         free_core(daemon);
         error_no_memory(&err);
         return fail(daemon, &err, EXIT_FAILURE);
@@ -196,50 +196,50 @@ static int make_core(struct daemon *daemon, const struct options *options)
 
 static void free_core(struct daemon *daemon)
 {
-    switch_free(daemon->context.sw);
-    io_worker_free(daemon->context.io);
-    user_names_free(daemon->names);
-    ev_loop_destroy(daemon->context.loop);
+    switch_free(daemon->control.context.sw);
+    io_worker_free(daemon->control.context.io);
+    user_names_free(daemon->control.names);
+    ev_loop_destroy(daemon->control.context.loop);
 }
 
 static int watch_signals(struct daemon *daemon, const struct options *options)
 {
     (void)options;
-    signals_watch(&daemon->signals, daemon);
+    signals_watch(&daemon->signals, &daemon->control);
     return STARTED;
 }
 
 static int start_observers(struct daemon *daemon, const struct options *options)
 {
-    struct context *context = &daemon->context;
+    struct context *context = &daemon->control.context;
     struct defer_queue *behind_batch = &context->io->core.deferred;
 
     (void)options;
     report_start(&daemon->report, context, behind_batch);
-    ageing_start(&daemon->ageing, context, behind_batch);
+    ageing_start(&daemon->control.ageing, context, behind_batch);
     temporary_start(&daemon->temporary, context);
-    events_start(&daemon->events, context->sw, behind_batch);
+    events_start(&daemon->control.events, context->sw, behind_batch);
     return STARTED;
 }
 
 static void stop_observers(struct daemon *daemon)
 {
-    events_stop(&daemon->events);
+    events_stop(&daemon->control.events);
     temporary_stop(&daemon->temporary);
-    ageing_stop(&daemon->ageing);
+    ageing_stop(&daemon->control.ageing);
     report_stop(&daemon->report);
 }
 
 static int start_scheduler(struct daemon *daemon, const struct options *options)
 {
     (void)options;
-    scheduler_start(&daemon->scheduler, daemon->context.loop);
+    scheduler_start(&daemon->control.scheduler, daemon->control.context.loop);
     return STARTED;
 }
 
 static void stop_scheduler(struct daemon *daemon)
 {
-    scheduler_stop(&daemon->scheduler);
+    scheduler_stop(&daemon->control.scheduler);
 }
 
 static int open_directory(struct daemon *daemon, const struct options *options)
@@ -248,7 +248,7 @@ static int open_directory(struct daemon *daemon, const struct options *options)
 
     if (switch_dir_open(&daemon->dir, &options->dir, &err) < 0)
         return fail(daemon, &err, EXIT_DIRECTORY);
-    daemon->context.dir = &daemon->dir;
+    daemon->control.context.dir = &daemon->dir;
     return STARTED;
 }
 
@@ -262,7 +262,7 @@ static int start_port_types(struct daemon *daemon, const struct options *options
     struct error err;
 
     (void)options;
-    if (ports_start(&daemon->context, &err) == 0)
+    if (ports_start(&daemon->control.context, &err) == 0)
         return STARTED;
     stop_port_types(daemon);
     return fail(daemon, &err, EXIT_DIRECTORY);
@@ -270,7 +270,7 @@ static int start_port_types(struct daemon *daemon, const struct options *options
 
 static void stop_port_types(struct daemon *daemon)
 {
-    ports_stop(&daemon->context);
+    ports_stop(&daemon->control.context);
 }
 
 static int write_pidfile(struct daemon *daemon, const struct options *options)
@@ -291,7 +291,7 @@ static void remove_pidfile(struct daemon *daemon)
 
 static int open_ports(struct daemon *daemon, const struct options *options)
 {
-    struct context *context = &daemon->context;
+    struct context *context = &daemon->control.context;
     struct error err;
 
     for (unsigned i = 0; i < options->ports; i++) {
@@ -312,7 +312,7 @@ static int open_ports(struct daemon *daemon, const struct options *options)
 
 static void close_ports(struct daemon *daemon)
 {
-    switch_for_each_port (daemon->context.sw, port) {
+    switch_for_each_port (daemon->control.context.sw, port) {
         list_for_each_safe (node, &port->endpoints) {
             struct endpoint *endpoint = container_of(node, struct endpoint, node);
 
@@ -329,7 +329,7 @@ static int start_console(struct daemon *daemon, const struct options *options)
 
     if (!options->has_console)
         return NOT_WANTED;
-    status = console_start(&daemon->console, daemon, options->mgmt, &err);
+    status = console_start(&daemon->console, &daemon->control, options->mgmt, &err);
     if (status == 0)
         return STARTED;
     stop_console(daemon);
@@ -344,8 +344,8 @@ static void stop_console(struct daemon *daemon)
 
 static int run_script(struct daemon *daemon, const struct options *options)
 {
-    script_run_at_start(daemon, options->rcfile);
-    ev_run(daemon->context.loop, EVRUN_NOWAIT); /* a signal that came meanwhile */
+    script_run_at_start(&daemon->control, options->rcfile);
+    ev_run(daemon->control.context.loop, EVRUN_NOWAIT); /* a signal that came meanwhile */
     return STARTED;
 }
 
@@ -354,7 +354,7 @@ static int reveal_sockets(struct daemon *daemon, const struct options *options)
     struct error err;
 
     (void)options;
-    if ((daemon->mgmt_path && console_reveal(&daemon->console, &err) < 0) ||
+    if ((daemon->control.mgmt_path && console_reveal(&daemon->console, &err) < 0) ||
         socket_dir_reveal(&daemon->dir.sockets, &err) < 0)
         return fail(daemon, &err, EXIT_DIRECTORY);
     return STARTED;
@@ -364,7 +364,7 @@ static int start_stdio(struct daemon *daemon, const struct options *options)
 {
     if (options->daemon || options->no_stdin || !stdio_console_wanted())
         return NOT_WANTED;
-    daemon->has_stdio = stdio_console_start(&daemon->stdio, daemon);
+    daemon->has_stdio = stdio_console_start(&daemon->stdio, &daemon->control);
     return daemon->has_stdio ? STARTED : NOT_WANTED;
 }
 
@@ -388,8 +388,8 @@ static int announce(struct daemon *daemon, const struct options *options)
     announce_qemu(log, dir);
     if (daemon->has_stdio)
         log_say(log, LOG_NOTICE, "see it: type port/print     more: help     stop: Ctrl-D");
-    if (daemon->mgmt_path)
-        log_say(log, LOG_NOTICE, "from elsewhere: vdeterm %s", daemon->mgmt_path);
+    if (daemon->control.mgmt_path)
+        log_say(log, LOG_NOTICE, "from elsewhere: vdeterm %s", daemon->control.mgmt_path);
     return STARTED;
 }
 
@@ -418,7 +418,7 @@ static void announce_qemu(struct log *log, const char *dir)
 static void warn_of_limits(struct daemon *daemon)
 {
     enum { OUR_OWN = 32 };
-    unsigned ports = daemon->context.sw->config.ports;
+    unsigned ports = daemon->control.context.sw->config.ports;
     unsigned long limit = os_raise_file_limit();
 
     if (limit < 2ul * ports + OUR_OWN)

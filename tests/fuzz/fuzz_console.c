@@ -3,7 +3,7 @@
  * fuzz_console.c - any bytes from a member of the management group, in two pieces, to a complete
  * switch
  */
-#include "control/daemon/daemon.h"
+#include "control/control.h"
 #include "control/session/session.h"
 #include "ports/io/wake.h"
 #include "ports/listen/switch_dir.h"
@@ -20,7 +20,7 @@ enum { LONGEST = 40000, REPLIES = 4 * 1024 * 1024 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct daemon target;
+static struct control target;
 static struct switch_dir dir;
 static bool over;
 static char replies[REPLIES + 1];
@@ -81,7 +81,7 @@ static void make_program(void)
     struct error err;
 
     config.ports = 16;
-    daemon_init(&target);
+    control_init(&target);
     target.context.sw = switch_new(&config);
     target.context.log = &log;
     target.context.loop = ev_loop_new(0);

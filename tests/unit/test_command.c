@@ -3,7 +3,8 @@
  * test_command.c - the command table: how lines find commands, their arguments, and that replies
  * can be rendered in other forms than text without the commands' knowledge
  */
-#include "control/daemon/daemon.h"
+#include "control/control.h"
+#include "control/interpreter.h"
 #include "fake_port.h"
 #include "ports/io/wake.h"
 #include "ports/listen/switch_dir.h"
@@ -18,7 +19,7 @@
 /* The parts of a daemon that commands use, around the lab's switch. */
 struct bench {
     struct lab *lab;
-    struct daemon daemon;
+    struct control control;
     struct switch_dir dir;
     struct log log;
     struct caller caller;
@@ -33,18 +34,18 @@ static int bench_setup(void **state)
 
     assert_int_equal(lab_setup(&lab), 0);
     bench->lab = lab;
-    daemon_init(&bench->daemon);
-    bench->daemon.context.sw = bench->lab->sw;
-    bench->daemon.context.loop = ev_loop_new(0);
-    bench->daemon.context.io = io_worker_new(bench->lab->sw, bench->daemon.context.loop);
-    bench->daemon.context.dir = &bench->dir;
-    bench->daemon.context.log = &bench->log;
-    bench->daemon.names = user_names_new();
-    bench->daemon.vde = (struct vde_settings){.hash_size = 128, .priority = 0x8000};
-    bench->daemon.mgmt_path = "/tmp/sw/mgmt";
+    control_init(&bench->control);
+    bench->control.context.sw = bench->lab->sw;
+    bench->control.context.loop = ev_loop_new(0);
+    bench->control.context.io = io_worker_new(bench->lab->sw, bench->control.context.loop);
+    bench->control.context.dir = &bench->dir;
+    bench->control.context.log = &bench->log;
+    bench->control.names = user_names_new();
+    bench->control.vde = (struct vde_settings){.hash_size = 128, .priority = 0x8000};
+    bench->control.mgmt_path = "/tmp/sw/mgmt";
     strcpy(bench->dir.sockets.path, "/tmp/sw");
-    events_start(&bench->daemon.events, bench->lab->sw, &bench->daemon.context.io->core.deferred);
-    bench->caller = (struct caller){.daemon = &bench->daemon, .trusted = true};
+    events_start(&bench->control.events, bench->lab->sw, &bench->control.context.io->core.deferred);
+    bench->caller = (struct caller){.control = &bench->control, .trusted = true};
     *state = bench;
     return 0;
 }
@@ -54,11 +55,11 @@ static int bench_teardown(void **state)
     struct bench *bench = *state;
     void *lab = bench->lab;
 
-    user_names_free(bench->daemon.names);
+    user_names_free(bench->control.names);
     free(bench->reply);
     lab_teardown(&lab);
-    io_worker_free(bench->daemon.context.io);
-    ev_loop_destroy(bench->daemon.context.loop);
+    io_worker_free(bench->control.context.io);
+    ev_loop_destroy(bench->control.context.loop);
     free(bench);
     return 0;
 }
@@ -103,7 +104,7 @@ static void test_framing(void **state)
 static void test_lookup_is_by_prefix_in_order(void **state)
 {
     struct bench *bench = *state;
-    const struct commands *all = &bench->daemon.commands;
+    const struct commands *all = &bench->control.commands;
 
     assert_string_equal(command_find(all, "helpme")->path, "help");
     assert_string_equal(command_find(all, "showinfoX")->path, "showinfo");
@@ -137,12 +138,12 @@ static void test_every_command_is_reachable(void **state)
     struct bench *bench = *state;
     char syntax[COMMAND_SYNTAX];
 
-    list_for_each (node, &bench->daemon.commands.sets) {
+    list_for_each (node, &bench->control.commands.sets) {
         const struct command *command = container_of(node, struct command_set, node)->commands;
 
         for (; command->path; command++) {
             if (command->run)
-                assert_ptr_equal(command_find(&bench->daemon.commands, command->path), command);
+                assert_ptr_equal(command_find(&bench->control.commands, command->path), command);
             assert_names(command);
             assert_null(strstr(command->help, "$ "));
             assert_null(strchr(command->help, '\n'));
@@ -254,7 +255,7 @@ static void test_no_value_looks_like_the_prompt(void **state)
 /* Calls COMMAND as a program does: without any line. Return: its status. */
 static int call(struct bench *bench, const char *path, const struct given given[], unsigned count)
 {
-    const struct command *command = command_find(&bench->daemon.commands, path);
+    const struct command *command = command_find(&bench->control.commands, path);
     struct reply reply;
     size_t size;
     FILE *out;
@@ -425,7 +426,7 @@ static void test_commands_come_and_go(void **state)
     const char *at;
 
     assert_int_equal(run(bench, "hello/say"), -ENOSYS);
-    assert_int_equal(commands_register(&bench->daemon.commands, &set, &bench->err), 0);
+    assert_int_equal(commands_register(&bench->control.commands, &set, &bench->err), 0);
     expect(bench, "hello/say name=you", "0000 DATA END WITH '.'\nhello you\n.\n1000 Success\n");
     run(bench, "help");
     at = strstr(bench->reply, "\nlisten/del ");
@@ -435,7 +436,7 @@ static void test_commands_come_and_go(void **state)
     assert_int_equal(run(bench, "hello/say"), -ENOSYS);
     run(bench, "help");
     assert_null(strstr(bench->reply, "hello"));
-    assert_int_equal(commands_register(&bench->daemon.commands, &set, &bench->err), 0);
+    assert_int_equal(commands_register(&bench->control.commands, &set, &bench->err), 0);
     assert_int_equal(run(bench, "hello/say"), 0);
 }
 
@@ -451,11 +452,11 @@ static void test_commands_that_cannot_be_registered(void **state)
     const struct command wide[] = {{"wide", "no", many, .run = say_hello}, {0}};
     struct command_set set = {.commands = hidden};
 
-    assert_int_equal(commands_register(&bench->daemon.commands, &set, &bench->err), -EEXIST);
+    assert_int_equal(commands_register(&bench->control.commands, &set, &bench->err), -EEXIST);
     assert_string_equal(bench->err.text, "helpful means the command help");
     assert_int_equal(run(bench, "hello/say"), -ENOSYS);
     set.commands = wide;
-    assert_int_equal(commands_register(&bench->daemon.commands, &set, &bench->err), -EINVAL);
+    assert_int_equal(commands_register(&bench->control.commands, &set, &bench->err), -EINVAL);
     assert_string_equal(bench->err.text, "wide has more than 8 parameters");
     assert_int_equal(run(bench, "wide"), -ENOSYS);
 }
@@ -560,7 +561,7 @@ static void test_wrong_replies(void **state)
     struct command_set set = {.commands = wrong};
 
     bench->log.fd = -1;
-    assert_int_equal(commands_register(&bench->daemon.commands, &set, &bench->err), 0);
+    assert_int_equal(commands_register(&bench->control.commands, &set, &bench->err), 0);
     for (const struct command *command = wrong; command->path; command++)
         assert_int_equal(run(bench, command->path), -EPROTO);
     expect(bench, "wrong/type",
@@ -569,7 +570,7 @@ static void test_wrong_replies(void **state)
     expect(bench, "wrong/many",
            "0000 DATA END WITH '.'\na\n.\n1071 Protocol error: the reply does not have the shape "
            "that wrong/many declares\n");
-    assert_true(bench->daemon.wrong_replies.said + bench->daemon.wrong_replies.unsaid > 10);
+    assert_true(bench->control.wrong_replies.said + bench->control.wrong_replies.unsaid > 10);
 }
 
 /* ---- another rendering: values with their names ---- */
@@ -650,10 +651,11 @@ static void test_another_rendering(void **state)
     struct bench *bench = *state;
 
     lab_vlans(bench->lab, 2, 10, "20-22");
-    assert_string_equal(render(bench, command_find(&bench->daemon.commands, "vlan/allprint"), "20"),
-                        "\"vlans\":[|\"vlan\":20,\"members\":[|\"port\":2,\"tagged\":true,"
-                        "\"active\":false,\"forwarding\":true,],],");
-    assert_string_equal(render(bench, command_find(&bench->daemon.commands, "port/showinfo"), ""),
+    assert_string_equal(
+        render(bench, command_find(&bench->control.commands, "vlan/allprint"), "20"),
+        "\"vlans\":[|\"vlan\":20,\"members\":[|\"port\":2,\"tagged\":true,"
+        "\"active\":false,\"forwarding\":true,],],");
+    assert_string_equal(render(bench, command_find(&bench->control.commands, "port/showinfo"), ""),
                         "\"ports\":64,\"hub\":false,\"counters\":true,\"queue\":16384,");
 }
 
@@ -668,7 +670,7 @@ static void test_every_result_fits_its_shape(void **state)
     lab_send(bench->lab, lab_attach(bench->lab, 2), sample(EVERYONE, 2));
     lab_port(bench->lab, 1)->counters.drops[DROP_RUNT]++;
     fdb_add_static(bench->lab->sw->fdb, 10, mac_of(9, mac), &lab_port(bench->lab, 1)->fdb, 0);
-    list_for_each (node, &bench->daemon.commands.sets) {
+    list_for_each (node, &bench->control.commands.sets) {
         const struct command *command = container_of(node, struct command_set, node)->commands;
 
         for (; command->path; command++) {

@@ -8,7 +8,8 @@
  */
 #include "control/command.h"
 #include "control/commands/port_view.h"
-#include "control/daemon/daemon.h"
+#include "control/control.h"
+#include "control/interpreter.h"
 #include "fake_port.h"
 #include "ports/io/wake.h"
 #include "ports/listen/acceptor.h"
@@ -26,7 +27,7 @@ enum { ROUNDS = 400, TEXT = 4096 };
 
 struct bench {
     struct lab *lab;
-    struct daemon daemon;
+    struct control control;
     struct switch_dir dir;
     struct log log;
     struct caller caller;
@@ -38,7 +39,7 @@ struct bench {
 static int bench_setup(void **state)
 {
     struct bench *bench = calloc(1, sizeof(*bench));
-    struct context *context = &bench->daemon.context;
+    struct context *context = &bench->control.context;
     struct switch_dir_options options = {.mode = MODE_UNSET,
                                          .dirmode = MODE_UNSET,
                                          .mgmtmode = MODE_UNSET,
@@ -52,14 +53,14 @@ static int bench_setup(void **state)
     assert_non_null(mkdtemp(bench->path));
     options.path = bench->path;
     bench->log = (struct log){.program = "test", .fd = -1};
-    daemon_init(&bench->daemon);
+    control_init(&bench->control);
     context->sw = bench->lab->sw;
     context->loop = ev_loop_new(EVFLAG_NOENV);
     context->log = &bench->log;
     context->io = io_worker_new(context->sw, context->loop);
     context->dir = &bench->dir;
-    bench->daemon.names = user_names_new();
-    bench->caller = (struct caller){.daemon = &bench->daemon, .trusted = true};
+    bench->control.names = user_names_new();
+    bench->caller = (struct caller){.control = &bench->control, .trusted = true};
     assert_int_equal(switch_dir_open(&bench->dir, &options, &bench->err), 0);
     assert_int_equal(ports_start(context, &bench->err), 0);
     *state = bench;
@@ -69,13 +70,13 @@ static int bench_setup(void **state)
 static int bench_teardown(void **state)
 {
     struct bench *bench = *state;
-    struct context *context = &bench->daemon.context;
+    struct context *context = &bench->control.context;
     void *lab = bench->lab;
 
     lab_teardown(&lab);
     ports_stop(context);
     switch_dir_close(&bench->dir);
-    user_names_free(bench->daemon.names);
+    user_names_free(bench->control.names);
     ev_loop_destroy(context->loop);
     io_worker_free(context->io);
     free(bench);
@@ -199,7 +200,7 @@ static void close_port(struct bench *bench, struct port *port)
 
         endpoint->ops->close(endpoint);
     }
-    assert_int_equal(port_close(&bench->daemon.context, port), 0);
+    assert_int_equal(port_close(&bench->control.context, port), 0);
 }
 
 static int run(struct bench *bench, const char *format, ...)
@@ -260,7 +261,7 @@ static void change(struct bench *bench, unsigned port)
 /* Makes PORT again from its own text. What it says then is the same. */
 static void remake(struct bench *bench, struct port *port)
 {
-    struct context *context = &bench->daemon.context;
+    struct context *context = &bench->control.context;
     char text[SPEC_TEXT], again[SPEC_TEXT];
     struct port_config before;
     unsigned number = port->number;
@@ -308,14 +309,14 @@ static void test_ports_are_made_again(void **state)
         add_settings(bench, text);
         if (strstr(text, "server=on") && !strstr(text, ",port=") && !strstr(text, ",name="))
             strcat(text, ",port=5"); /* see test_listeners() */
-        if (port_open(&bench->daemon.context, text, true, &port, &bench->err) < 0)
+        if (port_open(&bench->control.context, text, true, &port, &bench->err) < 0)
             fail_msg("%s: %s", text, bench->err.text);
         change(bench, port->number);
         remake(bench, port);
         made++;
     }
     assert_int_equal(made, ROUNDS);
-    assert_true(list_empty(&bench->daemon.context.acceptors) == false); /* ctl and stream stay */
+    assert_true(list_empty(&bench->control.context.acceptors) == false); /* ctl and stream stay */
 }
 
 /* A port that no type made, as port/create and clients do. */
@@ -325,10 +326,10 @@ static void test_port_of_no_type(void **state)
     char text[SPEC_TEXT];
 
     lab_port(bench->lab, 3);
-    assert_string_equal(port_text(&bench->daemon.context, lab_port(bench->lab, 3), text),
+    assert_string_equal(port_text(&bench->control.context, lab_port(bench->lab, 3), text),
                         "vde,port=3,allocatable=on");
     assert_int_equal(run(bench, "port/allocatable 3 0"), 0);
-    assert_string_equal(port_text(&bench->daemon.context, lab_port(bench->lab, 3), text),
+    assert_string_equal(port_text(&bench->control.context, lab_port(bench->lab, 3), text),
                         "vde,port=3");
     remake(bench, lab_port(bench->lab, 3));
 }
@@ -337,7 +338,7 @@ static void test_port_of_no_type(void **state)
 static void test_listeners(void **state)
 {
     struct bench *bench = *state;
-    struct context *context = &bench->daemon.context;
+    struct context *context = &bench->control.context;
 
     for (unsigned round = 0; round < 2; round++) {
         struct acceptor *acceptor;

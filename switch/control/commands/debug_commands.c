@@ -2,7 +2,7 @@
  *
  * debug_commands.c - which events this session receives
  */
-#include "control/daemon/daemon.h"
+#include "control/control.h"
 #include "control/session/session.h"
 
 #include <errno.h>
@@ -51,7 +51,7 @@ static int debug_list(struct call *call)
     if (!session)
         return -EBADF;
     reply_list(call->reply);
-    list_for_each (node, &call->daemon->events.sets) {
+    list_for_each (node, &call->control->events.sets) {
         const struct category_set *set = container_of(node, struct category_set, node);
 
         for (unsigned i = 0; i < set->count; i++) {
@@ -89,7 +89,7 @@ static int subscribe(struct call *call, bool on)
     if (!session)
         return -EBADF;
     wanted = session->subscriber.wanted;
-    list_for_each (node, &call->daemon->events.sets) {
+    list_for_each (node, &call->control->events.sets) {
         const struct category_set *own = container_of(node, struct category_set, node);
 
         for (unsigned slot = own->first; slot < own->first + own->count; slot++) {
@@ -104,7 +104,7 @@ static int subscribe(struct call *call, bool on)
         return error_set(call->error, EINVAL, "no such category; debug/list shows them");
     if (changed == 0)
         return on ? -EEXIST : -ENOENT;
-    return events_set(&call->daemon->events, &session->subscriber, &wanted);
+    return events_set(&call->control->events, &session->subscriber, &wanted);
 }
 
 /* Does its path begin with the argument? All do, if there is none. */

@@ -4,7 +4,7 @@
  * off and stays off
  */
 #include "control/command.h"
-#include "control/daemon/daemon.h"
+#include "control/control.h"
 #include "util/text.h"
 
 #include <errno.h>
@@ -72,7 +72,7 @@ static int fstp_showinfo(struct call *call)
     char mac[MAC_TEXT];
 
     reply_text(call->reply, text_from_mac(call->sw->config.mac, mac));
-    reply_number(call->reply, call->daemon->vde.priority);
+    reply_number(call->reply, call->control->vde.priority);
     reply_flag(call->reply, false);
     return 0;
 }
@@ -99,7 +99,7 @@ static int fstp_bonus(struct call *call)
 static int fstp_print(struct call *call)
 {
     const struct vswitch *sw = call->sw;
-    unsigned priority = call->daemon->vde.priority;
+    unsigned priority = call->control->vde.priority;
     char root[32], mac[MAC_TEXT];
 
     snprintf(root, sizeof(root), "%02x:%02x:%s", priority >> 8 & 255, priority & 255,

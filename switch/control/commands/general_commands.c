@@ -3,7 +3,7 @@
  * general_commands.c - where the switch is, what it is, what it can be told, and how to leave
  */
 #include "control/command.h"
-#include "control/daemon/daemon.h"
+#include "control/control.h"
 #include "control/session/script.h"
 #include "ports/listen/switch_dir.h"
 #include "util/clock.h"
@@ -84,7 +84,7 @@ static int help(struct call *call)
     char syntax[COMMAND_SYNTAX];
 
     reply_list(call->reply);
-    list_for_each (node, &call->daemon->commands.sets) {
+    list_for_each (node, &call->control->commands.sets) {
         const struct command *command = container_of(node, struct command_set, node)->commands;
 
         for (; command->path; command++) {
@@ -112,22 +112,22 @@ static int shutdown_switch(struct call *call)
     log_say(call->context->log, LOG_NOTICE, "Shutdown from mgmt command%s%s",
             *call->caller->who ? " by " : "", call->caller->who);
     call->caller->leaving = true;
-    daemon_stop(call->daemon);
+    control_stop(call->control);
     return 0;
 }
 
 static int showinfo(struct call *call)
 {
-    const struct daemon *daemon = call->daemon;
+    const struct control *control = call->control;
     char mac[MAC_TEXT];
 
     reply_text(call->reply, VSW_VERSION);
     reply_number(call->reply, (uint64_t)getpid());
-    reply_text(call->reply, text_from_mac(daemon->context.sw->config.mac, mac));
-    reply_number(call->reply, (os_now() - daemon->started) / SECOND);
-    reply_text(call->reply, daemon->mgmt_path);
-    if (daemon->mgmt_path)
-        reply_number(call->reply, daemon->mgmt_mode);
+    reply_text(call->reply, text_from_mac(control->context.sw->config.mac, mac));
+    reply_number(call->reply, (os_now() - control->started) / SECOND);
+    reply_text(call->reply, control->mgmt_path);
+    if (control->mgmt_path)
+        reply_number(call->reply, control->mgmt_mode);
     else
         reply_none(call->reply);
     return 0;

@@ -3,7 +3,7 @@
  * hash_commands.c - commands for the FDB, which VDE calls the hash table
  */
 #include "control/command.h"
-#include "control/daemon/daemon.h"
+#include "control/control.h"
 #include "util/clock.h"
 #include "util/os_linux.h"
 #include "util/text.h"
@@ -94,8 +94,8 @@ static int hash_showinfo(struct call *call)
     struct fdb *fdb = call->sw->fdb;
     const struct fdb_settings *settings = fdb_settings(fdb);
 
-    reply_number(call->reply, call->daemon->vde.hash_size);
-    reply_number(call->reply, call->daemon->vde.gc_interval);
+    reply_number(call->reply, call->control->vde.hash_size);
+    reply_number(call->reply, call->control->vde.gc_interval);
     reply_number(call->reply, settings->ageing / SECOND);
     reply_number(call->reply, settings->min_persistence / SECOND);
     reply_number(call->reply, fdb_count(fdb));
@@ -113,21 +113,21 @@ static int hash_setsize(struct call *call)
         return error_set(call->error, EINVAL, "N is from 1 to %d", FDB_CAPACITY_MAX);
     while (size < wanted)
         size *= 2;
-    call->daemon->vde.hash_size = size;
+    call->control->vde.hash_size = size;
     fdb_flush_vlan(call->sw->fdb, FDB_ANY_VID);
     return 0;
 }
 
 static int hash_setgcint(struct call *call)
 {
-    call->daemon->vde.gc_interval = call->argument[0].number;
+    call->control->vde.gc_interval = call->argument[0].number;
     return 0;
 }
 
 static int hash_setexpire(struct call *call)
 {
     fdb_settings(call->sw->fdb)->ageing = call->argument[0].number * SECOND;
-    ageing_run(&call->daemon->ageing);
+    ageing_run(&call->control->ageing);
     return 0;
 }
 

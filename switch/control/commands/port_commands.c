@@ -288,7 +288,7 @@ static int list_ports(struct call *call, bool inactive)
             continue;
         if (!reply_item(call->reply))
             break;
-        port_view(call->daemon, port, call->reply);
+        port_view(call->control, port, call->reply);
     }
     reply_list_end(call->reply);
     return 0;

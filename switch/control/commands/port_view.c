@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/commands/port_view.h"
-#include "control/daemon/daemon.h"
+#include "control/control.h"
 
 #include "ports/keys.h"
 #include "util/os_linux.h"
@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-static void view_endpoint(const struct daemon *daemon, const struct endpoint *endpoint,
+static void view_endpoint(const struct control *control, const struct endpoint *endpoint,
                           struct reply *reply);
 static const char *state(const struct port *port);
 static uint64_t sum_drops(const struct drop_table *known, const struct counters *counters,
@@ -63,7 +63,7 @@ const struct field drop_fields[] = {
     {0},
 };
 
-void port_view(const struct daemon *daemon, const struct port *port, struct reply *reply)
+void port_view(const struct control *control, const struct port *port, struct reply *reply)
 {
     const struct port_config *config = &port->config;
     char text[KEY_VALUE];
@@ -72,13 +72,13 @@ void port_view(const struct daemon *daemon, const struct port *port, struct repl
     reply_number(reply, config->membership.untagged);
     reply_flag(reply, port_active(port));
     reply_flag(reply, config->allocatable);
-    reply_text(reply, user_name(daemon->names, port_user(port)));
-    reply_text(reply, user_name(daemon->names, config->user));
-    reply_text(reply, group_name(daemon->names, config->group));
+    reply_text(reply, user_name(control->names, port_user(port)));
+    reply_text(reply, user_name(control->names, config->user));
+    reply_text(reply, group_name(control->names, config->group));
     traffic_view(&port->counters, reply);
     reply_list(reply);
     list_for_each_backward (node, &port->endpoints) /* as in VDE the newest first */
-        view_endpoint(daemon, container_of(node, struct endpoint, node), reply);
+        view_endpoint(control, container_of(node, struct endpoint, node), reply);
     reply_list_end(reply);
     reply_text(reply, *config->name ? config->name : NULL);
     reply_text(reply, port->type);
@@ -122,7 +122,7 @@ void traffic_view(const struct counters *counters, struct reply *reply)
     reply_number(reply, counters->out_bytes);
 }
 
-static void view_endpoint(const struct daemon *daemon, const struct endpoint *endpoint,
+static void view_endpoint(const struct control *control, const struct endpoint *endpoint,
                           struct reply *reply)
 {
     reply_item(reply);
@@ -131,7 +131,7 @@ static void view_endpoint(const struct daemon *daemon, const struct endpoint *en
     reply_text(reply, endpoint->description);
     reply_number(reply, endpoint->queue.frames);
     reply_number(reply, endpoint->queue_frames);
-    reply_text(reply, user_name(daemon->names, endpoint->user));
+    reply_text(reply, user_name(control->names, endpoint->user));
     if (endpoint->process > 0)
         reply_number(reply, (uint64_t)endpoint->process);
     else

@@ -12,7 +12,7 @@
 extern const struct field port_view_list[];
 
 /* port_view() - the values of one port in that list */
-void port_view(const struct daemon *daemon, const struct port *port, struct reply *reply);
+void port_view(const struct control *control, const struct port *port, struct reply *reply);
 
 /* A list of drop reasons, with the direction and how many; none that did not occur. */
 extern const struct field drop_fields[];

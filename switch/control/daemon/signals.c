@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/daemon/signals.h"
 
-#include "control/daemon/daemon.h"
+#include "control/control.h"
 
 #include <signal.h>
 
 static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events);
 
-void signals_watch(struct signals *signals, struct daemon *daemon)
+void signals_watch(struct signals *signals, struct control *control)
 {
-    struct ev_loop *loop = daemon->context.loop;
+    struct ev_loop *loop = control->context.loop;
 
     signal(SIGPIPE, SIG_IGN);
     signal(SIGUSR1, SIG_IGN);
@@ -17,7 +17,8 @@ void signals_watch(struct signals *signals, struct daemon *daemon)
     /* In the background of a terminal no commands can be read, but frames go on. */
     signal(SIGTTIN, SIG_IGN);
     signal(SIGTTOU, SIG_IGN);
-    signals->on_term.data = signals->on_int.data = signals->on_hup.data = daemon;
+    signals->control = control;
+    signals->on_term.data = signals->on_int.data = signals->on_hup.data = signals;
     ev_signal_init(&signals->on_term, on_signal, SIGTERM);
     ev_signal_init(&signals->on_int, on_signal, SIGINT);
     ev_signal_init(&signals->on_hup, on_signal, SIGHUP);
@@ -28,11 +29,11 @@ void signals_watch(struct signals *signals, struct daemon *daemon)
 
 static void on_signal(struct ev_loop *loop, ev_signal *watcher, int events)
 {
-    struct daemon *daemon = watcher->data;
+    struct signals *signals = watcher->data;
 
     (void)loop, (void)events;
     if (watcher->signum == SIGHUP)
         return;
-    daemon->signals.interrupted = watcher->signum == SIGINT;
-    daemon_stop(daemon);
+    signals->interrupted = watcher->signum == SIGINT;
+    control_stop(signals->control);
 }

@@ -8,14 +8,15 @@
 #include <ev.h>
 #include <stdbool.h>
 
-struct daemon;
+struct control;
 
 struct signals {
     ev_signal on_term, on_int, on_hup;
-    bool interrupted; /* SIGINT ended the daemon */
+    struct control *control;
+    bool interrupted; /* SIGINT ended the switch */
 };
 
-/* signals_watch() - SIGTERM and SIGINT stop DAEMON from now until its loop is destroyed, during the clean-up as well */
-void signals_watch(struct signals *signals, struct daemon *daemon);
+/* signals_watch() - SIGTERM and SIGINT stop the switch from now until its loop is destroyed, during the clean-up as well */
+void signals_watch(struct signals *signals, struct control *control);
 
 #endif

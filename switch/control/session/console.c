@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/session/console.h"
 
-#include "control/daemon/daemon.h"
+#include "control/control.h"
+#include "control/interpreter.h"
 #include "util/clock.h"
 #include "util/os_linux.h"
 #include "util/text.h"
@@ -37,12 +38,12 @@ static void refuse(struct console *console, int fd, const struct os_peer *peer, 
 static void on_end(struct session *session);
 static void end_session(struct console_session *session);
 
-int console_start(struct console *console, struct daemon *daemon, const char *path,
+int console_start(struct console *console, struct control *control, const char *path,
                   struct error *err)
 {
     int fd;
 
-    console->daemon = daemon;
+    console->control = control;
     console->dir.fd = -1;
     console->reserve_fd = -1;
     os_reserve_fd(&console->reserve_fd);
@@ -51,11 +52,11 @@ int console_start(struct console *console, struct daemon *daemon, const char *pa
     fd = path ? listen_at(console, path, err) : listen_in_dir(console, "mgmt", err);
     if (fd < 0)
         return fd;
-    daemon->mgmt_path = console->path;
-    daemon->mgmt_mode = daemon->context.dir->mgmtmode;
+    control->mgmt_path = console->path;
+    control->mgmt_mode = control->context.dir->mgmtmode;
     console->listening.reserve_fd = &console->reserve_fd;
     console->listening.accepted = add_session;
-    listening_start(&console->listening, daemon->context.loop, fd);
+    listening_start(&console->listening, control->context.loop, fd);
     return 0;
 }
 
@@ -74,7 +75,7 @@ void console_stop(struct console *console)
         session_drain(&session->base, limit);
         end_session(session);
     }
-    if (console->daemon->mgmt_path)
+    if (console->control->mgmt_path)
         listening_stop(&console->listening);
     if (console->reserve_fd >= 0)
         close(console->reserve_fd);
@@ -84,7 +85,7 @@ void console_stop(struct console *console)
 /* Return: a listening socket, or -errno and sets ERR. */
 static int listen_in_dir(struct console *console, const char *name, struct error *err)
 {
-    struct switch_dir *dir = console->daemon->context.dir;
+    struct switch_dir *dir = console->control->context.dir;
 
     snprintf(console->path, sizeof(console->path), "%s/%.200s", dir->sockets.path, name);
     warn_of_closed_dir(console);
@@ -94,7 +95,7 @@ static int listen_in_dir(struct console *console, const char *name, struct error
 /* A socket's mode that admits others is useless in a directory that does not. */
 static void warn_of_closed_dir(const struct console *console)
 {
-    const struct switch_dir *dir = console->daemon->context.dir;
+    const struct switch_dir *dir = console->control->context.dir;
     struct stat info;
     bool reachable;
 
@@ -105,7 +106,7 @@ static void warn_of_closed_dir(const struct console *console)
         (info.st_mode & 0010 && (dir->mgmtgroup == (gid_t)-1 || info.st_gid == dir->mgmtgroup));
     if (reachable)
         return;
-    log_say(console->daemon->context.log, LOG_WARNING,
+    log_say(console->control->context.log, LOG_WARNING,
             "--mgmtmode 0%03o: others cannot reach the console, since %s has mode 0%03o; add "
             "--dirmode 0711, or -M for another place",
             (unsigned)dir->mgmtmode, dir->sockets.path, (unsigned)info.st_mode & 0777);
@@ -113,7 +114,7 @@ static void warn_of_closed_dir(const struct console *console)
 
 static int listen_at(struct console *console, const char *path, struct error *err)
 {
-    const struct switch_dir *dir = console->daemon->context.dir;
+    const struct switch_dir *dir = console->control->context.dir;
     char copy[PATH_MAX], name[PATH_MAX];
     int status;
 
@@ -137,7 +138,7 @@ static int listen_at(struct console *console, const char *path, struct error *er
 static void add_session(struct listening *listening, int fd)
 {
     struct console *console = container_of(listening, struct console, listening);
-    struct daemon *daemon = console->daemon;
+    struct control *control = console->control;
     struct console_session *session;
     struct os_peer peer = {.uid = (uid_t)-1};
     bool trusted = os_peer(fd, &peer) == 0 && (peer.uid == 0 || peer.uid == geteuid());
@@ -155,7 +156,7 @@ static void add_session(struct listening *listening, int fd)
         session->base.ended = on_end;
         os_peer_text(&peer, session->base.caller.who);
     }
-    if (!session || !session_start(&session->base, daemon, fd, fd, trusted)) {
+    if (!session || !session_start(&session->base, control, fd, fd, trusted)) {
         free(session);
         refuse(console, fd, &peer, "no memory");
         return;
@@ -164,7 +165,7 @@ static void add_session(struct listening *listening, int fd)
     list_append(&console->sessions, &session->node);
     console->count++;
     console->others += !trusted;
-    log_limited(daemon->context.log, limit_of(console, peer.uid), os_now(), LOG_INFO,
+    log_limited(control->context.log, limit_of(console, peer.uid), os_now(), LOG_INFO,
                 "console: session of %s", session->base.caller.who);
     session_write(&session->base, greeting, sizeof(greeting) - 1);
     session_prompt(&session->base);
@@ -193,7 +194,7 @@ static void refuse(struct console *console, int fd, const struct os_peer *peer, 
     struct error err;
     int status = error_set(&err, EAGAIN, "%s", why);
 
-    log_limited(console->daemon->context.log, &console->refused, os_now(), LOG_WARNING,
+    log_limited(console->control->context.log, &console->refused, os_now(), LOG_WARNING,
                 "console: refused %s: %s", os_peer_text(peer, who), why);
     os_write(fd, text, command_failure(status, &err, text));
     close(fd);

@@ -27,7 +27,7 @@ struct console_log {
 };
 
 struct console {
-    struct daemon *daemon;
+    struct control *control;
     struct socket_dir dir; /* of a socket outside the switch's directory; else its fd is -1 */
     char path[PATH_MAX];
     struct listening listening;
@@ -44,7 +44,7 @@ struct console {
  * Return: 0; -EADDRINUSE if another program listens there already; or another -errno. Then ERR is set.
  * Either way console_stop() is due.
  */
-int console_start(struct console *console, struct daemon *daemon, const char *path,
+int console_start(struct console *console, struct control *control, const char *path,
                   struct error *err);
 
 /* console_reveal() - the socket appears under its name. Return: as console_start(). */

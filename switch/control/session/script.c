@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/session/script.h"
 
-#include "control/daemon/daemon.h"
+#include "control/control.h"
+#include "control/interpreter.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,9 +30,9 @@ static void pop(struct caller *caller);
 static FILE *open_plain_file(const char *path, struct error *err);
 
 /* No client is served yet, but signals are: one of them may stop the daemon between two lines. */
-void script_run_at_start(struct daemon *daemon, const char *path)
+void script_run_at_start(struct control *control, const char *path)
 {
-    struct caller caller = {.daemon = daemon, .trusted = true};
+    struct caller caller = {.control = control, .trusted = true};
     char in_home[PATH_MAX];
     FILE *file;
 
@@ -40,12 +41,12 @@ void script_run_at_start(struct daemon *daemon, const char *path)
     file = fopen(path, "re");
     if (!file || push(&caller, path, file, NULL) < 0)
         return;
-    while (caller.script && !daemon->stopping) {
+    while (caller.script && !control->stopping) {
         char *line = script_next(&caller);
 
         if (line)
             run_unattended(&caller, line);
-        ev_run(daemon->context.loop, EVRUN_NOWAIT);
+        ev_run(control->context.loop, EVRUN_NOWAIT);
     }
     script_drop_all(&caller);
 }
@@ -110,7 +111,7 @@ static void run_unattended(struct caller *caller, char *line)
     fclose(out);
     free(reply);
     if (status < 0)
-        log_say(caller->daemon->context.log, LOG_WARNING, "%s line %u: %s: %s%s%s", place, number,
+        log_say(caller->control->context.log, LOG_WARNING, "%s line %u: %s: %s%s%s", place, number,
                 shown, strerror(-status), *err.text ? ": " : "", err.text);
 }
 

@@ -17,7 +17,7 @@ enum { SCRIPTS_DEEP = 8 };
  * As in VDE a missing file is no error, and a command that fails does not end the script; but
  * failures are logged with their line numbers.
  */
-void script_run_at_start(struct daemon *daemon, const char *path);
+void script_run_at_start(struct control *control, const char *path);
 
 /* script_open() - pushes the file PATH onto CALLER's stack
  *

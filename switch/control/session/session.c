@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/session/session.h"
 
-#include "control/daemon/daemon.h"
+#include "control/control.h"
+#include "control/interpreter.h"
 #include "control/session/script.h"
 #include "util/os_linux.h"
 
@@ -39,7 +40,7 @@ static void tell_of_lost_events(struct session *session);
 static void watch(struct session *session);
 static void set_watcher(struct ev_loop *loop, ev_io *watcher, bool wanted);
 
-bool session_start(struct session *session, struct daemon *daemon, int in, int out, bool trusted)
+bool session_start(struct session *session, struct control *control, int in, int out, bool trusted)
 {
     enum output_kind kind = session->controls_daemon ? OUTPUT_OF_STDIN
                             : trusted                ? OUTPUT_OF_OWNER
@@ -47,10 +48,10 @@ bool session_start(struct session *session, struct daemon *daemon, int in, int o
 
     if (!inbox_init(&session->input))
         return false;
-    session->caller.daemon = daemon;
+    session->caller.control = control;
     session->caller.session = session;
     session->caller.trusted = trusted;
-    outbox_init(&session->output, out, &daemon->output[kind]);
+    outbox_init(&session->output, out, &control->output[kind]);
     subscriber_init(&session->subscriber, on_event, on_missed);
     scheduled_init(&session->scheduled, on_scheduled);
     ev_io_init(&session->readable, on_readable, in, EV_READ);
@@ -63,10 +64,10 @@ bool session_start(struct session *session, struct daemon *daemon, int in, int o
 
 void session_stop(struct session *session)
 {
-    struct daemon *daemon = session->caller.daemon;
-    struct ev_loop *loop = daemon->context.loop;
+    struct control *control = session->caller.control;
+    struct ev_loop *loop = control->context.loop;
 
-    events_unsubscribe(&daemon->events, &session->subscriber);
+    events_unsubscribe(&control->events, &session->subscriber);
     script_drop_all(&session->caller);
     outbox_clear(&session->output);
     unschedule(&session->scheduled);
@@ -158,7 +159,7 @@ static void on_stalled(struct ev_loop *loop, ev_timer *watcher, int events)
     struct session *session = container_of(watcher, struct session, stalled);
 
     (void)loop, (void)events;
-    log_say(session->caller.daemon->context.log, LOG_WARNING,
+    log_say(session->caller.control->context.log, LOG_WARNING,
             "console: the session of %s is ended: its reader has taken nothing for %d s",
             session->caller.who, SESSION_STALLED);
     session->ended(session);
@@ -186,16 +187,16 @@ static void on_missed(struct subscriber *subscriber, unsigned count)
 /* Something has happened: what is next? SESSION may be gone afterwards. */
 static void go_on(struct session *session)
 {
-    struct daemon *daemon = session->caller.daemon;
+    struct control *control = session->caller.control;
 
-    if (daemon->stopping)
+    if (control->stopping)
         return;
     if (is_over(session)) {
         session->ended(session);
         return;
     }
     if (may_run(session) && has_command(session))
-        schedule(&daemon->scheduler, &session->scheduled);
+        schedule(&control->scheduler, &session->scheduled);
     else if (may_run(session) && inbox_has_half(&session->input) && !ev_is_active(&session->pause))
         wait_for_rest(session);
     watch(session);
@@ -210,7 +211,7 @@ static bool is_tolerated(struct session *session, int error)
 
 static void wait_for_rest(struct session *session)
 {
-    struct ev_loop *loop = session->caller.daemon->context.loop;
+    struct ev_loop *loop = session->caller.control->context.loop;
 
     ev_now_update(loop); /* a command may have taken longer than the pause is */
     ev_timer_set(&session->pause, half_line_pause, 0.);
@@ -298,7 +299,7 @@ static bool answer(struct session *session, char *line)
         return false;
     command_run(&session->caller, line, out, &err);
     events_deliver(
-        &session->caller.daemon->events); /* those that it caused come before its reply */
+        &session->caller.control->events); /* those that it caused come before its reply */
     if (session->caller.leaving && !session->controls_daemon)
         fputs("9999 END OF SESSION", out);
     whole = fclose(out) == 0;
@@ -347,7 +348,7 @@ static void flush(struct session *session)
     int status = outbox_flush(&session->output);
 
     if (status == 0) /* somebody reads */
-        ev_timer_stop(session->caller.daemon->context.loop, &session->stalled);
+        ev_timer_stop(session->caller.control->context.loop, &session->stalled);
     else if (status != -EAGAIN) /* nobody does any more */
         session->broken = !session->controls_daemon;
 }
@@ -366,7 +367,7 @@ static void tell_of_lost_events(struct session *session)
 
 static void watch(struct session *session)
 {
-    struct ev_loop *loop = session->caller.daemon->context.loop;
+    struct ev_loop *loop = session->caller.control->context.loop;
 
     set_watcher(loop, &session->readable,
                 !session->input.at_end && !session->asleep && may_run(session) &&

@@ -21,10 +21,9 @@
 #include <ev.h>
 
 enum {
-    SESSION_OUTPUT = 256 * 1024,        /* that may wait before its commands have to */
-    SESSION_EVENTS = 64 * 1024,         /* that may wait before events are dropped */
-    SESSION_STALLED = 60,               /* seconds in which its reader took nothing */
-    SESSIONS_OUTPUT = 32 * 1024 * 1024, /* that may wait in all sessions of a kind (daemon.h) */
+    SESSION_OUTPUT = 256 * 1024, /* that may wait before its commands have to */
+    SESSION_EVENTS = 64 * 1024,  /* that may wait before events are dropped */
+    SESSION_STALLED = 60,        /* seconds in which its reader took nothing */
 };
 
 struct session {
@@ -58,7 +57,7 @@ struct session {
  *
  * SESSION is zero but for caller.who, controls_daemon, ended and tolerates. Return: false if there is no memory.
  */
-bool session_start(struct session *session, struct daemon *daemon, int in, int out, bool trusted);
+bool session_start(struct session *session, struct control *control, int in, int out, bool trusted);
 void session_stop(struct session *session);
 void session_wake(struct session *session);
 

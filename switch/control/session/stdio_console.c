@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "control/session/stdio_console.h"
 
-#include "control/daemon/daemon.h"
+#include "control/control.h"
 #include "util/clock.h"
 #include "util/os_linux.h"
 
@@ -25,7 +25,7 @@ bool stdio_console_wanted(void)
     return !S_ISCHR(info.st_mode) || info.st_rdev != makedev(1, 3);
 }
 
-bool stdio_console_start(struct stdio_console *console, struct daemon *daemon)
+bool stdio_console_start(struct stdio_console *console, struct control *control)
 {
     *console = (struct stdio_console){
         .session =
@@ -39,12 +39,12 @@ bool stdio_console_start(struct stdio_console *console, struct daemon *daemon)
     ev_init(&console->retry, on_retry);
     console->retry.repeat = 1.;
     console->out = os_own_terminal(STDOUT_FILENO);
-    return session_start(&console->session, daemon, STDIN_FILENO, console->out, true);
+    return session_start(&console->session, control, STDIN_FILENO, console->out, true);
 }
 
 void stdio_console_stop(struct stdio_console *console)
 {
-    ev_timer_stop(console->session.caller.daemon->context.loop, &console->retry);
+    ev_timer_stop(console->session.caller.control->context.loop, &console->retry);
     session_stop(&console->session);
     if (console->out != STDOUT_FILENO)
         close(console->out);
@@ -54,11 +54,11 @@ void stdio_console_stop(struct stdio_console *console)
  * to do so. */
 static void on_end(struct session *session)
 {
-    struct daemon *daemon = session->caller.daemon;
+    struct control *control = session->caller.control;
 
     session_drain(session, os_now() + SECOND);
-    log_say(daemon->context.log, LOG_NOTICE, "EOF on stdin, cleaning up and exiting");
-    daemon_stop(daemon);
+    log_say(control->context.log, LOG_NOTICE, "EOF on stdin, cleaning up and exiting");
+    control_stop(control);
 }
 
 /* EIO because another job has the terminal: not the end of input, but what is typed is not for us
@@ -70,7 +70,7 @@ static bool tolerate(struct session *session, int error)
     if (error != EIO || !is_background_job())
         return false;
     session->asleep = true;
-    ev_timer_again(session->caller.daemon->context.loop, &console->retry);
+    ev_timer_again(session->caller.control->context.loop, &console->retry);
     return true;
 }
 

@@ -22,7 +22,7 @@ bool stdio_console_wanted(void);
 
 /* stdio_console_start(), stdio_console_stop() - begin and end the session. Return: false if there
  * is no memory. */
-bool stdio_console_start(struct stdio_console *console, struct daemon *daemon);
+bool stdio_console_start(struct stdio_console *console, struct control *control);
 void stdio_console_stop(struct stdio_console *console);
 
 #endif

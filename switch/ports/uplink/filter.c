@@ -57,7 +57,15 @@ static void on_address(struct observer *observer, const struct event *event)
         defer(&filter->context->io->core.deferred, &filter->opening);
 }
 
-/* Behind the batch in which the station was heard: before anybody can have answered it. */
+void filter_catch_up(struct filter *filter)
+{
+    if (list_empty(&filter->opening.node))
+        return;
+    defer_cancel(&filter->opening);
+    open_wide(&filter->opening);
+}
+
+/* Behind the batch in which the station was heard, or in it, just before its frames leave by the uplink. */
 static void open_wide(struct deferred *work)
 {
     struct filter *filter = container_of(work, struct filter, opening);

@@ -247,6 +247,8 @@ static int uplink_tx(struct endpoint *core, const struct tx_desc *descs, unsigne
     bool host = is_for_host(uplink, descs);
     unsigned run = 1;
 
+    if (uplink->joins_host)
+        filter_catch_up(&uplink->filter);
     while (run < count && is_for_host(uplink, &descs[run]) == host)
         run++;
     return host ? send_to_host(uplink, descs, run) : send_to_wire(uplink, descs, run);
