@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Checks the sources: layout, static analysis, shell scripts, and the rules of who may know whom.
 
-    main -> control -> ports -> core -> util        dependencies run one way
+    main -> control -> ports -> core -> util        dependencies run one way, and nowhere in a circle
     core knows no event loop, socket or descriptor; a port type names no other port type;
     a plugin sees the plugin header alone; no file of tests imports another
 """
@@ -40,8 +40,29 @@ def layers():
                 yield f"{name}: {LAYERS[rank]} may not include {header}"
 
 
+def no_circles():
+    """Rule 2: what a module (x.c and x.h) includes, and what that includes, leads nowhere back to it."""
+    modules = {}
+    for name in tracked("switch/*.c", "switch/*.h"):
+        module = name.removeprefix("switch/")[:-2]
+        modules.setdefault(module, set()).update(header.removesuffix(".h") for header in includes(name))
+    graph = {module: sorted(found & modules.keys() - {module}) for module, found in modules.items()}
+    done = set()
+
+    def follow(module, path):
+        if module in path:
+            yield "a circle: " + " -> ".join([*path[path.index(module):], module])
+        elif module not in done:
+            for other in graph[module]:
+                yield from follow(other, [*path, module])
+            done.add(module)
+
+    for module in sorted(graph):
+        yield from follow(module, [])
+
+
 def core_is_alone():
-    """Rule 2: core names no event loop, no socket, no descriptor, no clock."""
+    """Rule 3: core names no event loop, no socket, no descriptor, no clock."""
     for name in tracked("switch/core/*.c", "switch/core/*.h"):
         for header in includes(name):
             if SYSTEM.match(header) or header.startswith("util/os_") or header == "util/log.h":
@@ -62,7 +83,7 @@ def owner(name):
 
 
 def types_are_strangers():
-    """Rule 3: a port type includes no header of another; a plugin includes only vswitchd_plugin.h of ours."""
+    """Rule 4: a port type includes no header of another; a plugin includes only vswitchd_plugin.h of ours."""
     for name in tracked("switch/ports/*.c", "switch/ports/*.h"):
         for header in includes(name):
             other = owner(header)
@@ -75,7 +96,7 @@ def types_are_strangers():
 
 
 def tests_are_strangers():
-    """Rule 4: what two files of tests share is in a helper."""
+    """Rule 5: what two files of tests share is in a helper."""
     for name in tracked("tests/e2e/test_*.py"):
         for other in re.findall(r"^(?:from|import) (test_\w+)", (ROOT / name).read_text(), re.M):
             yield f"{name}: may not import {other}"
@@ -108,7 +129,7 @@ def shell():
 
 def main():
     passed, failed = 0, 0
-    for check in (layers, core_is_alone, types_are_strangers, tests_are_strangers, layout, static_analysis, shell):
+    for check in (layers, no_circles, core_is_alone, types_are_strangers, tests_are_strangers, layout, static_analysis, shell):
         complaints = list(check())
         print(f"{'FAIL' if complaints else 'ok  '} {check.__name__}")
         for complaint in complaints:

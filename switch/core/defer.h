@@ -2,9 +2,9 @@
  *
  * defer.h - work deferred until the current batch is through the switch
  *
- * Code inside a stage (an observer, tx()) must not detach an endpoint, allocate, or make a system
- * call. It notes what it learned and defers the rest, which runs once, after the batch. Outside a
- * batch the queue's owner is told that there is work, and runs it soon.
+ * Code inside a stage (an observer, tx()) must not detach an endpoint or allocate, and makes no
+ * system calls except to send. It notes what it learned and defers the rest, which runs once, after
+ * the batch. Outside a batch the queue's owner is told that there is work, and runs it soon.
  */
 #ifndef VSW_CORE_DEFER_H
 #define VSW_CORE_DEFER_H

@@ -486,6 +486,25 @@ static int endless_list(struct call *call)
 {
     reply_list(call->reply);
     reply_item(call->reply);
+    reply_text(call->reply, "a");
+    return 0;
+}
+
+static int item_of_no_list(struct call *call)
+{
+    reply_text(call->reply, "a");
+    reply_item(call->reply);
+    reply_text(call->reply, "b");
+    return 0;
+}
+
+static int half_a_record_and_another(struct call *call)
+{
+    reply_list(call->reply);
+    reply_item(call->reply);
+    reply_item(call->reply);
+    reply_text(call->reply, "a");
+    reply_list_end(call->reply);
     return 0;
 }
 
@@ -530,6 +549,8 @@ static void test_wrong_replies(void **state)
         {"wrong/many", "", .result = text, .run = too_many},
         {"wrong/none", "", .run = too_many},
         {"wrong/endless", "", .result = list, .run = endless_list},
+        {"wrong/item", "", .result = text, .run = item_of_no_list},
+        {"wrong/skipped", "", .result = list, .run = half_a_record_and_another},
         {"wrong/unbegun", "", .result = text, .run = unbegun_list},
         {"wrong/deep", "", .result = list, .run = deep_list},
         {"wrong/half", "", .result = list, .run = half_a_record},

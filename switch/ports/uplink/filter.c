@@ -57,7 +57,16 @@ static void filter_on_address(struct observer *observer, const struct event *eve
         defer(&filter->context->io->core.deferred, &filter->opening);
 }
 
-/* Runs after the batch in which the station was learned: before anything can have answered it. */
+void filter_catch_up(struct filter *filter)
+{
+    if (list_empty(&filter->opening.node))
+        return;
+    defer_cancel(&filter->opening);
+    filter_open_wide(&filter->opening);
+}
+
+/* Runs after the batch in which the station was learned, or inside it, just before its frames leave
+ * by the uplink. */
 static void filter_open_wide(struct deferred *work)
 {
     struct filter *filter = container_of(work, struct filter, opening);

@@ -32,4 +32,8 @@ struct filter {
 void filter_start(struct filter *filter, struct context *context, const struct port *port, int fd);
 void filter_stop(struct filter *filter);
 
+/* filter_catch_up() - opens the filter now if an address was learned in the batch in hand; for
+ * tx(), before a frame is sent that the host may answer at once */
+void filter_catch_up(struct filter *filter);
+
 #endif

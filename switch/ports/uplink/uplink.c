@@ -251,6 +251,8 @@ static int uplink_tx(struct endpoint *core, const struct tx_desc *descs, unsigne
     bool host = uplink_is_for_host(uplink, descs);
     unsigned run = 1;
 
+    if (uplink->joins_host)
+        filter_catch_up(&uplink->filter);
     while (run < count && uplink_is_for_host(uplink, &descs[run]) == host)
         run++;
     return host ? uplink_send_to_host(uplink, descs, run) : uplink_send_to_wire(uplink, descs, run);
