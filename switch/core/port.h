@@ -87,7 +87,7 @@ struct endpoint {
     struct worker *worker; /* serves it */
     struct port *port;     /* NULL while not attached */
     struct list node;      /* in port->endpoints */
-    /* for the owner's list of endpoints with more to receive than one batch; else unlinked */
+    /* in a list of endpoints with more to receive than one batch; else unlinked */
     struct list again;
     struct deferred failure;    /* calls lost() */
     int error;                  /* positive errno, for lost() */
@@ -120,7 +120,8 @@ struct port {
     struct vlan_member vlan_member;
     struct list endpoints;
     struct list hooks; /* struct batch_hook, by order */
-    /* number of its first attachment: the higher of two ports is the newer one */
+    /* rises each time a port goes from no endpoint to one: the higher of two ports is the newer
+     * one */
     uint64_t attached;
     uint64_t blocked_until; /* nanoseconds, by loop detection; 0: never was */
     struct fdb_owner fdb;
