@@ -317,8 +317,9 @@ static void endpoint_follow(struct endpoint *endpoint, const struct port_config 
 {
     const struct port_config *now = &endpoint->port->config;
 
-    /* What waits must not leave a port that is off, nor much later, when it is on again. */
-    if (before->up && !now->up && drop_queued(endpoint, DROP_DOWN_OUT) > 0)
+    /* What waits must not leave a port that is off, nor much later, when it is on again. What has left in part must. */
+    if (before->up && !now->up && drop_queued(endpoint, DROP_DOWN_OUT) > 0 &&
+        (!endpoint->ops->flush || endpoint->ops->flush(endpoint) != -EAGAIN))
         endpoint->ops->wait_writable(endpoint, false);
     if (now->offload != before->offload && endpoint->ops->offload_changed)
         endpoint->ops->offload_changed(endpoint);
