@@ -78,8 +78,7 @@ struct fdb_remote;
 struct frame {
     /* set by the endpoint that received it */
     const uint8_t *bytes;
-    uint32_t
-        length; /* as it arrived, a tag included; of a giant only FRAME_MAX bytes need be there */
+    uint32_t length;  /* as it arrived, a tag included; see frame_is_giant() */
     int stripped_tag; /* TCI of a tag that was removed on the way here, or TAG_NONE */
     const struct fdb_remote *remote; /* far end of a tunnel it came through, or NULL */
     struct offload offload;
@@ -105,6 +104,12 @@ static inline void frame_init(struct frame *frame, const uint8_t *bytes, uint32_
     frame->offload = (struct offload){0};
     frame->drop = DROP_NONE;
     frame->moved = false;
+}
+
+/* Of a giant, which is dropped for one reason or another, only FRAME_MAX bytes need be there. */
+static inline bool frame_is_giant(const struct frame *frame)
+{
+    return frame->length > (frame->offload.gso == GSO_NONE ? FRAME_MAX : GSO_FRAME_MAX);
 }
 
 static inline const uint8_t *frame_destination(const struct frame *frame)

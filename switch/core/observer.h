@@ -54,8 +54,7 @@ struct dropped {
     struct port *port;
     struct endpoint *endpoint; /* NULL if none is concerned */
     enum drop_reason reason;
-    const struct tx_desc
-        *frame; /* of a frame longer than FRAME_MAX that came in, the iovecs hold that much */
+    const struct tx_desc *frame; /* of a giant (frame.h) the iovecs hold FRAME_MAX bytes */
 };
 
 struct drop_observer {

@@ -207,7 +207,7 @@ void port_drop_frame(struct worker *worker, struct port *port, struct endpoint *
     if (list_empty(&port->sw->observers.drops))
         return;
     tx_desc_make(&desc, frame, tci);
-    if (reason == DROP_GIANT)
+    if (frame_is_giant(frame)) /* the last iovec holds all but addresses and tag */
         desc.iov[desc.iov_count - 1].iov_len -= desc.length - FRAME_MAX;
     dropped.frame = &desc;
     observers_tell_dropped(&port->sw->observers, &dropped);

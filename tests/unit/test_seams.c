@@ -409,6 +409,49 @@ static void test_dropped_frames_are_handed_over(void **state)
     observers_remove_drops(&ear.observer);
 }
 
+/* Whatever it is dropped for, no more of a frame is read than must be there. */
+static void test_drops_of_frames_that_are_not_all_there(void **state)
+{
+    static const struct {
+        uint32_t length, told;
+        int tag;
+        enum drop_reason reason;
+    } frames[] = {
+        {FRAME_MAX + 9, FRAME_MAX, TAG_NONE, DROP_UNEXPECTED_SOURCE},
+        {200000, FRAME_MAX, TAG_NONE, DROP_UNEXPECTED_SOURCE},
+        {FRAME_MAX + 1, FRAME_MAX, 5, DROP_GIANT},
+        {FRAME_MAX + 1, FRAME_MAX, 5, DROP_NONE},
+        {60, 60, TAG_NONE, DROP_GIANT}, /* so its endpoint says: it may know of more */
+        {60, 64, 5, DROP_GIANT},
+    };
+    struct bench *bench = *state;
+    struct ear ear = {.observer.notify = hear_drop};
+    struct sample made = sample(EVERYONE, 1);
+    struct batch *batch = calloc(1, sizeof(*batch));
+    uint8_t *bytes;
+
+    assert_non_null(batch);
+    observers_add_drops(&bench->context.sw->observers, &ear.observer);
+    for (unsigned i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+        size_t there = frames[i].length < FRAME_MAX ? frames[i].length : FRAME_MAX;
+
+        bytes = malloc(there);
+        assert_non_null(bytes);
+        memcpy(bytes, made.bytes, there);
+        batch->port = port(bench, 1);
+        batch->count = 1;
+        frame_init(&batch->frame[0], bytes, frames[i].length);
+        batch->frame[0].stripped_tag = frames[i].tag;
+        batch->frame[0].drop = (uint8_t)frames[i].reason;
+        datapath_run(bench->worker, batch, 1);
+        free(bytes);
+        assert_int_equal(ear.told, i + 1);
+        assert_int_equal(ear.frame.length, frames[i].told);
+    }
+    observers_remove_drops(&ear.observer);
+    free(batch);
+}
+
 int main(void)
 {
 #define BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -425,6 +468,7 @@ int main(void)
         BENCH(test_reasons_come_and_go),
         BENCH(test_a_batch_of_frames_that_lie_elsewhere),
         BENCH(test_dropped_frames_are_handed_over),
+        BENCH(test_drops_of_frames_that_are_not_all_there),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
