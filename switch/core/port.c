@@ -77,6 +77,8 @@ int port_remove(struct port *port)
 
 void port_free(struct port *port)
 {
+    list_for_each_safe (node, &port->hooks)
+        list_remove(node);
     port_config_clear(&port->config);
     free(port->type_keys);
     free(port);

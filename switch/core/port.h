@@ -178,7 +178,8 @@ void port_detach(struct endpoint *endpoint);
  */
 int port_configure(struct port *port, const struct port_config *wanted);
 
-/* port_add_hook(), port_remove_hook() - HOOK, which stays the caller's, sees what comes in at PORT in between */
+/* port_add_hook(), port_remove_hook() - HOOK, which stays the caller's, sees what comes in at PORT in between; no longer than
+ * there is a PORT */
 void port_add_hook(struct port *port, struct batch_hook *hook);
 void port_remove_hook(struct batch_hook *hook);
 

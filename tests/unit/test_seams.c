@@ -452,6 +452,20 @@ static void test_drops_of_frames_that_are_not_all_there(void **state)
     free(batch);
 }
 
+/* --- ends in another order --- */
+
+static void test_a_port_that_goes_before_its_hook(void **state)
+{
+    struct bench *bench = *state;
+    struct batch_hook one = {.ingress = note_order}, two = {.ingress = note_order};
+
+    port_add_hook(port(bench, 1), &one);
+    port_add_hook(port(bench, 1), &two);
+    assert_int_equal(port_remove(port(bench, 1)), 0);
+    port_remove_hook(&one);
+    port_remove_hook(&two);
+}
+
 int main(void)
 {
 #define BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -469,6 +483,7 @@ int main(void)
         BENCH(test_a_batch_of_frames_that_lie_elsewhere),
         BENCH(test_dropped_frames_are_handed_over),
         BENCH(test_drops_of_frames_that_are_not_all_there),
+        BENCH(test_a_port_that_goes_before_its_hook),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
