@@ -331,7 +331,10 @@ static void end_failed(struct deferred *work)
 {
     struct endpoint *endpoint = container_of(work, struct endpoint, failure);
 
-    endpoint->ops->lost(endpoint, endpoint->error);
+    if (endpoint->ops->lost)
+        endpoint->ops->lost(endpoint, endpoint->error);
+    else
+        endpoint->ops->close(endpoint);
 }
 
 static void count_drops(struct worker *worker, struct port *port, struct endpoint *endpoint,

@@ -55,7 +55,7 @@ struct endpoint_ops {
     void (*offload_changed)(struct endpoint *endpoint);
 
     /* lost() - the endpoint failed with ERROR (positive errno): say so, detach, release, free. Called behind the batch in
-     * which it failed. */
+     * which it failed. NULL: close() does. */
     void (*lost)(struct endpoint *endpoint, int error);
 
     /* close() - the attachment is ended from outside (port/epclose, shutdown): detach, release, free */
@@ -73,7 +73,7 @@ enum { PROGRAM_NAME = 64 };
  *     lost() or close()    the core or somebody outside ends it: the owner detaches and frees
  *     port_detach()        what is queued is dropped; it may be attached again after another endpoint_init()
  *
- * Never inside a batch: port_attach(), port_detach().
+ * Never inside a batch: port_attach(), port_detach(), port_configure(), endpoint_writable().
  */
 struct endpoint {
     const struct endpoint_ops *ops;

@@ -466,6 +466,28 @@ static void test_a_port_that_goes_before_its_hook(void **state)
     port_remove_hook(&two);
 }
 
+static void count_closed(struct endpoint *endpoint)
+{
+    port_detach(endpoint);
+    endpoint->error = -1;
+}
+
+static void test_a_type_that_says_nothing_when_it_is_lost(void **state)
+{
+    static const struct endpoint_ops ops = {
+        .type = "mute", .module = "mute", .close = count_closed};
+    struct bench *bench = *state;
+    struct endpoint endpoint;
+
+    endpoint_init(&endpoint, &ops, bench->worker);
+    assert_int_equal(port_attach(port(bench, 1), &endpoint), 0);
+    endpoint_fail(&endpoint, EIO);
+    assert_true(port_active(port(bench, 1)));
+    turn(bench);
+    assert_false(port_active(port(bench, 1)));
+    assert_int_equal(endpoint.error, -1);
+}
+
 int main(void)
 {
 #define BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -484,6 +506,7 @@ int main(void)
         BENCH(test_dropped_frames_are_handed_over),
         BENCH(test_drops_of_frames_that_are_not_all_there),
         BENCH(test_a_port_that_goes_before_its_hook),
+        BENCH(test_a_type_that_says_nothing_when_it_is_lost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
