@@ -61,8 +61,8 @@ struct fdb_entry {
     unsigned heard;  /* owner behind which it was heard last: station->heard */
     bool is_static;
 
-    alignas(
-        64) struct list by_age; /* in the whole table; a static entry is in the list of statics */
+    /* in the whole table; a static entry is in the list of statics */
+    alignas(64) struct list by_age;
     struct list by_owner;
     struct fdb_remote remote;
 };

@@ -55,11 +55,10 @@ enum gso_type { GSO_NONE, GSO_TCP4, GSO_TCP6, GSO_UDP, GSO_TYPES };
 /* What must still be done before the frame may go on a wire; all zero: nothing. As in struct virtio_net_hdr (virtio 1.2
  * section 5.1.6.2). Offsets count from the first byte. */
 struct offload {
-    bool
-        needs_csum; /* the checksum at csum_start + csum_offset holds the pseudo header's sum alone */
-    bool ecn;       /* of a TCP GSO frame: CWR is set */
-    uint8_t gso;    /* enum gso_type: what kind of GSO frame this is */
-    bool ipv6;      /* this and the last three are filled in by offload_parse(), for GSO frames */
+    bool needs_csum; /* checksum at csum_start + csum_offset: holds the pseudo header's sum alone */
+    bool ecn;        /* of a TCP GSO frame: CWR is set */
+    uint8_t gso;     /* enum gso_type: what kind of GSO frame this is */
+    bool ipv6;       /* this and the last three are filled in by offload_parse(), for GSO frames */
     uint16_t csum_start;
     uint16_t csum_offset;
     uint16_t gso_size; /* payload bytes of each segment but the last */

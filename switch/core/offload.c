@@ -301,7 +301,7 @@ static void adjust_tcp(uint8_t *tcp, const struct offload *offload, unsigned num
         tcp[TCP_FLAGS] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
 }
 
-/* The transport's checksum, from nothing: what the super-frame had in its place is not relied upon. */
+/* The transport's checksum, from nothing: what the GSO frame had in its place is not relied upon. */
 static void seal(const struct segment *segment, uint8_t *head, const struct offload *offload)
 {
     uint8_t *transport = head + offload->transport;

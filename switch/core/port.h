@@ -77,11 +77,10 @@ enum { PROGRAM_NAME = 64 };
  */
 struct endpoint {
     const struct endpoint_ops *ops;
-    struct worker *worker; /* that serves it */
-    struct port *port;     /* NULL while not attached */
-    struct list node;      /* in port->endpoints */
-    struct list
-        again; /* in the list of those that have more to receive than one batch; or unlinked */
+    struct worker *worker;      /* that serves it */
+    struct port *port;          /* NULL while not attached */
+    struct list node;           /* in port->endpoints */
+    struct list again;          /* in the list of those that have more to receive; or unlinked */
     struct deferred failure;    /* lost() is due */
     int error;                  /* for it */
     int id;                     /* as users name it: the descriptor number, as in VDE */

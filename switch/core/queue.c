@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    CHUNK_BYTES = 17 * 4096, /* holds one super-frame */
+    CHUNK_BYTES = 17 * 4096, /* holds one GSO frame */
     QUEUE_POOL_CHUNKS = 64,  /* one full queue's worth */
 };
 

@@ -41,11 +41,11 @@ unsigned queue_clear(struct queue *queue, struct queue_pool *pool);
  */
 size_t queue_allowance(const struct queue_pool *pool);
 
-/* queue_push() - copies PACKET to the end. Return: 0, or -ENOMEM: no memory, or the pool's limit. */
+/* queue_push() - copies DESC to the end. Return: 0, or -ENOMEM: no memory, or the pool's limit. */
 int queue_push(struct queue *queue, struct queue_pool *pool, const struct tx_desc *desc);
 
 /* queue_peek() - lays out up to MAX frames from the front, without taking them
- * @packets: point into the queue; valid until it changes
+ * @descs: point into the queue; valid until it changes
  *
  * Return: how many.
  */

@@ -16,10 +16,9 @@ enum { TX_DESC_IOVS = 4 }; /* addresses, tag, headers, payload */
 struct tx_desc {
     struct iovec iov[TX_DESC_IOVS];
     unsigned iov_count;
-    uint32_t length; /* sum of the iovecs */
-    uint32_t
-        wire_length; /* of the longest frame that it becomes on a wire: its own, or a segment's */
-    int tci;         /* the tag that it has, or TAG_NONE */
+    uint32_t length;            /* sum of the iovecs */
+    uint32_t wire_length;       /* of the longest frame that it becomes on a wire */
+    int tci;                    /* the tag that it has, or TAG_NONE */
     const uint8_t *destination; /* address; in the first iovec */
     struct offload offload;     /* what the endpoint is left to do */
     uint8_t tag[TAG_BYTES];

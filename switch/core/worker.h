@@ -42,8 +42,8 @@ struct worker {
     struct batch batch;                /* for what endpoints receive */
     struct tx_desc desc[BATCH_FRAMES]; /* for one endpoint at a time */
     struct gso_scratch gso;
-    struct egress_list
-        egress[PORT_NUMBER_MAX + 1]; /* by port number; only what is used is ever touched */
+    /* by port number; only what is used is ever touched */
+    struct egress_list egress[PORT_NUMBER_MAX + 1];
     uint8_t buffer[BATCH_FRAMES][BATCH_BUFFER];
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later
  *
- * runtime.h - what every port type needs of the running program
+ * context.h - what every port type needs of the running program
  */
 #ifndef VSW_PORTS_CONTEXT_H
 #define VSW_PORTS_CONTEXT_H

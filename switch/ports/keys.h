@@ -42,8 +42,7 @@ struct port_key {
      * FILE, TAP, INTERFACE, USER and GROUP. */
     const char *values;
     const char *help;
-    const char
-        *formerly; /* its earlier name: refused, but the error says the new one; may be NULL */
+    const char *formerly; /* its earlier name, or NULL: refused, but the error says the new one */
 
     /* of a type's own keys */
     bool restricted;      /* acts with the switch's privileges: only trusted callers may use it */

@@ -12,8 +12,8 @@
 struct datagram_vector {
     struct mmsghdr message[BATCH_FRAMES];
     struct iovec iov[BATCH_FRAMES];
-    struct address
-        from[BATCH_FRAMES]; /* sender of each frame of the batch; set by datagram_rx_from() */
+    /* sender of each frame of the batch; set by datagram_rx_from() */
+    struct address from[BATCH_FRAMES];
 };
 
 /* datagram_prepare() - sets VECTOR up to receive into WORKER's buffers */

@@ -260,7 +260,7 @@ static ssize_t send_all(int fd, const struct tx_desc *descs, unsigned count)
     return sent < 0 ? -errno : sent;
 }
 
-/* SENT bytes of PACKETS are gone. Return: how many packets that makes, one that was cut included. */
+/* SENT bytes of DESCS are gone. Return: how many frames that makes, one that was cut included. */
 static unsigned settle(struct stream_peer *peer, const struct tx_desc *descs, size_t sent)
 {
     unsigned done = 0;

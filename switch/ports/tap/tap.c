@@ -110,7 +110,7 @@ static int tap_open(struct context *context, const struct port_spec *spec, struc
     return 0;
 }
 
-/* One read a frame is all that the TAP driver offers, but one wake may bring many; of super-frames a cache full. */
+/* One read a frame is all that the TAP driver offers, but one wake may bring many; of GSO frames a cache full. */
 static int tap_rx(struct endpoint *endpoint, struct batch *batch)
 {
     uint8_t(*buffer)[BATCH_BUFFER] = endpoint->worker->buffer;
@@ -173,8 +173,8 @@ static void tap_close(struct endpoint *core)
     free(tap);
 }
 
-/* Whether the kernel may hand us unfinished frames. An interface that outlives its users keeps what the last one asked for.
- * Return: TAKES_* bits: what it takes from us, which is more than it need know. */
+/* Whether the kernel may hand us frames that need offload. An interface that outlives its users keeps what the last one asked for.
+ * Return: OFFLOAD_* bits: what it takes from us, which is more than it need know. */
 static unsigned ask_offload(int fd, bool wanted)
 {
     unsigned long offload = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
