@@ -163,6 +163,25 @@ static void test_one_wake_is_one_batch(void **state)
     assert_int_equal(before, 200);
 }
 
+/* Who waits for another turn gets no second one because something came in meanwhile. */
+static void test_one_turn_a_round(void **state)
+{
+    struct bench *bench = *state;
+    struct toy *one = toy(bench, 1);
+
+    put_many(one, 1, 150);
+    toy_announce(one);
+    turn(bench);
+    assert_int_equal(one->rx_calls, 1);
+    put_many(one, 1, 100);
+    toy_announce(one);
+    turn(bench);
+    assert_int_equal(one->rx_calls, 2);
+    turn(bench);
+    turn(bench);
+    assert_int_equal(one->in.taken, 250);
+}
+
 static void test_a_guest_that_lies_loses_its_port(void **state)
 {
     struct bench *bench = *state;
@@ -495,6 +514,7 @@ int main(void)
         BENCH(test_frames_cross_from_ring_to_ring),
         BENCH(test_a_kick_brings_what_waited),
         BENCH(test_one_wake_is_one_batch),
+        BENCH(test_one_turn_a_round),
         BENCH(test_a_guest_that_lies_loses_its_port),
         BENCH(test_failing_inside_tx),
         BENCH(test_failing_outside_a_wake),

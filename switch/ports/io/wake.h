@@ -37,7 +37,8 @@ static inline struct io_worker *io_worker_of(const struct endpoint *endpoint)
     return container_of(endpoint->worker, struct io_worker, core);
 }
 
-/* endpoint_wake() - ENDPOINT has something to receive, or may have. It may be gone afterwards. */
+/* endpoint_wake() - ENDPOINT has something to receive, or may have. It may be gone afterwards. One that asked to be woken
+ * again gets its turn then, and no other before. */
 void endpoint_wake(struct endpoint *endpoint);
 
 /* endpoint_wake_again() - ENDPOINT has more to receive than one batch, and no watcher will say so: it is woken once more
