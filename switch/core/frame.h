@@ -110,6 +110,12 @@ static inline void frame_init(struct frame *frame, const uint8_t *bytes, uint32_
     frame->moved = false;
 }
 
+/* Of a giant, which is dropped for one reason or another, only FRAME_MAX bytes need be there. */
+static inline bool frame_is_giant(const struct frame *frame)
+{
+    return frame->length > (frame->offload.gso == GSO_NONE ? FRAME_MAX : GSO_FRAME_MAX);
+}
+
 static inline const uint8_t *frame_destination(const struct frame *frame)
 {
     return frame->bytes;

@@ -77,6 +77,8 @@ int port_remove(struct port *port)
 
 void port_free(struct port *port)
 {
+    list_for_each_safe (node, &port->hooks)
+        list_remove(node);
     port_config_clear(&port->config);
     free(port->type_keys);
     free(port);
@@ -207,7 +209,7 @@ void port_drop_frame(struct worker *worker, struct port *port, struct endpoint *
     if (list_empty(&port->sw->observers.drops))
         return;
     tx_desc_make(&desc, frame, tci);
-    if (reason == DROP_GIANT)
+    if (frame_is_giant(frame)) /* the last iovec holds all but addresses and tag */
         desc.iov[desc.iov_count - 1].iov_len -= desc.length - FRAME_MAX;
     dropped.frame = &desc;
     observers_tell_dropped(&port->sw->observers, &dropped);
@@ -317,8 +319,10 @@ static void endpoint_reconfigure(struct endpoint *endpoint, const struct port_co
 {
     const struct port_config *now = &endpoint->port->config;
 
-    /* Queued frames must not leave a port that is down, nor later, when it is up again. */
-    if (before->up && !now->up && endpoint_drop_queued(endpoint, DROP_DOWN_OUT) > 0)
+    /* Queued frames must not leave a port that is down, nor later, when it is up again. The rest of
+     * a frame that has left in part must. */
+    if (before->up && !now->up && endpoint_drop_queued(endpoint, DROP_DOWN_OUT) > 0 &&
+        (!endpoint->ops->flush || endpoint->ops->flush(endpoint) != -EAGAIN))
         endpoint->ops->wait_writable(endpoint, false);
     if (now->offload != before->offload && endpoint->ops->offload_changed)
         endpoint->ops->offload_changed(endpoint);
@@ -328,7 +332,10 @@ static void endpoint_report_failure(struct deferred *work)
 {
     struct endpoint *endpoint = container_of(work, struct endpoint, failure);
 
-    endpoint->ops->lost(endpoint, endpoint->error);
+    if (endpoint->ops->lost)
+        endpoint->ops->lost(endpoint, endpoint->error);
+    else
+        endpoint->ops->close(endpoint);
 }
 
 static void port_count_drops(struct worker *worker, struct port *port, struct endpoint *endpoint,

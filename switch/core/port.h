@@ -61,7 +61,7 @@ struct endpoint_ops {
     void (*offload_changed)(struct endpoint *endpoint);
 
     /* lost() - the endpoint failed with ERROR (positive errno): log it, detach, release, free.
-     * Called after the batch in which it failed. NULL for an endpoint that never fails. */
+     * Called after the batch in which it failed. NULL: close() is called instead. */
     void (*lost)(struct endpoint *endpoint, int error);
 
     /* close() - the attachment is ended by a command or at shutdown: detach, release, free */
@@ -80,7 +80,8 @@ enum { PROGRAM_NAME = 64 };
  *     lost() or close()    called by the core, or by a command: the owner detaches and frees
  *     port_detach()        drops the queue; endpoint_init() comes before another port_attach()
  *
- * port_attach() and port_detach() must not be called inside a batch.
+ * port_attach(), port_detach(), port_configure() and endpoint_writable() must not be called inside
+ * a batch.
  */
 struct endpoint {
     const struct endpoint_ops *ops;
@@ -191,7 +192,8 @@ void port_detach(struct endpoint *endpoint);
  */
 int port_configure(struct port *port, const struct port_config *wanted);
 
-/* port_add_hook(), port_remove_hook() - call HOOK, owned by the caller, with what enters at PORT */
+/* port_add_hook(), port_remove_hook() - call HOOK, owned by the caller, with what enters at PORT;
+ * the hook is taken off when PORT is removed */
 void port_add_hook(struct port *port, struct batch_hook *hook);
 void port_remove_hook(struct batch_hook *hook);
 

@@ -60,16 +60,6 @@ void queue_init(struct queue *queue)
     queue->bytes = 0;
 }
 
-unsigned queue_clear(struct queue *queue, struct queue_pool *pool)
-{
-    unsigned frames = queue->frames;
-
-    list_for_each_safe (node, &queue->chunks)
-        queue_drop_chunk(container_of(node, struct chunk, node), pool);
-    queue_init(queue);
-    return frames;
-}
-
 size_t queue_allowance(const struct queue_pool *pool)
 {
     return (size_t)(pool->limit - pool->used) * CHUNK_BYTES / 4;

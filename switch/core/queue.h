@@ -31,9 +31,6 @@ void queue_pool_free(struct queue_pool *pool);
 
 void queue_init(struct queue *queue);
 
-/* queue_clear() - drops all frames of QUEUE. Return: how many. */
-unsigned queue_clear(struct queue *queue, struct queue_pool *pool);
-
 /* queue_allowance() - how many bytes one queue may hold now
  *
  * A quarter of what the pool has left: the more endpoints are slow, the less each may hold, and the

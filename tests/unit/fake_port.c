@@ -12,6 +12,7 @@
 #include <string.h>
 
 static int fake_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsigned count);
+static int fake_flush(struct endpoint *endpoint);
 static void fake_wait_writable(struct endpoint *endpoint, bool wait);
 static void fake_close(struct endpoint *endpoint);
 static void record_event(struct observer *observer, const struct event *event);
@@ -27,6 +28,7 @@ static const struct endpoint_ops fake_ops = {
     .type = "fake",
     .module = "fake",
     .tx = fake_tx,
+    .flush = fake_flush,
     .wait_writable = fake_wait_writable,
     .close = fake_close,
 };
@@ -417,6 +419,11 @@ static int fake_tx(struct endpoint *endpoint, const struct tx_desc *descs, unsig
         fake->room -= fake->room != UNLIMITED;
     }
     return (int)taken;
+}
+
+static int fake_flush(struct endpoint *endpoint)
+{
+    return container_of(endpoint, struct fake, endpoint)->holds ? -EAGAIN : 0;
 }
 
 static void fake_wait_writable(struct endpoint *endpoint, bool wait)

@@ -96,6 +96,7 @@ struct fake {
     int error;        /* if set, what it returns for every frame */
     unsigned calls;   /* of tx() */
     bool waiting;     /* wait_writable() was called */
+    bool holds;       /* a part of a frame that it took: flush() returns -EAGAIN */
 };
 
 struct lab *lab_new(void);

@@ -347,6 +347,24 @@ static void test_switched_off_with_frames_queued(void **state)
     assert_silent(two);
 }
 
+/* A frame that has left in part is finished: the endpoint is asked again until it holds nothing. */
+static void test_switched_off_in_the_middle_of_a_frame(void **state)
+{
+    struct lab *lab = *state;
+    struct fake *one = lab_attach(lab, 1), *two = lab_attach(lab, 2);
+
+    two->room = 0;
+    two->holds = true;
+    lab_send(lab, one, sample(EVERYONE, 1));
+    switch_up(lab, 2, false);
+    assert_int_equal(drops(lab, 2, DROP_DOWN_OUT), 1);
+    assert_true(two->waiting);
+    two->holds = false;
+    fake_resume(two, UNLIMITED);
+    assert_false(two->waiting);
+    assert_silent(two);
+}
+
 static void test_early_drops(void **state)
 {
     struct lab *lab = *state;
@@ -508,6 +526,7 @@ int main(void)
         WITH_LAB(test_attaching_and_vlans_while_off),
         WITH_LAB(test_off_in_a_hub),
         WITH_LAB(test_switched_off_with_frames_queued),
+        WITH_LAB(test_switched_off_in_the_middle_of_a_frame),
         WITH_LAB(test_early_drops),
         WITH_LAB(test_hidden_tags),
         WITH_LAB(test_service_tags_to_an_untrusted_edge),

@@ -28,7 +28,7 @@ static int teardown(void **state)
 {
     struct bench *bench = *state;
 
-    queue_clear(&bench->queue, &bench->pool);
+    queue_pop(&bench->queue, &bench->pool, bench->queue.frames);
     queue_pool_free(&bench->pool);
     free(bench);
     return 0;
@@ -139,22 +139,6 @@ static void test_counts(void **state)
     assert_true(list_empty(&bench->queue.chunks));
 }
 
-static void test_clear(void **state)
-{
-    struct bench *bench = *state;
-    struct tx_desc desc;
-
-    assert_int_equal(queue_clear(&bench->queue, &bench->pool), 0);
-    for (unsigned i = 0; i < 50; i++)
-        assert_int_equal(push(bench, i, 9000), 0);
-    assert_int_equal(queue_clear(&bench->queue, &bench->pool), 50);
-    assert_int_equal(bench->queue.frames, 0);
-    assert_int_equal(bench->queue.bytes, 0);
-    assert_int_equal(push(bench, 7, 80), 0);
-    assert_int_equal(queue_peek(&bench->queue, &desc, 1), 1);
-    check_packet(&desc, 7, 80);
-}
-
 /* An endpoint that was slow once does not keep its memory forever, and neither does the pool. */
 static void test_pool_is_bounded(void **state)
 {
@@ -163,13 +147,13 @@ static void test_pool_is_bounded(void **state)
 
     for (unsigned i = 0; i < 2000; i++)
         assert_int_equal(push(bench, i, 9000), 0);
-    queue_clear(&bench->queue, &bench->pool);
+    queue_pop(&bench->queue, &bench->pool, bench->queue.frames);
     kept = bench->pool.count;
     assert_in_range(kept, 1, 64);
     for (unsigned i = 0; i < 4000; i++)
         assert_int_equal(push(bench, i, 9000), 0);
     assert_int_equal(bench->pool.count, 0); /* it was reused before more was allocated */
-    queue_clear(&bench->queue, &bench->pool);
+    queue_pop(&bench->queue, &bench->pool, bench->queue.frames);
     assert_int_equal(bench->pool.count, kept);
 }
 
@@ -189,7 +173,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_first_in_first_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_peek_takes_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_counts, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_clear, setup, teardown),
         cmocka_unit_test_setup_teardown(test_pool_is_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(test_impossible_length, setup, teardown),
     };

@@ -163,6 +163,25 @@ static void test_one_wake_is_one_batch(void **state)
     assert_int_equal(before, 200);
 }
 
+/* Who waits for another turn gets no second one because something came in meanwhile. */
+static void test_one_turn_a_round(void **state)
+{
+    struct bench *bench = *state;
+    struct toy *one = toy(bench, 1);
+
+    put_many(one, 1, 150);
+    toy_announce(one);
+    turn(bench);
+    assert_int_equal(one->rx_calls, 1);
+    put_many(one, 1, 100);
+    toy_announce(one);
+    turn(bench);
+    assert_int_equal(one->rx_calls, 2);
+    turn(bench);
+    turn(bench);
+    assert_int_equal(one->in.taken, 250);
+}
+
 static void test_a_guest_that_lies_loses_its_port(void **state)
 {
     struct bench *bench = *state;
@@ -409,6 +428,85 @@ static void test_dropped_frames_are_handed_over(void **state)
     observers_remove_drops(&ear.observer);
 }
 
+/* Whatever it is dropped for, no more of a frame is read than must be there. */
+static void test_drops_of_frames_that_are_not_all_there(void **state)
+{
+    static const struct {
+        uint32_t length, told;
+        int tag;
+        enum drop_reason reason;
+    } frames[] = {
+        {FRAME_MAX + 9, FRAME_MAX, TAG_NONE, DROP_UNEXPECTED_SOURCE},
+        {200000, FRAME_MAX, TAG_NONE, DROP_UNEXPECTED_SOURCE},
+        {FRAME_MAX + 1, FRAME_MAX, 5, DROP_GIANT},
+        {FRAME_MAX + 1, FRAME_MAX, 5, DROP_NONE},
+        {60, 60, TAG_NONE, DROP_GIANT}, /* so its endpoint says: it may know of more */
+        {60, 64, 5, DROP_GIANT},
+    };
+    struct bench *bench = *state;
+    struct ear ear = {.observer.notify = hear_drop};
+    struct sample made = sample(EVERYONE, 1);
+    struct batch *batch = calloc(1, sizeof(*batch));
+    uint8_t *bytes;
+
+    assert_non_null(batch);
+    observers_add_drops(&bench->context.sw->observers, &ear.observer);
+    for (unsigned i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
+        size_t there = frames[i].length < FRAME_MAX ? frames[i].length : FRAME_MAX;
+
+        bytes = malloc(there);
+        assert_non_null(bytes);
+        memcpy(bytes, made.bytes, there);
+        batch->port = port(bench, 1);
+        batch->count = 1;
+        frame_init(&batch->frame[0], bytes, frames[i].length);
+        batch->frame[0].stripped_tag = frames[i].tag;
+        batch->frame[0].drop = (uint8_t)frames[i].reason;
+        datapath_run(bench->worker, batch, 1);
+        free(bytes);
+        assert_int_equal(ear.told, i + 1);
+        assert_int_equal(ear.frame.length, frames[i].told);
+    }
+    observers_remove_drops(&ear.observer);
+    free(batch);
+}
+
+/* --- ends in another order --- */
+
+static void test_a_port_that_goes_before_its_hook(void **state)
+{
+    struct bench *bench = *state;
+    struct batch_hook one = {.ingress = note_order}, two = {.ingress = note_order};
+
+    port_add_hook(port(bench, 1), &one);
+    port_add_hook(port(bench, 1), &two);
+    assert_int_equal(port_remove(port(bench, 1)), 0);
+    port_remove_hook(&one);
+    port_remove_hook(&two);
+}
+
+static void count_closed(struct endpoint *endpoint)
+{
+    port_detach(endpoint);
+    endpoint->error = -1;
+}
+
+static void test_a_type_that_says_nothing_when_it_is_lost(void **state)
+{
+    static const struct endpoint_ops ops = {
+        .type = "mute", .module = "mute", .close = count_closed};
+    struct bench *bench = *state;
+    struct endpoint endpoint;
+
+    endpoint_init(&endpoint, &ops, bench->worker);
+    assert_int_equal(port_attach(port(bench, 1), &endpoint), 0);
+    endpoint_fail(&endpoint, EIO);
+    assert_true(port_active(port(bench, 1)));
+    turn(bench);
+    assert_false(port_active(port(bench, 1)));
+    assert_int_equal(endpoint.error, -1);
+}
+
 int main(void)
 {
 #define BENCH(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -416,6 +514,7 @@ int main(void)
         BENCH(test_frames_cross_from_ring_to_ring),
         BENCH(test_a_kick_brings_what_waited),
         BENCH(test_one_wake_is_one_batch),
+        BENCH(test_one_turn_a_round),
         BENCH(test_a_guest_that_lies_loses_its_port),
         BENCH(test_failing_inside_tx),
         BENCH(test_failing_outside_a_wake),
@@ -425,6 +524,9 @@ int main(void)
         BENCH(test_reasons_come_and_go),
         BENCH(test_a_batch_of_frames_that_lie_elsewhere),
         BENCH(test_dropped_frames_are_handed_over),
+        BENCH(test_drops_of_frames_that_are_not_all_there),
+        BENCH(test_a_port_that_goes_before_its_hook),
+        BENCH(test_a_type_that_says_nothing_when_it_is_lost),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

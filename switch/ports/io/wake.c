@@ -42,6 +42,8 @@ void endpoint_wake(struct endpoint *endpoint)
     struct batch *batch = &io->core.batch;
     int count;
 
+    if (!list_empty(&endpoint->again))
+        return;
     io->waking = true;
     batch->port = endpoint->port;
     batch->from = endpoint;

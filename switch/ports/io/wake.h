@@ -37,7 +37,8 @@ static inline struct io_worker *io_worker_of(const struct endpoint *endpoint)
     return container_of(endpoint->worker, struct io_worker, core);
 }
 
-/* endpoint_wake() - receives from ENDPOINT, which may be gone afterwards */
+/* endpoint_wake() - receives a batch from ENDPOINT, which may be gone afterwards; if it asked to be
+ * woken again, its turn comes then and not before */
 void endpoint_wake(struct endpoint *endpoint);
 
 /* endpoint_wake_again() - for rx(): ENDPOINT has more to receive than one batch, and no watcher

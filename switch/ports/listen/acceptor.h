@@ -24,8 +24,7 @@ struct acceptor {
     char place[ACCEPTOR_ADDRESS]; /* listen address, as users write it */
     const struct port *port;      /* the port that clients get; NULL if it depends on the client */
     char offers[ACCEPTOR_OFFERS]; /* which port that is, in words, if so: "any port" */
-    const char
-        *spec; /* text from which port_open() recreates it; NULL: it ends with something else */
+    const char *spec;             /* text that recreates it by port_open(), or NULL */
 
     /* accepted() - FD is a new connection, non-blocking, which the callee owns */
     void (*accepted)(struct acceptor *acceptor, int fd);
