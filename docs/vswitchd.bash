@@ -13,8 +13,9 @@ _vswitchd_port() {
     keys=$(_vswitchd_column "$program" "$type,help")
     case $key in
     *=*)
-        keys=$(_vswitchd_values "$(sed -n "s/^${key%%=*}=//p" <<< "$keys")" "${key#*=}")
-        mapfile -t COMPREPLY < <(compgen -P "$head,${key%%=*}=" -W "$keys" -- "${key#*=}")
+        [[ ${key%%=*} =~ ^[a-z-]+$ ]] || return
+        keys=$(sed -n "s/^${key%%=*}=//p" <<< "$keys")
+        mapfile -t COMPREPLY < <(_vswitchd_values "$keys" "${key#*=}" | _vswitchd_beginning "$head,${key%%=*}=" "${key#*=}")
         ;;
     *)
         mapfile -t COMPREPLY < <(compgen -P "$head," -W "$(sed -n 's/=.*/=/p' <<< "$keys")" -- "$key")
@@ -44,6 +45,15 @@ _vswitchd_values() {
         GROUP) compgen -g ;;
         *) echo "${value%%[A-Z]*}" ;;
         esac
+    done
+}
+
+# _vswitchd_beginning PREFIX WORD: the lines that begin with WORD, behind PREFIX. Not compgen -W, which expands its words:
+# files and interfaces may be called $(anything).
+_vswitchd_beginning() {
+    local line
+    while IFS= read -r line; do
+        [[ -n $line && $line == "$2"* ]] && printf '%s%q\n' "$1" "$line"
     done
 }
 
@@ -78,7 +88,7 @@ _vswitchd() {
     -g | --group | --mgmtgroup) mapfile -t COMPREPLY < <(compgen -g -- "$cur") ;;
     -m | --mode | --mod | --mgmtmode) mapfile -t COMPREPLY < <(compgen -W '0600 0660 0666' -- "$cur") ;;
     --dirmode) mapfile -t COMPREPLY < <(compgen -W '0700 0711 0755 0770' -- "$cur") ;;
-    -t | --tap) mapfile -t COMPREPLY < <(compgen -W "$(_vswitchd_taps)" -- "$cur") ;;
+    -t | --tap) mapfile -t COMPREPLY < <(_vswitchd_taps | _vswitchd_beginning '' "$cur") ;;
     *)
         mapfile -t COMPREPLY < <(compgen -W "--sock --mode --dirmode --group --numports --tap --port --hub
             --mgmt --mgmtmode --mgmtgroup --macaddr --fdb-size --learn-limit --loop-block --daemon --pidfile --rcfile

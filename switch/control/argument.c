@@ -3,10 +3,9 @@
 
 #include "ports/spec.h"
 #include "util/text.h"
+#include "util/user_names.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -366,23 +365,13 @@ static int read_vlan(const struct vswitch *sw, const char *label, const char *wo
     return status;
 }
 
-/* A look-up by name may take a while: it is the last resort. */
 static int read_id(enum argument_type type, const char *word, id_t *id, struct error *err)
 {
-    const struct passwd *user;
-    const struct group *group;
     char shown[ARGUMENT_SHOWN];
-    unsigned long number;
 
     if (!strcmp(word, "NONE") || !strcmp(word, "ANY"))
         *id = (id_t)-1;
-    else if (text_to_number(word, UINT32_MAX - 1, &number))
-        *id = (id_t)number;
-    else if (type == ARGUMENT_USER && (user = getpwnam(word)))
-        *id = user->pw_uid;
-    else if (type == ARGUMENT_GROUP && (group = getgrnam(word)))
-        *id = group->gr_gid;
-    else
+    else if (type == ARGUMENT_USER ? !user_find(word, id) : !group_find(word, id))
         return error_set(err, EINVAL, "there is no %s \"%s\" on this system",
                          type == ARGUMENT_USER ? "user" : "group", argument_shown(word, shown));
     return 0;

@@ -435,10 +435,8 @@ static bool is_among(const char *word, const char *const *words)
 /* Return: TEXT. */
 static const char *join(const char *const *words, char text[LIST])
 {
-    size_t used = 0;
-
     text[0] = '\0';
-    for (unsigned i = 0; words[i] && used < LIST; i++)
-        used += (size_t)snprintf(text + used, LIST - used, "%s%s", i ? ", " : "", words[i]);
+    for (unsigned i = 0; words[i]; i++)
+        text_append(text, LIST, "%s%s", i ? ", " : "", words[i]);
     return text;
 }

@@ -30,6 +30,8 @@ def instructions(program, batch):
     counted = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode != 0 or done.stdout != f"{batch * ROUNDS}\n" or not counted:
         sys.exit(f"core_cost.py: {program} did not deliver {batch * ROUNDS} frames:\n{done.stdout}{done.stderr}")
+    if int(counted[1]) == 0:
+        sys.exit(f"core_cost.py: {program} has no function datapath_run() of its own: nothing was counted")
     return int(counted[1]) / (batch * ROUNDS)
 
 

@@ -84,6 +84,15 @@ def test_completion_without_the_program():
         ["", "", ""]
 
 
+def test_completion_runs_no_file_name(tmp_path, monkeypatch):
+    """compgen -W would: it expands the words that it is given."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "$(touch ran)").touch()
+    assert complete(f"vswitchd --port stream,path={tmp_path}/") == \
+        [rf"stream,path={tmp_path}/\$\(touch\ ran\)"]
+    assert [path.name for path in tmp_path.iterdir()] == ["$(touch ran)"]
+
+
 def complete(*lines):
     """What _vswitchd offers for each of LINES, in a real bash; LINES must leave nothing on stderr."""
     words = "\n".join(f"try {line}" for line in lines)

@@ -422,11 +422,10 @@ static void print_ports_help(void)
     printf(
         "      --port SPEC        make a port; SPEC is TYPE,key=value,... (TYPE,help explains):\n");
     for (unsigned i = 0; port_types[i]; i++) {
-        char keys[128] = "", *end = keys;
+        char keys[128] = "";
 
         for (const struct port_key *key = port_types[i]->keys; key->name; key++)
-            end += snprintf(end, (size_t)(keys + sizeof(keys) - end),
-                            "%s%s=", end > keys ? "," : "", key->name);
+            text_append(keys, sizeof(keys), "%s%s=", *keys ? "," : "", key->name);
         printf("      %-6s %-37s %s\n", port_types[i]->name, keys, port_types[i]->help);
     }
     print_common_keys();

@@ -25,6 +25,7 @@ struct tap {
 };
 
 static int tap_check(const struct port_spec *spec, struct error *err);
+static bool tap_keys_of(struct context *context, const struct port *port, char own[SPEC_OWN]);
 static int tap_open(struct context *context, const struct port_spec *spec, struct port *port,
                     struct error *err);
 static int tap_rx(struct endpoint *endpoint, struct batch *batch);
@@ -60,6 +61,7 @@ const struct port_type tap_type = {
     .keys = tap_keys,
     .option = &tap_option,
     .check = tap_check,
+    .keys_of = tap_keys_of,
     .open = tap_open,
 };
 
@@ -77,6 +79,23 @@ static const struct endpoint_ops tap_ops = {
 static int tap_check(const struct port_spec *spec, struct error *err)
 {
     return spec_check_ifname(spec, "the name of the TAP interface", err);
+}
+
+/* The kernel chose the name (tap%d is a pattern), or the interface was renamed. */
+static bool tap_keys_of(struct context *context, const struct port *port, char own[SPEC_OWN])
+{
+    (void)context;
+    list_for_each (node, &port->endpoints) {
+        struct endpoint *endpoint = container_of(node, struct endpoint, node);
+        struct ifreq present;
+
+        if (endpoint->ops != &tap_ops ||
+            ioctl(fd_endpoint_fd(fd_endpoint_of(endpoint)), TUNGETIFF, &present) < 0)
+            continue;
+        spec_add(own, "ifname", present.ifr_name);
+        return true;
+    }
+    return false;
 }
 
 static int tap_open(struct context *context, const struct port_spec *spec, struct port *port,
