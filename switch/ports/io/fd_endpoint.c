@@ -31,14 +31,14 @@ int fd_endpoint_attach(struct fd_endpoint *endpoint, struct port *port, struct e
 
     if (status < 0)
         return error_set(err, -status, "cannot attach: %s", strerror(-status));
-    ev_io_start(endpoint->context->loop, &endpoint->readable);
+    ev_io_start(io_worker_of(&endpoint->endpoint)->loop, &endpoint->readable);
     return 0;
 }
 
 void fd_endpoint_detach(struct fd_endpoint *endpoint)
 {
-    ev_io_stop(endpoint->context->loop, &endpoint->readable);
-    ev_io_stop(endpoint->context->loop, &endpoint->writable);
+    ev_io_stop(io_worker_of(&endpoint->endpoint)->loop, &endpoint->readable);
+    ev_io_stop(io_worker_of(&endpoint->endpoint)->loop, &endpoint->writable);
     port_detach(&endpoint->endpoint);
 }
 
@@ -47,9 +47,9 @@ void fd_endpoint_wait_writable(struct endpoint *core, bool wait)
     struct fd_endpoint *endpoint = fd_endpoint_of(core);
 
     if (wait)
-        ev_io_start(endpoint->context->loop, &endpoint->writable);
+        ev_io_start(io_worker_of(&endpoint->endpoint)->loop, &endpoint->writable);
     else
-        ev_io_stop(endpoint->context->loop, &endpoint->writable);
+        ev_io_stop(io_worker_of(&endpoint->endpoint)->loop, &endpoint->writable);
 }
 
 /* Level-triggered: called again while there is more. */
