@@ -14,7 +14,7 @@ enum { LINE = 1024 };
 struct event_notes {
     unsigned records;
     unsigned texts;             /* bytes of them */
-    unsigned lost[EVENT_KINDS]; /* for want of room */
+    unsigned lost[EVENT_KINDS]; /* that did not fit */
     struct event_record record[EVENT_RECORDS];
     unsigned text_of[EVENT_RECORDS]; /* where in the texts an ENDPOINT_DESCRIBED's begins */
     char text[EVENT_TEXTS];

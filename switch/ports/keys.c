@@ -12,12 +12,11 @@
 #include <string.h>
 
 static key_parse parse_name, parse_vlan, parse_trunk, parse_addresses, parse_description,
-    parse_switch, parse_reserved, parse_user, parse_group;
+    parse_switch, parse_reserved, parse_id;
 static key_format format_name, format_vlan, format_trunk, format_addresses, format_description,
-    format_switch, format_reserved, format_user, format_group;
+    format_switch, format_reserved, format_id;
 
 static int read_tags(const char *value, struct membership *member, struct error *err);
-static void format_id(id_t id, char text[KEY_VALUE]);
 
 /* trunk= must follow vlan=, and allocatable= all others: spec_parse() reads them in this order. */
 const struct port_key common_keys[] = {
@@ -45,10 +44,10 @@ const struct port_key common_keys[] = {
     {"offload", KEY_SWITCH, "on|off",
      "off: checksums and GSO frames are completed before they leave", .parse = parse_switch,
      .format = format_switch, .field = offsetof(struct port_config, offload)},
-    {"user", KEY_TEXT, "any|USER", "only this user's clients may plug in", .parse = parse_user,
-     .format = format_user},
-    {"group", KEY_TEXT, "any|GROUP", "members of this group may plug in, too", .parse = parse_group,
-     .format = format_group},
+    {"user", KEY_TEXT, "any|USER", "only this user's clients may plug in", .parse = parse_id,
+     .format = format_id, .field = offsetof(struct port_config, user)},
+    {"group", KEY_TEXT, "any|GROUP", "members of this group may plug in, too", .parse = parse_id,
+     .format = format_id, .field = offsetof(struct port_config, group)},
     {"allocatable", KEY_SWITCH, "on|off", "whether a client that asks for any port may get it",
      .parse = parse_switch, .format = format_switch,
      .field = offsetof(struct port_config, allocatable)},
@@ -255,45 +254,26 @@ static void format_reserved(const struct port_key *key, const struct port_config
     strcpy(text, reserved_policy_name[config->reserved]);
 }
 
-static int parse_user(const struct port_key *key, const char *value, struct port_config *config,
-                      struct error *err)
+static int parse_id(const struct port_key *key, const char *value, struct port_config *config,
+                    struct error *err)
 {
-    (void)key;
-    if (strcmp(value, "any") && !user_find(value, &config->user))
-        return error_set(err, EINVAL, "user=%s: there is no such user on this system", value);
+    bool user = key->field == offsetof(struct port_config, user);
+    id_t *id = (id_t *)((char *)config + key->field);
+
     if (!strcmp(value, "any"))
-        config->user = (uid_t)-1;
+        *id = (id_t)-1;
+    else if (!(user ? user_find(value, id) : group_find(value, id)))
+        return error_set(err, EINVAL, "%s=%s: there is no such %s on this system", key->name, value,
+                         key->name);
     return 0;
-}
-
-static void format_user(const struct port_key *key, const struct port_config *config,
-                        char text[KEY_VALUE])
-{
-    (void)key;
-    format_id(config->user, text);
-}
-
-static int parse_group(const struct port_key *key, const char *value, struct port_config *config,
-                       struct error *err)
-{
-    (void)key;
-    if (strcmp(value, "any") && !group_find(value, &config->group))
-        return error_set(err, EINVAL, "group=%s: there is no such group on this system", value);
-    if (!strcmp(value, "any"))
-        config->group = (gid_t)-1;
-    return 0;
-}
-
-static void format_group(const struct port_key *key, const struct port_config *config,
-                         char text[KEY_VALUE])
-{
-    (void)key;
-    format_id(config->group, text);
 }
 
 /* Numbers need no look-up, and mean the same user if names change. */
-static void format_id(id_t id, char text[KEY_VALUE])
+static void format_id(const struct port_key *key, const struct port_config *config,
+                      char text[KEY_VALUE])
 {
+    id_t id = *(const id_t *)((const char *)config + key->field);
+
     if (id == (id_t)-1)
         strcpy(text, "any");
     else

@@ -53,7 +53,7 @@ struct port_key {
     /* only for common keys; a type reads its own in check() and open() */
     key_parse *parse;
     key_format *format; /* NULL for port=, which is not part of the configuration */
-    size_t field;       /* of a KEY_SWITCH: offset in struct port_config */
+    size_t field;       /* of a KEY_SWITCH, a user, a group: offset in struct port_config */
 };
 
 /* Ended by a row without a name. The first is port=, which is not for existing ports. */
